@@ -1,0 +1,179 @@
+"""Ordered reads and writes of one int64 at an address.
+
+Every word that another process can see goes through these: LLVM hoists plain loads out of loops,
+writes plain counters once at the loop's exit and deletes plain marks that are overwritten later
+(all three were seen).  Each function is written twice: the Python body says what it means and runs
+when JIT is disabled; the overload says how it is ordered on the machine.
+
+Both ends of an acquire/release pair carry the same comment, ``pairs with: <phrase>``.
+"""
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, overload
+
+I64 = ir.IntType(64)
+
+
+def load_acquire(address: int) -> int:
+    """Return the word at ``address``; later reads cannot move before it."""
+    return ctypes.c_int64.from_address(address).value
+
+
+def load_relaxed(address: int) -> int:
+    """Return the word at ``address``, untorn, in no particular order."""
+    return ctypes.c_int64.from_address(address).value
+
+
+def store_release(address: int, value: int) -> None:
+    """Write the word at ``address``; earlier reads and writes cannot move after it."""
+    ctypes.c_int64.from_address(address).value = value
+
+
+def store_relaxed(address: int, value: int) -> None:
+    """Write the word at ``address``, untorn, in no particular order."""
+    ctypes.c_int64.from_address(address).value = value
+
+
+def compare_exchange(address: int, expected: int, value: int) -> bool:
+    """Write ``value`` if the word is ``expected``; a full barrier.  Return whether it was."""
+    word = ctypes.c_int64.from_address(address)
+    if word.value != expected:
+        return False
+    word.value = value
+    return True
+
+
+def fence_acquire() -> None:
+    """Keep later reads and writes after earlier reads."""
+
+
+def fence_release() -> None:
+    """Keep earlier reads and writes before later writes."""
+
+
+def pause() -> None:
+    """Tell the core that this is a spin-wait."""
+
+
+def read_cycle_counter() -> int:
+    """Return the processor's time-stamp counter (0 in plain Python: the clock then asks the OS)."""
+    return 0
+
+
+def _pointer(builder: Any, address: Any) -> Any:
+    return builder.inttoptr(address, I64.as_pointer())
+
+
+def _load(ordering: str) -> Any:
+    @intrinsic
+    def load(typing_context: Any, address: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return builder.load_atomic(_pointer(builder, args[0]), ordering, 8)
+
+        return types.int64(types.int64), codegen
+
+    return load
+
+
+def _store(ordering: str) -> Any:
+    @intrinsic
+    def store(typing_context: Any, address: Any, value: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            builder.store_atomic(args[1], _pointer(builder, args[0]), ordering, 8)
+            return context.get_dummy_value()
+
+        return types.void(types.int64, types.int64), codegen
+
+    return store
+
+
+def _fence(ordering: str) -> Any:
+    @intrinsic
+    def fence(typing_context: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            builder.fence(ordering)
+            return context.get_dummy_value()
+
+        return types.void(), codegen
+
+    return fence
+
+
+@intrinsic
+def _compare_exchange(typing_context: Any, address: Any, expected: Any, value: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pair = builder.cmpxchg(
+            _pointer(builder, args[0]), args[1], args[2], "acq_rel", "monotonic"
+        )
+        return builder.extract_value(pair, 1)
+
+    return types.boolean(types.int64, types.int64, types.int64), codegen
+
+
+@intrinsic
+def _pause(typing_context: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = ir.FunctionType(ir.VoidType(), [])
+        builder.call(builder.module.declare_intrinsic("llvm.x86.sse2.pause", (), kind), [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@intrinsic
+def _read_cycle_counter(typing_context: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = ir.FunctionType(I64, [])
+        counter = builder.module.declare_intrinsic("llvm.readcyclecounter", (), kind)
+        return builder.call(counter, [])
+
+    return types.int64(), codegen
+
+
+_load_acquire = _load("acquire")
+_load_relaxed = _load("monotonic")
+_store_release = _store("release")
+_store_relaxed = _store("monotonic")
+_fence_acquire = _fence("acquire")
+_fence_release = _fence("release")
+
+
+def _machine_load(plain: Callable[..., Any], machine: Any) -> None:
+    @overload(plain)
+    def _(address: Any) -> Any:
+        return lambda address: machine(address)
+
+
+def _machine_store(plain: Callable[..., Any], machine: Any) -> None:
+    @overload(plain)
+    def _(address: Any, value: Any) -> Any:
+        return lambda address, value: machine(address, value)
+
+
+def _machine_plain(plain: Callable[..., Any], machine: Any) -> None:
+    @overload(plain)
+    def _() -> Any:
+        return lambda: machine()
+
+
+@overload(compare_exchange)
+def _(address: Any, expected: Any, value: Any) -> Any:
+    def machine(address: Any, expected: Any, value: Any) -> Any:
+        return _compare_exchange(address, expected, value)  # type: ignore[call-arg]
+
+    return machine
+
+
+_machine_load(load_acquire, _load_acquire)
+_machine_load(load_relaxed, _load_relaxed)
+_machine_store(store_release, _store_release)
+_machine_store(store_relaxed, _store_relaxed)
+_machine_plain(fence_acquire, _fence_acquire)
+_machine_plain(fence_release, _fence_release)
+_machine_plain(pause, _pause)
+_machine_plain(read_cycle_counter, _read_cycle_counter)

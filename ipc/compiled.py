@@ -1,0 +1,83 @@
+"""The one way this project compiles a function.
+
+Every hot function carries ``@compiled`` and nothing else, so the options are decided here once.
+numba's cache on disk does not notice a change in *another* file, so its directory is named after
+a fingerprint of all that the machine code depends on: our sources, the user's strategy file,
+versions, the processor and numba's own options (a build without bounds checks would otherwise be
+served to a run that asks for them).
+"""
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import llvmlite
+import llvmlite.binding
+import numba
+import numpy as np
+from numba.core import config as numba_config
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+ROOT = Path(__file__).resolve().parent.parent
+FLOORS = ("ipc", "vortex", "procs", "tools")
+
+#: A user's strategy file outside the package; part of the fingerprint.
+EXTRA_SOURCES_VARIABLE = "VORTEX_EXTRA_SOURCES"
+CACHE_VARIABLE = "VORTEX_CACHE_DIR"
+
+#: True when numba runs functions as plain Python (``NUMBA_DISABLE_JIT=1``).
+PLAIN_PYTHON = bool(numba_config.DISABLE_JIT)
+
+
+def source_fingerprint() -> str:
+    """Return a short name for this exact set of sources, compilers, processor and options."""
+    digest = hashlib.blake2b(digest_size=8)
+    versions = (sys.version, numba.__version__, llvmlite.__version__, np.__version__)
+    cpu_name = llvmlite.binding.get_host_cpu_name()
+    digest.update(repr((versions, cpu_name)).encode())
+    options = {key: value for key, value in os.environ.items() if key.startswith("NUMBA_")}
+    digest.update(repr(sorted(options.items())).encode())
+    paths = [path for floor in FLOORS for path in sorted((ROOT / floor).rglob("*.py"))]
+    extra = os.environ.get(EXTRA_SOURCES_VARIABLE, "")
+    paths += [Path(name) for name in extra.split(os.pathsep) if name]
+    for path in paths:
+        digest.update(str(path).encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def cache_directory() -> Path:
+    """Return the folder that holds the machine code of this exact fingerprint."""
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    base = Path(os.environ.get(CACHE_VARIABLE) or Path(home) / "vortex")
+    return base / source_fingerprint()
+
+
+numba_config.CACHE_DIR = str(cache_directory())
+
+
+def compiled(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile ``function`` on its first call, cached between processes."""
+    result: Callable[P, R] = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    return result
+
+
+def compile_entry(function: Callable[..., Any], signature: Any) -> Any:
+    """Compile ``function`` now for one explicit ``signature``; the entry of a compiled loop.
+
+    An entry may take other compiled functions as arguments typed ``types.FunctionType``: the one
+    form of plug that numba also caches.
+    """
+    return numba.njit(signature, cache=True, nogil=True, error_model="numpy")(function)
+
+
+def cache_missed(entry: Any) -> bool:
+    """Return whether ``entry`` had to be compiled in this process instead of read from disk."""
+    if PLAIN_PYTHON:
+        return False
+    return sum(entry.stats.cache_misses.values()) > 0

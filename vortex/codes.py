@@ -1,0 +1,142 @@
+"""Every code that a record carries or a compiled function returns."""
+
+from enum import IntEnum
+
+
+class Kind(IntEnum):
+    """What a record is; the first byte of every record on a ring."""
+
+    DEPTH = 1  # a diff of levels: the head, then BIDS and ASKS records
+    SNAPSHOT = 2  # the whole book as the venue keeps it: head, BIDS, ASKS
+    PARTIAL = 3  # the top levels only: head, BIDS, ASKS
+    BIDS = 4
+    ASKS = 5
+    TICKER = 6  # best bid and ask
+    TRADE = 7
+    FEED_DOWN = 8  # the source lost its connection: nothing it told is true any more
+    FEED_UP = 9
+    TOP = 10  # what the book says of one instrument
+    PLACE = 20  # requests, strategy to gateway
+    CANCEL = 21
+    REPLACE = 22
+    ACKED = 30  # order events, gateway to strategy
+    REJECTED = 31
+    FILLED = 32  # a fill, whole or part
+    CANCELED = 33
+    EXPIRED = 34
+    UNKNOWN = 35  # no answer in time: it may or may not stand
+    HALTED = 36  # the gateway pulled everything; the strategy starts from nothing standing
+    RESUMED = 37
+
+
+class Side(IntEnum):
+    """Which side of the book; the sign of what a fill adds to the position."""
+
+    BUY = 1
+    SELL = -1
+
+
+class Refusal(IntEnum):
+    """Why a message from the venue was not taken; decoders return it, negative."""
+
+    NOT_JSON = -1  # not the grammar
+    NOT_KNOWN = -2  # a message type that nobody asked for; counted, harmless
+    MISSING_KEY = -3
+    UNKNOWN_SYMBOL = -4
+    OFF_TICK = -5  # a price or quantity that is not a whole number of ticks or lots
+    OUT_OF_RANGE = -6  # does not fit 63 bits, or a quantity below zero
+    TOO_LARGE = -7  # more levels than the largest message
+    IGNORED = -8  # a control reply (a subscription's answer); harmless
+    SHUTDOWN = -9  # the venue announced that it will close the connection
+
+
+class BookState(IntEnum):
+    """How far a book is from the truth."""
+
+    EMPTY = 0  # nothing known, a snapshot is wanted
+    BUFFERING = 1  # diffs are kept until the snapshot comes
+    LIVE = 2
+
+
+class OrderState(IntEnum):
+    """Where an order is; see ``orders.py`` for what may follow what."""
+
+    FREE = 0  # the row of the table is unused
+    SENT = 1  # sent, not answered
+    RESTING = 2
+    UNKNOWN = 3  # no answer in time: stands at its worst until the venue says
+    FILLED = 4
+    CANCELED = 5
+    REJECTED = 6
+    EXPIRED = 7
+
+
+class Reject(IntEnum):
+    """Why the gateway, or the venue, refused a request."""
+
+    NONE = 0
+    ORDER_SIZE = 1
+    NOTIONAL = 2
+    POSITION = 3
+    PRICE_BAND = 4
+    OPEN_ORDERS = 5
+    ORDER_RATE = 6
+    DECISION_AGE = 7
+    BOOK_INVALID = 8
+    HALTED = 9
+    STALE_EPOCH = 10
+    STAGE_SILENT = 11  # the heartbeat of ingest or book is older than its lease
+    NO_SUCH_ORDER = 12
+    IN_FLIGHT = 13  # an earlier request for that order is not answered yet
+    OUT_OF_BOUNDS = 14  # price or quantity outside the instrument's own limits
+    TABLE_FULL = 15
+    VENUE_THROTTLED = 16  # 429, 418, -1003, -1015
+    VENUE_WOULD_TAKE = 17  # a post-only order that would have crossed
+    VENUE_BALANCE = 18
+    VENUE_FILTER = 19  # -1013
+    VENUE_UNKNOWN_ORDER = 20  # -2011, -2013
+    VENUE_CLOCK = 21  # -1021
+    VENUE_SIGNATURE = 22  # -1022, -2014, -2015
+    VENUE_OTHER = 23
+    DISCONNECTED = 24
+
+
+class Answer(IntEnum):
+    """What the venue said on the order connection."""
+
+    REPLY = 1  # the answer to one of our requests
+    EXECUTION = 2  # an executionReport
+    BALANCE = 3  # an account event; the cold side reads the balances
+    OTHER = 4  # anything else that is well formed
+    STREAM_ENDED = 5  # the user data stream was terminated
+    SHUTDOWN = 6
+
+
+class Outcome(IntEnum):
+    """How one half of a request ended."""
+
+    NOT_ATTEMPTED = 0
+    SUCCESS = 1
+    FAILURE = 2
+    UNKNOWN = 3
+
+
+class Execution(IntEnum):
+    """The execution type of an execution report."""
+
+    NEW = 1
+    TRADE = 2
+    CANCELED = 3
+    REPLACED = 4
+    REJECTED = 5
+    EXPIRED = 6
+    PREVENTED = 7  # self-trade prevention
+
+
+class FeeAsset(IntEnum):
+    """What a commission was taken in."""
+
+    NONE = 0
+    BASE = 1
+    QUOTE = 2
+    OTHER = 3

@@ -1,0 +1,298 @@
+"""Every record that crosses a process border, declared once.
+
+All prices are int64 ticks and all quantities int64 lots of the record's instrument.  A record on a
+ring begins with the same 24 bytes, ``PREFIX``; the ring's commit writes ``publish_ns``.
+"""
+
+from ipc.layout import Field, Layout, reserved
+
+PREFIX = (
+    Field("kind", "i1", "see codes.Kind"),
+    Field("source_id", "i1", "which source (ingest process) it came from"),
+    Field("instrument_id", "i2", "row of the instrument table; -1 for none"),
+    Field("epoch", "i4", "life of the writer: one more at each restart"),
+    Field("cause_id", "i8", "number of the frame that caused it, counted by its source"),
+    Field("publish_ns", "i8", "when the writer made it visible"),
+)
+
+# Market data, ingest to book: slots of 128 bytes.
+LEVELS_PER_RECORD = 6
+MARKET_SLOT_BYTES = 128
+
+DEPTH = Layout(
+    "depth",
+    "Head of a message of levels (DEPTH, SNAPSHOT or PARTIAL); `record_count` LEVELS follow.",
+    *PREFIX,
+    Field("kernel_ns", "i8", "when the kernel received the frame"),
+    Field("recv_ns", "i8", "when recv returned with it"),
+    Field("venue_ns", "i8", "the venue's event time (its wall clock); 0 when it sends none"),
+    Field("first_update_id", "i8", "first update in the message"),
+    Field("last_update_id", "i8", "last update in the message"),
+    Field("record_count", "i8", "how many LEVELS records follow"),
+    reserved(56),
+)
+
+LEVELS = Layout(
+    "levels",
+    "Up to six levels of one side (kind BIDS or ASKS).",
+    *PREFIX,
+    Field("level_count", "i8", "how many levels are used"),
+    Field("price_ticks", "i8", "price", (LEVELS_PER_RECORD,)),
+    Field("qty_lots", "i8", "absolute quantity; 0 removes the level", (LEVELS_PER_RECORD,)),
+)
+
+TICKER = Layout(
+    "ticker",
+    "Best bid and ask as the venue reports them in real time.",
+    *PREFIX,
+    Field("kernel_ns", "i8", "when the kernel received the frame"),
+    Field("recv_ns", "i8", "when recv returned with it"),
+    Field("venue_ns", "i8", "the venue's event time; 0 when it sends none"),
+    Field("update_id", "i8", "book update that it shows"),
+    Field("bid_ticks", "i8", "best bid; 0 when the side is empty"),
+    Field("bid_lots", "i8", "quantity at the best bid"),
+    Field("ask_ticks", "i8", "best ask; 0 when the side is empty"),
+    Field("ask_lots", "i8", "quantity at the best ask"),
+    reserved(40),
+)
+
+TRADE = Layout(
+    "trade",
+    "One trade between others (or ours, seen from outside).",
+    *PREFIX,
+    Field("kernel_ns", "i8", "when the kernel received the frame"),
+    Field("recv_ns", "i8", "when recv returned with it"),
+    Field("venue_ns", "i8", "the venue's trade time"),
+    Field("trade_id", "i8", "the venue's number; one more each trade of the instrument"),
+    Field("price_ticks", "i8", "price"),
+    Field("qty_lots", "i8", "quantity"),
+    Field("aggressor_side", "i8", "codes.Side of the taker"),
+    reserved(48),
+)
+
+FEED = Layout(
+    "feed",
+    "The source's connection went down or came up (kind FEED_DOWN, FEED_UP).",
+    *PREFIX,
+    Field("kernel_ns", "i8", "0"),
+    Field("recv_ns", "i8", "when it was noticed"),
+    reserved(88),
+)
+
+# What the book says, book to strategy: slots of 192 bytes.  TRADE records pass on the same ring.
+TOP_SLOT_BYTES = 192
+
+TOP = Layout(
+    "top",
+    "Best bid and ask of one instrument after a drain.  The stamps are those of the oldest frame "
+    "merged into it.",
+    *PREFIX,
+    Field("kernel_ns", "i8", "kernel receive stamp of the oldest frame merged"),
+    Field("recv_ns", "i8", "when recv returned with that frame"),
+    Field("ingest_publish_ns", "i8", "when ingest made it visible"),
+    Field("newest_kernel_ns", "i8", "kernel receive stamp of the newest frame merged"),
+    Field("pick_ns", "i8", "when the book's drain began"),
+    Field("venue_ns", "i8", "the venue's event time of the newest frame; 0 when it sends none"),
+    Field("consumed_seq", "i8", "records of its market ring that the book had consumed"),
+    Field("update_id", "i8", "book update that it shows"),
+    Field("bid_ticks", "i8", "best bid; 0 when the side is empty"),
+    Field("bid_lots", "i8", "quantity at the best bid"),
+    Field("ask_ticks", "i8", "best ask; 0 when the side is empty"),
+    Field("ask_lots", "i8", "quantity at the best ask"),
+    Field("bid_depth_lots", "i8", "quantity of the five best bid levels"),
+    Field("ask_depth_lots", "i8", "quantity of the five best ask levels"),
+    Field("merged_count", "i8", "frames that this record stands for"),
+    Field("is_valid", "i8", "1 when the book is in sync with the venue"),
+    reserved(40),
+)
+
+# What the strategy wants done, strategy to gateway: slots of 192 bytes.
+REQUEST = Layout(
+    "request",
+    "Place, cancel or replace one order (kind PLACE, CANCEL, REPLACE).",
+    *PREFIX,
+    Field("kernel_ns", "i8", "kernel receive stamp of the oldest frame; 0 if no frame caused it"),
+    Field("recv_ns", "i8", "when recv returned with that frame"),
+    Field("ingest_publish_ns", "i8", "when ingest made it visible"),
+    Field("newest_kernel_ns", "i8", "kernel receive stamp of the newest frame merged"),
+    Field("book_pick_ns", "i8", "when the book's drain began"),
+    Field("book_publish_ns", "i8", "when the book made its top visible"),
+    Field("pick_ns", "i8", "when the strategy's drain began"),
+    Field("tops_consumed_seq", "i8", "records of the tops ring that the strategy had consumed"),
+    Field("events_consumed_seq", "i8", "records of the events ring that it had consumed"),
+    Field("quote_index", "i8", "which of the strategy's quotes of the instrument it is for"),
+    Field("side", "i8", "codes.Side"),
+    Field("price_ticks", "i8", "limit price"),
+    Field("qty_lots", "i8", "quantity"),
+    Field("order_id", "i8", "the standing order to cancel or replace; 0 for PLACE"),
+    reserved(56),
+)
+
+# What became of it, gateway to strategy: slots of 192 bytes.
+ORDER_EVENT = Layout(
+    "order_event",
+    "What became of an order (kinds ACKED to RESUMED).",
+    *PREFIX,
+    Field("recv_ns", "i8", "when recv returned with the venue's answer"),
+    Field("venue_ns", "i8", "the venue's transaction time"),
+    Field("quote_index", "i8", "which of the strategy's quotes it belongs to"),
+    Field("side", "i8", "codes.Side"),
+    Field("order_id", "i8", "our number of the order"),
+    Field("price_ticks", "i8", "its limit price"),
+    Field("remaining_lots", "i8", "what of it still stands"),
+    Field("fill_ticks", "i8", "price of this fill"),
+    Field("fill_lots", "i8", "quantity of this fill"),
+    Field("trade_id", "i8", "the venue's number of the fill"),
+    Field("is_maker", "i8", "1 when our order rested"),
+    Field("reason", "i8", "codes.Reject"),
+    Field("request_kind", "i8", "codes.Kind of the request that it answers; 0 for none"),
+    Field("position_lots", "i8", "our position in the instrument after it"),
+    reserved(56),
+)
+
+# Tables: state that one stage writes and others read in place.
+INSTRUMENT = Layout(
+    "instrument",
+    "What the venue says of an instrument, in wire units of 1e-8 and in ticks and lots.",
+    Field("symbol", "S24", "as in the venue's messages, upper case"),
+    Field("symbol_bytes", "i8", "length of the symbol"),
+    Field("instrument_id", "i4", "its row"),
+    Field("source_id", "i4", "which source tells of it"),
+    Field("tick_e8", "i8", "one tick in 1e-8 of the quote asset"),
+    Field("lot_e8", "i8", "one lot in 1e-8 of the base asset"),
+    Field("price_ticks_min", "i8", "lowest price that the venue takes"),
+    Field("price_ticks_max", "i8", "highest price that the venue takes"),
+    Field("qty_lots_min", "i8", "smallest order"),
+    Field("qty_lots_max", "i8", "largest order"),
+    Field("notional_min", "i8", "least price times quantity, in ticks times lots, rounded up"),
+    Field("notional_max", "i8", "most price times quantity, in ticks times lots, rounded down"),
+    Field("open_orders_max", "i8", "open orders that the venue allows for the symbol"),
+    Field("base_asset", "S16", "what is bought and sold"),
+    Field("quote_asset", "S16", "what it is paid in"),
+    reserved(48),
+)
+
+TOUCH = Layout(
+    "touch",
+    "The book's latest word on one instrument: a cell (one writer, many readers).",
+    Field("version", "i8", "odd while it is being written"),
+    Field("bid_ticks", "i8", "best bid; 0 when the side is empty"),
+    Field("bid_lots", "i8", "quantity at the best bid"),
+    Field("ask_ticks", "i8", "best ask; 0 when the side is empty"),
+    Field("ask_lots", "i8", "quantity at the best ask"),
+    Field("is_valid", "i8", "1 when the book is in sync with the venue"),
+    Field("epoch", "i8", "life of the book"),
+    Field("update_id", "i8", "book update that it shows"),
+    Field("kernel_ns", "i8", "kernel receive stamp of the newest frame in it"),
+    Field("publish_ns", "i8", "when it was written"),
+    Field("state", "i8", "codes.BookState"),
+    Field("snapshot_wanted_count", "i8", "how often the book has asked for a snapshot"),
+    Field("gap_count", "i8", "sequence gaps since the start"),
+    Field("update_count", "i8", "frames applied since the start"),
+    Field("bid_level_count", "i8", "levels kept on the bid side"),
+    Field("ask_level_count", "i8", "levels kept on the ask side"),
+)
+
+ORDER = Layout(
+    "order",
+    "One row of the order table: the gateway's truth about one order.",
+    Field("version", "i8", "odd while it is being written"),
+    Field("order_id", "i8", "our number: run-wide, never used twice"),
+    Field("venue_order_id", "i8", "the venue's number; 0 until it told"),
+    Field("instrument_id", "i8", "row of the instrument table"),
+    Field("quote_index", "i8", "which of the strategy's quotes it is"),
+    Field("state", "i8", "codes.OrderState"),
+    Field("side", "i8", "codes.Side"),
+    Field("price_ticks", "i8", "limit price"),
+    Field("qty_lots", "i8", "quantity ordered"),
+    Field("filled_lots", "i8", "quantity filled"),
+    Field("request_kind", "i8", "codes.Kind of the unanswered request; 0 for none"),
+    Field("request_id", "i8", "its number"),
+    Field("replaced_by_id", "i8", "the order that shall replace this one; 0 for none"),
+    Field("sent_ns", "i8", "when the unanswered request was sent"),
+    Field("created_ns", "i8", "when the order was sent"),
+    Field("changed_ns", "i8", "when the row last changed"),
+)
+
+POSITION = Layout(
+    "position",
+    "What our fills of one instrument add up to since the start of the run.",
+    Field("version", "i8", "odd while it is being written"),
+    Field("instrument_id", "i8", "row of the instrument table"),
+    Field("base_lots", "i8", "bought minus sold"),
+    Field("cash", "i8", "received minus paid, in ticks times lots"),
+    Field("fee_base_e8", "i8", "commission taken in the base asset"),
+    Field("fee_quote_e8", "i8", "commission taken in the quote asset"),
+    Field("fee_other_e8", "i8", "commission taken in another asset"),
+    Field("bought_lots", "i8", "sum of buys"),
+    Field("sold_lots", "i8", "sum of sells"),
+    Field("fill_count", "i8", "how many fills"),
+    Field("last_trade_id", "i8", "the newest fill counted; each is counted once"),
+    Field("open_buy_lots", "i8", "what our open buys could still add, at their worst"),
+    Field("open_sell_lots", "i8", "what our open sells could still take, at their worst"),
+    Field("open_order_count", "i8", "orders that stand or may stand"),
+    Field("changed_ns", "i8", "when it last changed"),
+    reserved(8),
+)
+
+# Inside one process: what a decoder fills for the gateway.
+ANSWER = Layout(
+    "answer",
+    "One message of the order connection, decoded.",
+    Field("kind", "i8", "codes.Answer"),
+    Field("request_id", "i8", "number of the request that it answers; 0 for none"),
+    Field("status", "i8", "200, 400, 409, 429 and so on"),
+    Field("error_code", "i8", "the venue's code, negative; 0 for none"),
+    Field("reject", "i8", "codes.Reject that the error means"),
+    Field("retry_after_ms", "i8", "wall-clock time before which nothing may be sent; 0 for none"),
+    Field("cancel_outcome", "i8", "codes.Outcome of the cancel half"),
+    Field("place_outcome", "i8", "codes.Outcome of the place half"),
+    Field("order_id", "i8", "ours, read from the client order id; 0 when it is not ours"),
+    Field("venue_order_id", "i8", "the venue's"),
+    Field("canceled_order_id", "i8", "ours, of the order that a cancel or replace took away"),
+    Field("execution", "i8", "codes.Execution"),
+    Field("state", "i8", "codes.OrderState as the venue reports it; 0 when it does not"),
+    Field("instrument_id", "i8", "row of the instrument table; -1 for none"),
+    Field("side", "i8", "codes.Side"),
+    Field("price_ticks", "i8", "limit price"),
+    Field("qty_lots", "i8", "quantity ordered"),
+    Field("filled_lots", "i8", "quantity filled so far"),
+    Field("fill_ticks", "i8", "price of this fill"),
+    Field("fill_lots", "i8", "quantity of this fill"),
+    Field("trade_id", "i8", "the venue's number of the fill; -1 for none"),
+    Field("fee_e8", "i8", "commission of this fill"),
+    Field("fee_asset", "i8", "codes.FeeAsset"),
+    Field("is_maker", "i8", "1 when our order rested"),
+    Field("venue_ns", "i8", "the venue's transaction time"),
+    Field("order_count_10s", "i8", "unfilled orders in the venue's 10 s window; -1 when not told"),
+    reserved(48),
+)
+
+SESSION = Layout(
+    "session",
+    "What encoding an order needs besides the order: who we are, and the key's midstates.",
+    Field("api_key", "S128", "the key's public name"),
+    Field("api_key_bytes", "i8", "its length"),
+    Field("run_id", "i8", "this run, 32 bits; part of each client order id"),
+    Field("epoch", "i8", "this life of the gateway, 16 bits; part of each client order id"),
+    Field("recv_window_ms", "i8", "how old a request may be when it reaches the venue"),
+    Field("inner_state", "i4", "SHA-256 state after the key's inner block", (8,)),
+    Field("outer_state", "i4", "SHA-256 state after the key's outer block", (8,)),
+    Field("prefix_state", "i4", "inner state after the constant first blocks of a request", (8,)),
+    Field("prefix_bytes", "i8", "how many bytes of the text those blocks hold"),
+    reserved(56),
+)
+
+CATALOG = Layout(
+    "catalog",
+    "The instruments that one process knows, by symbol.",
+    Field("instruments_address", "i8", "first INSTRUMENT of this process's map of the table"),
+    Field("instrument_count", "i8", "how many"),
+    Field("slots_address", "i8", "hash table: int64 instrument_id + 1 per slot, 0 empty"),
+    Field("slot_mask", "i8", "slots minus one, a power of two minus one"),
+    reserved(32),
+)
+
+ON_RINGS = (DEPTH, LEVELS, TICKER, TRADE, FEED, TOP, REQUEST, ORDER_EVENT)
+IN_TABLES = (INSTRUMENT, TOUCH, ORDER, POSITION)
+IN_PROCESS = (ANSWER, SESSION, CATALOG)
