@@ -143,30 +143,24 @@ _fence_acquire = _fence("acquire")
 _fence_release = _fence("release")
 
 
-def _machine_load(plain: Callable[..., Any], machine: Any) -> None:
-    @overload(plain)
-    def _(address: Any) -> Any:
-        return lambda address: machine(address)
-
-
-def _machine_store(plain: Callable[..., Any], machine: Any) -> None:
-    @overload(plain)
-    def _(address: Any, value: Any) -> Any:
-        return lambda address, value: machine(address, value)
-
-
-def _machine_plain(plain: Callable[..., Any], machine: Any) -> None:
-    @overload(plain)
-    def _() -> Any:
-        return lambda: machine()
-
-
 @overload(compare_exchange)
 def _(address: Any, expected: Any, value: Any) -> Any:
     def machine(address: Any, expected: Any, value: Any) -> Any:
         return _compare_exchange(address, expected, value)  # type: ignore[call-arg]
 
     return machine
+
+
+def _machine_load(plain: Callable[..., Any], machine: Any) -> None:
+    overload(plain)(lambda address: lambda address: machine(address))
+
+
+def _machine_store(plain: Callable[..., Any], machine: Any) -> None:
+    overload(plain)(lambda address, value: lambda address, value: machine(address, value))
+
+
+def _machine_plain(plain: Callable[..., Any], machine: Any) -> None:
+    overload(plain)(lambda: lambda: machine())
 
 
 _machine_load(load_acquire, _load_acquire)

@@ -1,0 +1,254 @@
+"""A single-producer single-consumer ring of fixed records, in compiled code.
+
+The commit point is the *message*: the writer claims room for the largest message, appends records
+in place and commits them with one release; a message that is refused was never visible.  Unread
+records are never overwritten.  Sequences are 64 bits and only grow; a slot's place is its sequence
+modulo the capacity, and because the slots are mapped twice in a row a message never wraps.
+
+::
+
+    page 1, written by the writer      page 2, written by the reader     slots
+    0    published_seq                 0   consumed_seq                  capacity x slot_bytes,
+    8    epoch                                                           then the same again
+    16   epoch_start_seq
+    128  claimed_seq
+
+*A writer is fenced.*  Commit and consume are compare-exchanges on the owner's own word.  Whoever
+takes a role over moves that word first, so a predecessor that was only stopped, and comes back in
+the middle of a message, publishes nothing.
+
+*An epoch* begins when a writer takes over, or when it gives up on a reader that stalls.  The reader
+sees it before its next batch, skips to ``epoch_start_seq`` and knows that something is missing.
+
+*An observer* may read any ring without registering.  The writer raises ``claimed_seq`` before it
+touches a slot; an observer that copied sequence s holds a whole record if, after the copy,
+``claimed_seq <= s + capacity``.
+"""
+
+from ipc.atomics import (
+    compare_exchange,
+    fence_acquire,
+    fence_release,
+    load_acquire,
+    load_relaxed,
+    store_relaxed,
+    store_release,
+)
+from ipc.compiled import compiled
+from ipc.layout import Field, Layout, reserved
+from ipc.memory import copy_bytes, record_at, store_word
+
+PUBLISHED_BYTES = 0
+EPOCH_BYTES = 8
+EPOCH_START_BYTES = 16
+CLAIMED_BYTES = 128
+CONSUMED_BYTES = 0
+
+NEW_EPOCH = -1
+
+RING = Layout(
+    "ring",
+    "One process's handle on one end of a ring; in its own memory, never shared.",
+    Field("writer_address", "i8", "page that the writer writes"),
+    Field("reader_address", "i8", "page that the reader writes"),
+    Field("slots_address", "i8", "first slot of the double mapping"),
+    Field("slot_bytes", "i8", "size of a slot"),
+    Field("capacity_count", "i8", "slots, a power of two"),
+    Field("message_count_max", "i8", "records of the largest message"),
+    Field("stamp_offset_bytes", "i8", "where commit writes the time in each record"),
+    Field("next_seq", "i8", "writer: next to publish; reader: next to consume"),
+    Field("limit_seq", "i8", "cached: writer, where the room ends; reader, what is published"),
+    Field("pending_count", "i8", "writer: records appended and not yet committed"),
+    Field("epoch", "i8", "writer: its own; reader: the last one entered"),
+    Field("full_count", "i8", "writer: claims refused for want of room"),
+    Field("backlog_max_count", "i8", "reader: most records seen waiting"),
+    reserved(24),
+)
+RING_DTYPE = RING.dtype
+RING_BYTES = RING.dtype.itemsize
+
+
+@compiled
+def claim(ring_address: int) -> int:
+    """Return the address of the next free slot, with room for the largest message; 0 when full."""
+    ring = record_at(ring_address, RING_DTYPE)
+    first_seq = ring.next_seq + ring.pending_count
+    end_seq = first_seq + ring.message_count_max
+    if end_seq - ring.limit_seq > 0:
+        # pairs with: slots given back
+        consumed_seq = load_acquire(ring.reader_address + CONSUMED_BYTES)
+        ring.limit_seq = consumed_seq + ring.capacity_count
+        if end_seq - ring.limit_seq > 0:
+            ring.full_count += 1
+            return 0
+    store_relaxed(ring.writer_address + CLAIMED_BYTES, end_seq)
+    # pairs with: slot about to be overwritten
+    fence_release()
+    return int(ring.slots_address + (first_seq & (ring.capacity_count - 1)) * ring.slot_bytes)
+
+
+@compiled
+def append(ring_address: int, record_count: int) -> None:
+    """Count ``record_count`` records, written where ``claim`` said, into the pending message."""
+    ring = record_at(ring_address, RING_DTYPE)
+    assert 0 <= record_count <= ring.message_count_max, "message larger than claimed"
+    ring.pending_count += record_count
+
+
+@compiled
+def commit(ring_address: int, publish_ns: int) -> bool:
+    """Stamp what is pending and make it visible; False when another writer took over."""
+    ring = record_at(ring_address, RING_DTYPE)
+    count = ring.pending_count
+    if count == 0:
+        return True
+    mask = ring.capacity_count - 1
+    for index in range(count):
+        slot_address = ring.slots_address + ((ring.next_seq + index) & mask) * ring.slot_bytes
+        store_word(slot_address + ring.stamp_offset_bytes, publish_ns)
+    ring.pending_count = 0
+    # pairs with: records published
+    published = compare_exchange(
+        ring.writer_address + PUBLISHED_BYTES, ring.next_seq, ring.next_seq + count
+    )
+    if published:
+        ring.next_seq += count
+    return published
+
+
+@compiled
+def abandon(ring_address: int) -> None:
+    """Forget what is pending; it was never visible."""
+    record_at(ring_address, RING_DTYPE).pending_count = 0
+
+
+@compiled
+def raise_epoch(ring_address: int) -> None:
+    """Writer: declare all that is unread void; the reader skips it and knows of the loss."""
+    ring = record_at(ring_address, RING_DTYPE)
+    ring.epoch += 1
+    store_relaxed(ring.writer_address + EPOCH_START_BYTES, ring.next_seq)
+    # pairs with: epoch entered
+    store_release(ring.writer_address + EPOCH_BYTES, ring.epoch)
+
+
+@compiled
+def take_over_writer(ring_address: int) -> bool:
+    """Become the writer: open a new epoch beyond all that a predecessor may have claimed.
+
+    Return False when another process took over at the same time.
+    """
+    ring = record_at(ring_address, RING_DTYPE)
+    # pairs with: records published
+    published_seq = load_acquire(ring.writer_address + PUBLISHED_BYTES)
+    claimed_seq = load_relaxed(ring.writer_address + CLAIMED_BYTES)
+    start_seq = published_seq + 1
+    if claimed_seq - published_seq > 0:
+        start_seq = claimed_seq + 1
+    ring.pending_count = 0
+    ring.epoch = load_relaxed(ring.writer_address + EPOCH_BYTES) + 1
+    store_relaxed(ring.writer_address + EPOCH_START_BYTES, start_seq)
+    # pairs with: epoch entered
+    store_release(ring.writer_address + EPOCH_BYTES, ring.epoch)
+    # pairs with: records published
+    taken = compare_exchange(ring.writer_address + PUBLISHED_BYTES, published_seq, start_seq)
+    ring.next_seq = start_seq
+    ring.limit_seq = start_seq
+    return taken
+
+
+@compiled
+def ready_count(ring_address: int) -> int:
+    """Return how many records wait, or NEW_EPOCH when ``enter_epoch`` must come first."""
+    ring = record_at(ring_address, RING_DTYPE)
+    if ring.limit_seq - ring.next_seq <= 0:
+        # pairs with: records published
+        ring.limit_seq = load_acquire(ring.writer_address + PUBLISHED_BYTES)
+    if load_relaxed(ring.writer_address + EPOCH_BYTES) != ring.epoch:
+        return NEW_EPOCH
+    count = ring.limit_seq - ring.next_seq
+    if count <= 0:
+        return 0
+    if count > ring.backlog_max_count:
+        ring.backlog_max_count = count
+    return int(count)
+
+
+@compiled
+def enter_epoch(ring_address: int) -> int:
+    """Reader: skip to where the newest epoch begins; return how many records were discarded."""
+    ring = record_at(ring_address, RING_DTYPE)
+    while True:
+        # pairs with: epoch entered
+        epoch = load_acquire(ring.writer_address + EPOCH_BYTES)
+        start_seq = load_relaxed(ring.writer_address + EPOCH_START_BYTES)
+        fence_acquire()
+        if load_relaxed(ring.writer_address + EPOCH_BYTES) == epoch:
+            break
+    ring.epoch = epoch
+    discarded_count = start_seq - ring.next_seq
+    if discarded_count > 0:
+        consume(ring_address, discarded_count)
+        return int(discarded_count)
+    return 0
+
+
+@compiled
+def slot(ring_address: int, index: int) -> int:
+    """Return the address of the ``index``-th waiting record; its successors follow in memory."""
+    ring = record_at(ring_address, RING_DTYPE)
+    place = (ring.next_seq + index) & (ring.capacity_count - 1)
+    return int(ring.slots_address + place * ring.slot_bytes)
+
+
+@compiled
+def consume(ring_address: int, record_count: int) -> bool:
+    """Give ``record_count`` records back to the writer; False when another reader took over."""
+    ring = record_at(ring_address, RING_DTYPE)
+    # pairs with: slots given back
+    taken = compare_exchange(
+        ring.reader_address + CONSUMED_BYTES, ring.next_seq, ring.next_seq + record_count
+    )
+    if taken:
+        ring.next_seq += record_count
+    return taken
+
+
+@compiled
+def take_over_reader(ring_address: int) -> int:
+    """Become the reader; return how many records a predecessor left, all of them discarded.
+
+    Moving ``consumed_seq`` also fences a predecessor that was only stopped.
+    """
+    ring = record_at(ring_address, RING_DTYPE)
+    ring.epoch = load_relaxed(ring.writer_address + EPOCH_BYTES)
+    while True:
+        consumed_seq = load_relaxed(ring.reader_address + CONSUMED_BYTES)
+        # pairs with: records published
+        published_seq = load_acquire(ring.writer_address + PUBLISHED_BYTES)
+        start_seq = published_seq
+        if consumed_seq - published_seq > 0:
+            start_seq = consumed_seq
+        # pairs with: slots given back
+        if compare_exchange(ring.reader_address + CONSUMED_BYTES, consumed_seq, start_seq):
+            ring.next_seq = start_seq
+            ring.limit_seq = start_seq
+            return int(start_seq - consumed_seq)
+
+
+@compiled
+def observe(ring_address: int, seq: int, copy_address: int) -> int:
+    """Copy record ``seq`` for an observer: 1 copied, 0 not yet published, -1 overwritten."""
+    ring = record_at(ring_address, RING_DTYPE)
+    # pairs with: records published
+    published_seq = load_acquire(ring.writer_address + PUBLISHED_BYTES)
+    if published_seq - seq <= 0:
+        return 0
+    place = seq & (ring.capacity_count - 1)
+    copy_bytes(copy_address, ring.slots_address + place * ring.slot_bytes, ring.slot_bytes)
+    # pairs with: slot about to be overwritten
+    fence_acquire()
+    claimed_seq = load_relaxed(ring.writer_address + CLAIMED_BYTES)
+    if claimed_seq - seq > ring.capacity_count:
+        return -1
+    return 1
