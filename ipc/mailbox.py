@@ -66,7 +66,7 @@ class Mailbox:
         handle["capacity_count"] = CAPACITY_COUNT
         handle["message_count_max"] = 1
         handle["stamp_offset_bytes"] = LETTER.offset_bytes("posted_ns")
-        handle["limit_seq"] = 0
+        handle["has_reader"] = True
         return handle
 
     @property

@@ -5,7 +5,7 @@ Cold: creates them, attaches to them and fills the RING handles that compiled co
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -36,6 +36,7 @@ class RingSpec:
     capacity_count: int
     message_count_max: int
     stamp_field: str
+    has_reader: bool = True
 
     def __post_init__(self) -> None:
         capacity = self.capacity_count
@@ -68,6 +69,7 @@ class SharedRing:
         handle["capacity_count"] = spec.capacity_count
         handle["message_count_max"] = spec.message_count_max
         handle["stamp_offset_bytes"] = spec.stamp_offset_bytes
+        handle["has_reader"] = spec.has_reader
 
     @classmethod
     def create(cls, name: str, spec: RingSpec, *, run_id: int, first_seq: int = 0) -> Self:
@@ -115,10 +117,7 @@ class SharedRing:
         segment = Segment.attach(name, fingerprint=_fingerprint(spec.layouts), run_id=run_id)
         if int(segment.header["slot_count"]) != spec.capacity_count:
             # The size is configuration, not declaration: the segment knows best.
-            capacity_count = int(segment.header["slot_count"])
-            spec = RingSpec(
-                spec.layouts, spec.slot_bytes, capacity_count, spec.message_count_max, spec.stamp_field
-            )
+            spec = replace(spec, capacity_count=int(segment.header["slot_count"]))
         return cls(spec, segment, writes=writes, reads=reads)
 
     @property
