@@ -13,6 +13,7 @@ otherwise.
                └──► REJECTED, and all of the above in one step
 """
 
+from ipc import cell
 from ipc.compiled import compiled
 from ipc.memory import record_at
 from vortex.codes import OrderState, Side
@@ -87,12 +88,13 @@ def set_order(
     """Move an order to ``state`` with ``filled_lots`` filled; False when that may not follow.
 
     Filled quantity only grows: what a late or repeated report says of the past changes nothing.
-    The caller brackets the row and the position as cells.
     """
     order = record_at(order_address, ORDER_DTYPE)
     if state != order.state and not may_follow(order.state, state):
         return False
     position = record_at(position_address, POSITION_DTYPE)
+    cell.begin_write(order_address)
+    cell.begin_write(position_address)
     before_lots = open_lots(order_address)
     before_count = 1 if is_open(order.state) else 0
     order.state = state
@@ -105,6 +107,8 @@ def set_order(
         position.open_sell_lots += change_lots
     position.open_order_count += (1 if is_open(state) else 0) - before_count
     assert position.open_order_count >= 0, "more orders ended than began"
+    cell.end_write(position_address)
+    cell.end_write(order_address)
     return True
 
 
@@ -123,6 +127,7 @@ def begin_order(
     """Fill a row for a new order that is about to be sent."""
     order = record_at(order_address, ORDER_DTYPE)
     assert not is_open(order.state), "the row is still needed"
+    cell.begin_write(order_address)
     order.order_id = order_id
     order.venue_order_id = 0
     order.instrument_id = instrument_id
@@ -136,4 +141,5 @@ def begin_order(
     order.request_id = 0
     order.replaced_by_id = 0
     order.created_ns = now_ns
+    cell.end_write(order_address)
     set_order(order_address, position_address, OrderState.SENT, 0, now_ns)

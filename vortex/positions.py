@@ -1,5 +1,6 @@
 """What our fills add up to, in integers; each fill is counted once, by the venue's trade id."""
 
+from ipc import cell
 from ipc.compiled import compiled
 from ipc.memory import record_at
 from ipc.types import Record
@@ -32,8 +33,9 @@ def add_fill(
     fee_asset: int,
     now_ns: int,
 ) -> None:
-    """Add one fill that ``is_new_fill``; the caller brackets the record as a cell."""
+    """Add one fill that ``is_new_fill``."""
     position = record_at(position_address, POSITION_DTYPE)
+    cell.begin_write(position_address)
     position.base_lots += side * qty_lots
     position.cash -= side * qty_lots * price_ticks
     if side == Side.BUY:
@@ -49,6 +51,7 @@ def add_fill(
     position.fill_count += 1
     position.last_trade_id = trade_id
     position.changed_ns = now_ns
+    cell.end_write(position_address)
 
 
 def profit_e16(position: Record, instrument: Record, bid_ticks: int, ask_ticks: int) -> int:

@@ -8,8 +8,9 @@ special case: nothing stands, so everything wanted is placed.
 from ipc.compiled import compiled
 from ipc.layout import Field, Layout, reserved
 from ipc.memory import record_at, zero_bytes
-from vortex.codes import Kind, Reject, Side
-from vortex.records import ORDER_EVENT, REQUEST
+from vortex.codes import Kind, OrderState, Reject, Side
+from vortex.orders import is_open
+from vortex.records import ORDER, ORDER_EVENT, REQUEST
 
 QUOTE_COUNT = 8
 BID_QUOTE_COUNT = 4  # quotes 0 to 3 buy, 4 to 7 sell
@@ -49,6 +50,7 @@ STANDING_DTYPE = STANDING.dtype
 QUOTING_DTYPE = QUOTING.dtype
 REQUEST_DTYPE = REQUEST.dtype
 REQUEST_BYTES = REQUEST.dtype.itemsize
+ORDER_DTYPE = ORDER.dtype
 ORDER_EVENT_DTYPE = ORDER_EVENT.dtype
 
 
@@ -179,6 +181,22 @@ def on_event(standing_address: int, quoting_address: int, event_address: int, no
         if is_over or (event.kind == Kind.FILLED and event.remaining_lots == 0):
             standing.order_id[index] = 0
             standing.remaining_lots[index] = 0
+
+
+@compiled
+def restore(standing_address: int, order_address: int) -> None:
+    """Take over one row of the order table, if it is an order that stands or may stand."""
+    order = record_at(order_address, ORDER_DTYPE)
+    if not is_open(order.state):
+        return
+    standing = record_at(standing_address, STANDING_DTYPE)
+    index = order.quote_index
+    if order.state == OrderState.RESTING:
+        standing.order_id[index] = order.order_id
+        standing.price_ticks[index] = order.price_ticks
+        standing.remaining_lots[index] = order.qty_lots - order.filled_lots
+    if order.request_kind != 0:
+        standing.request_kind[index] = order.request_kind
 
 
 @compiled

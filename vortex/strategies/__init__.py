@@ -68,12 +68,17 @@ class Strategy:
         return np.array([values], self.params_dtype)
 
     @property
+    def params_record_type(self) -> Any:
+        """The numba type of that record."""
+        return numba.from_dtype(self.params_dtype)
+
+    @property
     def decide_type(self) -> types.FunctionType:
         """The numba type under which ``decide`` is plugged into the loop."""
         records = (
             TOP.record_type,
             VIEW.record_type,
-            numba.from_dtype(self.params_dtype),
+            self.params_record_type,
             self.state.record_type,
             WANTED.record_type,
         )
