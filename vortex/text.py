@@ -107,7 +107,7 @@ def _eight_hexadecimal_characters(value: int) -> int:
 
 @compiled
 def write_hexadecimal(address: int, value: int, digit_count: int) -> int:
-    """Write the low ``digit_count`` (4, 8, 12 or 16) hexadecimal digits of ``value``, lower case."""
+    """Write the low ``digit_count`` (1 to 16) hexadecimal digits of ``value``, in lower case."""
     if digit_count > 8:
         address = _write_hexadecimal_word(address, value >> 32, digit_count - 8)
         digit_count = 8
