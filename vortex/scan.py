@@ -12,13 +12,14 @@ from ipc.memory import load_byte, load_word
 from vortex.codes import Refusal
 from vortex.words import (
     POWERS_OF_TEN,
+    TOP_BITS,
+    byte_marks,
     count_trailing_zeros,
     eight_digits,
     leading_digits,
     low_bytes,
     read_hexadecimal,
     to_the_end,
-    wrapping_product,
 )
 
 #: How deep arrays and objects may nest: one bit of an int64 each.
@@ -41,16 +42,6 @@ TEXT_BYTES_MAX = 24
 SIGNIFICANT_DIGITS_MAX = 18
 INT64_MAX = 2**63 - 1
 EXPONENT_MAX = 9999
-
-_ONES = 0x0101010101010101
-_TOPS = -0x7F7F7F7F7F7F7F80
-
-
-@compiled
-def _marks(word: int, character: int) -> int:
-    """Return a word whose lowest set bit is in the first byte that is ``character``, if any."""
-    difference = word ^ wrapping_product(_ONES, character)
-    return (difference - _ONES) & ~difference & _TOPS
 
 
 @compiled
@@ -93,8 +84,8 @@ def skip_string(position: int, end: int) -> int:
     """
     while position < end:
         word = load_word(position)
-        control = (word - 0x2020202020202020) & ~word & _TOPS
-        marks = _marks(word, QUOTE) | _marks(word, BACKSLASH) | control
+        control = (word - 0x2020202020202020) & ~word & TOP_BITS
+        marks = byte_marks(word, QUOTE) | byte_marks(word, BACKSLASH) | control
         if marks == 0:
             position += 8
             continue
@@ -317,7 +308,9 @@ def text_words(address: int, byte_count: int) -> tuple[int, int, int]:
     first = low_bytes(load_word(address), byte_count)
     second = low_bytes(load_word(address + 8), byte_count - 8)
     third = low_bytes(load_word(address + 16), byte_count - 16)
-    escapes = _marks(first, BACKSLASH) | _marks(second, BACKSLASH) | _marks(third, BACKSLASH)
+    escapes = (
+        byte_marks(first, BACKSLASH) | byte_marks(second, BACKSLASH) | byte_marks(third, BACKSLASH)
+    )
     if escapes:
         return _resolved_words(address, byte_count)
     return first, second, third

@@ -23,6 +23,22 @@ POWERS_OF_TEN = np.array([10**power for power in range(19)], dtype=np.int64)
 #: A word with its lowest ``index`` bytes set.
 LOW_BYTES = np.array([256**count - 1 for count in range(8)] + [-1], dtype=np.int64)
 
+#: The lowest and the highest bit of each byte.
+LOW_BITS = 0x0101010101010101
+TOP_BITS = -0x7F7F7F7F7F7F7F80
+
+
+def word_of(text: bytes) -> int:
+    """Return up to eight ASCII characters as a word, for comparisons with ``load_word``."""
+    assert len(text) <= 8, text
+    return int.from_bytes(text, "little")
+
+
+def words_of(text: bytes) -> tuple[int, int, int]:
+    """Return up to 24 ASCII characters as three words, zero-filled: see ``scan.text_words``."""
+    assert len(text) <= 24, text
+    return word_of(text[:8]), word_of(text[8:16]), word_of(text[16:])
+
 
 def count_trailing_zeros(word: int) -> int:
     """Return how many zero bits stand below the lowest one bit; 64 for zero."""
@@ -90,8 +106,15 @@ def leading_digits(word: int) -> int:
     """Return how many of the eight characters, from the first, are digits: 0 to 8."""
     distance = word ^ 0x3030303030303030
     # A byte above nine carries into its top bit, or had it; the carry spoils only later bytes.
-    beyond = ((distance + 0x7676767676767676) | distance) & -0x7F7F7F7F7F7F7F80
+    beyond = ((distance + 0x7676767676767676) | distance) & TOP_BITS
     return count_trailing_zeros(beyond) >> 3
+
+
+@compiled
+def byte_marks(word: int, character: int) -> int:
+    """Return a word whose lowest set bit is in the first byte that is ``character``, if any."""
+    difference = word ^ (LOW_BITS * character)
+    return (difference - LOW_BITS) & ~difference & TOP_BITS
 
 
 @compiled
