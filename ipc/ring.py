@@ -62,7 +62,8 @@ RING = Layout(
     Field("epoch", "i8", "writer: its own; reader: the last one entered"),
     Field("full_count", "i8", "writer: claims refused for want of room"),
     Field("backlog_max_count", "i8", "reader: most records seen waiting"),
-    reserved(24),
+    Field("has_reader", "i8", "0: observers only, the writer never waits for room"),
+    reserved(16),
 )
 RING_DTYPE = RING.dtype
 RING_BYTES = RING.dtype.itemsize
@@ -74,7 +75,7 @@ def claim(ring_address: int) -> int:
     ring = record_at(ring_address, RING_DTYPE)
     first_seq = ring.next_seq + ring.pending_count
     end_seq = first_seq + ring.message_count_max
-    if end_seq - ring.limit_seq > 0:
+    if ring.has_reader != 0 and end_seq - ring.limit_seq > 0:
         # pairs with: slots given back
         consumed_seq = load_acquire(ring.reader_address + CONSUMED_BYTES)
         ring.limit_seq = consumed_seq + ring.capacity_count
