@@ -107,9 +107,7 @@ def _fence(ordering: str) -> Any:
 @intrinsic
 def _compare_exchange(typing_context: Any, address: Any, expected: Any, value: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pair = builder.cmpxchg(
-            _pointer(builder, args[0]), args[1], args[2], "acq_rel", "monotonic"
-        )
+        pair = builder.cmpxchg(_pointer(builder, args[0]), args[1], args[2], "acq_rel", "monotonic")
         return builder.extract_value(pair, 1)
 
     return types.boolean(types.int64, types.int64, types.int64), codegen

@@ -19,8 +19,11 @@ READ_TRY_COUNT = 1_000
 
 @compiled
 def begin_write(cell_address: int) -> None:
-    """Owner: mark the record as being written; ``end_write`` must follow."""
-    store_relaxed(cell_address, load_relaxed(cell_address) + 1)
+    """Owner: mark the record as being written; ``end_write`` must follow.
+
+    A predecessor that died in the middle of a write left the version odd; odd it must stay.
+    """
+    store_relaxed(cell_address, (load_relaxed(cell_address) + 1) | 1)
     # pairs with: cell about to change
     fence_release()
 

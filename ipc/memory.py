@@ -15,7 +15,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from ipc.types import Record, RecordArray
+from ipc.types import Int64Array, Record, RecordArray
 
 I8 = ir.IntType(8)
 I64 = ir.IntType(64)
@@ -39,6 +39,12 @@ def records_at(address: int, dtype: "np.dtype[np.void]", count: int) -> RecordAr
     """Return ``count`` records at ``address`` as an array view (cold code only)."""
     memory = (ctypes.c_char * (dtype.itemsize * count)).from_address(address)
     return np.frombuffer(memory, dtype=dtype)
+
+
+def words_at(address: int, count: int) -> Int64Array:
+    """Return ``count`` words at ``address`` as an array view (cold code only)."""
+    memory = (ctypes.c_int64 * count).from_address(address)
+    return np.frombuffer(memory, dtype=np.int64)
 
 
 def load_byte(address: int) -> int:
@@ -104,9 +110,7 @@ def _load_byte(typing_context: Any, address: Any) -> Any:
 @intrinsic
 def _store_byte(typing_context: Any, address: Any, value: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        builder.store(
-            builder.trunc(args[1], I8), builder.inttoptr(args[0], I8.as_pointer())
-        )
+        builder.store(builder.trunc(args[1], I8), builder.inttoptr(args[0], I8.as_pointer()))
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64), codegen

@@ -6,6 +6,7 @@ process that made it.  Life is told by kernel locks on the segment (``F_OFD_SETL
 kernel frees when their holder dies, even while its corpse is unreaped; a pid file could not.
 """
 
+import contextlib
 import ctypes
 import fcntl
 import mmap
@@ -19,7 +20,7 @@ import numpy as np
 import posix_ipc
 
 from ipc.errors import RoleTaken, SegmentInUse, SegmentMismatch, SegmentMissing
-from ipc.layout import Field, Layout, reserved
+from ipc.layout import Field, Layout
 from ipc.memory import records_at
 
 PAGE_BYTES = mmap.PAGESIZE
@@ -113,15 +114,22 @@ class Segment:
                 f"{name} exists already: another run of this instance is up, or left it behind; "
                 "`vortexctl stop` ends the one and removes the other"
             ) from error
-        os.fchmod(memory.fd, MODE)
-        # Allocated now: with overcommit a full /dev/shm would show as SIGBUS at the first touch.
-        os.posix_fallocate(memory.fd, 0, total_bytes)
-        header = np.zeros(1, SEGMENT_HEADER.dtype)
-        header[0] = (0, LAYOUT_VERSION, fingerprint, run_id, total_bytes, slot_bytes, slot_count,
-                     time.time_ns(), os.getpid(), record_names.encode())  # fmt: skip
-        os.pwrite(memory.fd, header.tobytes(), 0)
-        os.pwrite(memory.fd, MAGIC.to_bytes(8, "little"), 0)
-        return cls(name, memory.fd)
+        try:
+            os.fchmod(memory.fd, MODE)
+            # Allocated now: with overcommit a full /dev/shm would show as SIGBUS at a first touch.
+            os.posix_fallocate(memory.fd, 0, total_bytes)
+            header = np.zeros(1, SEGMENT_HEADER.dtype)
+            header[0] = (
+                *(0, LAYOUT_VERSION, fingerprint, run_id, total_bytes, slot_bytes, slot_count),
+                *(time.time_ns(), os.getpid(), record_names.encode()),
+            )
+            os.pwrite(memory.fd, header.tobytes(), 0)
+            os.pwrite(memory.fd, MAGIC.to_bytes(8, "little"), 0)
+            return cls(name, memory.fd)
+        except OSError:
+            os.close(memory.fd)
+            posix_ipc.unlink_shared_memory(name)
+            raise
 
     @classmethod
     def attach(cls, name: str, *, fingerprint: int, run_id: int | None = None) -> Self:
@@ -141,6 +149,8 @@ class Segment:
             wrong = "is not whole (its creator died), or not a segment of ours"
         elif int(header["layout_version"]) != LAYOUT_VERSION:
             wrong = f"has layout version {header['layout_version']}, this is {LAYOUT_VERSION}"
+        elif int(header["total_bytes"]) != os.fstat(segment.fd).st_size:
+            wrong = f"should have {header['total_bytes']} bytes and has another size"
         elif int(header["fingerprint"]) != fingerprint:
             wrong = f"holds other declarations of {header['record_names'].decode()}"
         elif run_id is not None and int(header["run_id"]) != run_id:
@@ -156,13 +166,17 @@ class Segment:
         try:
             memory = posix_ipc.SharedMemory(name)
         except posix_ipc.ExistentialError as error:
-            raise SegmentMissing(f"no segment {name}: is the run up? (`vortexctl status`)") from error
+            raise SegmentMissing(
+                f"no segment {name}: is the run up? (`vortexctl status`)"
+            ) from error
         if os.fstat(memory.fd).st_size < PAGE_BYTES:
             os.close(memory.fd)
             raise SegmentMismatch(f"{name} is shorter than a header; `vortexctl stop` removes it")
         return cls(name, memory.fd)
 
-    def map(self, offset_bytes: int, byte_count: int, *, writable: bool, twice: bool = False) -> int:
+    def map(
+        self, offset_bytes: int, byte_count: int, *, writable: bool, twice: bool = False
+    ) -> int:
         """Map a region, faulted in, and return its address; ``close`` unmaps it.
 
         ``twice`` maps the region a second time right behind itself, so that what wraps around its
@@ -181,7 +195,13 @@ class Segment:
         return base
 
     def _mmap(
-        self, address: int | None, byte_count: int, protection: int, flags: int, fd: int, offset: int
+        self,
+        address: int | None,
+        byte_count: int,
+        protection: int,
+        flags: int,
+        fd: int,
+        offset: int,
     ) -> int:
         result = _libc.mmap(address, byte_count, protection, flags, fd, offset)
         if result is None or result == _MAP_FAILED:
@@ -222,7 +242,7 @@ class Segment:
 
     def unlink(self) -> None:
         """Remove the name; processes that have it mapped keep the memory."""
-        posix_ipc.unlink_shared_memory(self.name)
+        _unlink(self.name)
 
 
 def remove_stale(instance: str) -> list[str]:
@@ -241,13 +261,22 @@ def remove_stale(instance: str) -> list[str]:
                 "`vortexctl status` shows it, `vortexctl stop` ends it"
             )
     for name in names:
-        posix_ipc.unlink_shared_memory(name)
+        _unlink(name)
     return names
+
+
+def _unlink(name: str) -> None:
+    # Somebody else may have removed it since it was listed.
+    with contextlib.suppress(posix_ipc.ExistentialError):
+        posix_ipc.unlink_shared_memory(name)
 
 
 def is_live(name: str) -> bool:
     """Return whether a live process holds a lock on the segment."""
-    fd = os.open(FOLDER / name.lstrip("/"), os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fd = os.open(FOLDER / name.lstrip("/"), os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
     try:
         request = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
         return bool(_FLOCK.unpack(fcntl.fcntl(fd, fcntl.F_OFD_GETLK, request))[0] != fcntl.F_UNLCK)

@@ -11,11 +11,13 @@ from typing import Self
 import numpy as np
 
 from ipc import ring
+from ipc.errors import RoleTaken, SegmentMismatch
 from ipc.layout import Layout
-from ipc.memory import address_of, records_at
+from ipc.memory import address_of, records_at, words_at
 from ipc.segment import PAGE_BYTES, Segment, round_to_pages
 from ipc.types import RecordArray
 
+FIRST_SEQ_END = 1 << 62
 _WRITER_PAGE, _READER_PAGE, _SLOTS = PAGE_BYTES, 2 * PAGE_BYTES, 3 * PAGE_BYTES
 
 
@@ -40,7 +42,7 @@ class RingSpec:
 
     def __post_init__(self) -> None:
         capacity = self.capacity_count
-        assert capacity > 0 and capacity & (capacity - 1) == 0, "capacity is a power of two"
+        assert capacity.bit_count() == 1, "capacity is a power of two"
         assert capacity * self.slot_bytes % PAGE_BYTES == 0, "slots fill whole pages"
         assert 0 < self.message_count_max <= capacity, "a message must fit"
         for layout in self.layouts:
@@ -74,6 +76,7 @@ class SharedRing:
     @classmethod
     def create(cls, name: str, spec: RingSpec, *, run_id: int, first_seq: int = 0) -> Self:
         """Create the segment and the empty ring; the creator sees it as an observer."""
+        assert 0 <= first_seq < FIRST_SEQ_END, "sequences must not reach 2**63"
         segment = Segment.create(
             name,
             data_bytes=2 * PAGE_BYTES + spec.capacity_count * spec.slot_bytes,
@@ -86,16 +89,25 @@ class SharedRing:
         if first_seq:
             writer = segment.map(_WRITER_PAGE, PAGE_BYTES, writable=True)
             reader = segment.map(_READER_PAGE, PAGE_BYTES, writable=True)
-            words = records_at(writer, np.dtype("i8"), PAGE_BYTES // 8)
-            words[[ring.PUBLISHED_BYTES // 8, ring.CLAIMED_BYTES // 8]] = first_seq
-            records_at(reader, np.dtype("i8"), 1)[0] = first_seq
+            words = words_at(writer, PAGE_BYTES // 8)
+            for offset_bytes in ring.WRITER_SEQ_OFFSETS:
+                words[offset_bytes // 8] = first_seq
+            words_at(reader, 1)[0] = first_seq
         return cls(spec, segment, writes=False, reads=False)
 
     @classmethod
     def attach_writer(cls, name: str, spec: RingSpec, *, run_id: int | None = None) -> Self:
-        """Become the ring's writer, in a new epoch."""
+        """Become the ring's writer, in a new epoch.
+
+        Raises
+        ------
+        RoleTaken
+            When a predecessor still publishes: whoever attaches holds the role's lock first.
+        """
         shared = cls._attach(name, spec, run_id, writes=True, reads=False)
-        ring.take_over_writer(shared.address)
+        if not ring.take_over_writer(shared.address):
+            shared.close()
+            raise RoleTaken(f"{name} has a live writer; stop or kill that process first")
         return shared
 
     @classmethod
@@ -115,6 +127,13 @@ class SharedRing:
         cls, name: str, spec: RingSpec, run_id: int | None, *, writes: bool, reads: bool
     ) -> Self:
         segment = Segment.attach(name, fingerprint=_fingerprint(spec.layouts), run_id=run_id)
+        if int(segment.header["slot_bytes"]) != spec.slot_bytes:
+            slot_bytes = int(segment.header["slot_bytes"])
+            segment.close()
+            raise SegmentMismatch(
+                f"{name} has slots of {slot_bytes} bytes, this program's have {spec.slot_bytes}; "
+                "stop that run with the version that started it"
+            )
         if int(segment.header["slot_count"]) != spec.capacity_count:
             # The size is configuration, not declaration: the segment knows best.
             spec = replace(spec, capacity_count=int(segment.header["slot_count"]))
@@ -128,12 +147,12 @@ class SharedRing:
     @property
     def published_seq(self) -> int:
         """How far the writer has come."""
-        return int(records_at(int(self.handle[0]["writer_address"]), np.dtype("i8"), 1)[0])
+        return int(words_at(int(self.handle[0]["writer_address"]), 1)[0])
 
     @property
     def consumed_seq(self) -> int:
         """How far the reader has come."""
-        return int(records_at(int(self.handle[0]["reader_address"]), np.dtype("i8"), 1)[0])
+        return int(words_at(int(self.handle[0]["reader_address"]), 1)[0])
 
     def close(self) -> None:
         """Unmap the ring."""

@@ -64,12 +64,12 @@ _errno_location = types.ExternalFunction("__errno_location", types.int64())
 
 
 def recvmsg(fd: int, header_address: int, flags: int) -> int:
-    """recvmsg(2): bytes read, 0 at the end of the stream, -1 on error."""
+    """Call recvmsg(2): bytes read, 0 at the end of the stream, -1 on error."""
     return int(_plain("recvmsg")(fd, ctypes.c_void_p(header_address), flags))
 
 
 def send_bytes(fd: int, address: int, byte_count: int, flags: int) -> int:
-    """send(2): bytes taken, -1 on error."""
+    """Call send(2): bytes taken, -1 on error."""
     return int(_plain("send")(fd, ctypes.c_void_p(address), ctypes.c_size_t(byte_count), flags))
 
 
@@ -85,13 +85,15 @@ def _plain(name: str) -> Any:
 
 
 overload(recvmsg)(
-    lambda fd, header_address, flags: lambda fd, header_address, flags: _recvmsg(
-        np.int32(fd), header_address, np.int32(flags)
+    lambda fd, header_address, flags: (
+        lambda fd, header_address, flags: _recvmsg(np.int32(fd), header_address, np.int32(flags))
     )
 )
 overload(send_bytes)(
-    lambda fd, address, byte_count, flags: lambda fd, address, byte_count, flags: _send(
-        np.int32(fd), address, byte_count, np.int32(flags)
+    lambda fd, address, byte_count, flags: (
+        lambda fd, address, byte_count, flags: _send(
+            np.int32(fd), address, byte_count, np.int32(flags)
+        )
     )
 )
 overload(error_number)(lambda: lambda: load_word(_errno_location()) & LOW_32_BITS)

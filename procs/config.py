@@ -206,8 +206,8 @@ def check(config: Config, path: str) -> None:
 
 
 def _check_venue(path: str, key: str, name: str) -> None:
-    if name not in venues.names():
-        raise ConfigError(f"{path}: `{key}`: no venue {name!r}; there are {venues.names()}")
+    if name not in venues.available():
+        raise ConfigError(f"{path}: `{key}`: no venue {name!r}; there are {venues.available()}")
 
 
 def _check_url(path: str, key: str, url: str, *schemes: str) -> None:

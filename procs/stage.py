@@ -69,6 +69,8 @@ def log_step(
 ) -> None:
     """Tell observers of one step; what a replay needs to repeat it."""
     slot_address = ring.claim(steps_address)
+    if slot_address == 0:
+        return
     step = record_at(slot_address, STEP_DTYPE)
     step.now_ns = now_ns
     step.consumed_seq[0] = first_consumed_seq
