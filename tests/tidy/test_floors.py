@@ -11,6 +11,7 @@ VORTEX_MAY_IMPORT_OF_IPC = {
     "ipc.compiled",
     "ipc.types",
     "ipc.atomics",
+    "ipc.cell",
     "ipc.memory",
 }
 MAY_IMPORT = {
