@@ -158,6 +158,14 @@ def abandon(ring_address: int) -> None:
 
 
 @compiled
+def unread_count(ring_address: int) -> int:
+    """Writer: return how many published records the reader has not given back."""
+    ring = record_at(ring_address, RING_DTYPE)
+    # pairs with: slots given back
+    return int(ring.next_seq - load_acquire(ring.reader_address + CONSUMED_BYTES))
+
+
+@compiled
 def raise_epoch(ring_address: int) -> None:
     """Writer: declare all that is unread void; the reader skips it and knows of the loss."""
     ring = record_at(ring_address, RING_DTYPE)

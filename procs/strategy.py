@@ -227,7 +227,7 @@ def stamp_requests(
     merge = record_at(merge_of(context_address, instrument_id), MERGE_DTYPE)
     for index in range(count):
         request = record_at(requests_address + index * REQUEST_BYTES, REQUEST_DTYPE)
-        request.epoch = context.epoch
+        request.epoch = record_at(context.requests_address, RING_DTYPE).epoch
         request.pick_ns = now_ns
         request.tops_consumed_seq = record_at(context.tops_address, RING_DTYPE).next_seq
         request.events_consumed_seq = record_at(context.events_address, RING_DTYPE).next_seq

@@ -403,6 +403,8 @@ def on_answer(desk_address: int, answer_address: int, events_address: int, now_n
         on_reply(desk_address, answer_address, now_ns)
     elif answer.kind == Answer.EXECUTION:
         on_execution(desk_address, answer_address, now_ns)
+    elif answer.kind == Answer.FATE:
+        on_status(desk_address, answer.order_id, answer_address, now_ns)
     for index in range(desk.event_count):
         event = record_at(events_address + index * ORDER_EVENT_BYTES, ORDER_EVENT_DTYPE)
         event.recv_ns = now_ns
