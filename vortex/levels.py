@@ -45,6 +45,7 @@ class Steps(NamedTuple):
     lot_inverse: int
     lot_shift: int
     lot_quotient_max: int
+    lot_e8: int
 
 
 @compiled
@@ -59,6 +60,7 @@ def steps_of(tick_e8: int, lot_e8: int) -> Steps:
         odd_inverse(lot_e8 >> lot_shift),
         lot_shift,
         INT64_MAX // lot_e8,
+        lot_e8,
     )
 
 
@@ -81,6 +83,18 @@ def to_lots(steps: Steps, qty_e8: int) -> int:
 
 
 @compiled
+def to_lots_shown(steps: Steps, qty_e8: int) -> int:
+    """Return a quantity that others show or trade, in lots, or OUT_OF_RANGE below zero.
+
+    Exact where it is a whole number of lots.  It need not be: resting orders may be older than the
+    venue's step (25.42618900 BTC was seen long after the step became 0.00001).  Such a quantity is
+    rounded down, but never to zero, which would mean that nothing stands there.
+    """
+    lots = to_lots(steps, qty_e8)
+    return lots if lots != OFF_TICK else max(1, qty_e8 // steps.lot_e8)
+
+
+@compiled
 def read_ticks(position: int, end: int, steps: Steps) -> int:
     """Return the price value at ``position`` in ticks, or a Refusal."""
     value_e8, refusal = read_e8(position, end)
@@ -92,6 +106,13 @@ def read_lots(position: int, end: int, steps: Steps) -> int:
     """Return the quantity value at ``position`` in lots, or a Refusal."""
     value_e8, refusal = read_e8(position, end)
     return refusal if refusal < 0 else to_lots(steps, value_e8)
+
+
+@compiled
+def read_lots_shown(position: int, end: int, steps: Steps) -> int:
+    """Return the quantity value at ``position`` as ``to_lots_shown`` does, or a Refusal."""
+    value_e8, refusal = read_e8(position, end)
+    return refusal if refusal < 0 else to_lots_shown(steps, value_e8)
 
 
 @compiled
@@ -129,7 +150,7 @@ def write_plain_levels(
             return -1, 0
         qty_e8, position = plain_decimal(position + 3)
         ticks = to_ticks(steps, price_e8)
-        lots = to_lots(steps, qty_e8)
+        lots = to_lots_shown(steps, qty_e8)
         if (ticks | lots) < 0:
             return -1, 0
         if index == LEVELS_PER_RECORD:
@@ -206,4 +227,4 @@ def _read_level(position: int, end: int, steps: Steps) -> tuple[int, int]:
     position = skip_space(skip_value(position, end), end)
     if load_byte(position) != COMMA:
         return NOT_JSON, 0
-    return ticks, read_lots(skip_space(position + 1, end), end, steps)
+    return ticks, read_lots_shown(skip_space(position + 1, end), end, steps)

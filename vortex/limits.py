@@ -135,12 +135,9 @@ def count_order(rate_address: int, wall_ns: int) -> None:
 
 
 @compiled
-def heed_venue(
-    rate_address: int, order_count: int, retry_after_wall_ns: int, wall_ns: int
-) -> None:
+def heed_venue(rate_address: int, order_count: int, retry_after_wall_ns: int, wall_ns: int) -> None:
     """Believe the venue where it counts more than we do, or asks for silence."""
     rate = record_at(rate_address, ORDER_RATE_DTYPE)
     if order_count > rate.order_count and wall_ns // rate.window_ns == rate.window_index:
         rate.order_count = order_count
-    if retry_after_wall_ns > rate.blocked_until_wall_ns:
-        rate.blocked_until_wall_ns = retry_after_wall_ns
+    rate.blocked_until_wall_ns = max(rate.blocked_until_wall_ns, retry_after_wall_ns)

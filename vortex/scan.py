@@ -322,7 +322,7 @@ def _resolved_words(address: int, byte_count: int) -> tuple[int, int, int]:
     first, second, third, filled = 0, 0, 0, 0
     position, end = address, address + byte_count
     while position < end:
-        code, width, position = _resolved_character(position)
+        code, width, position = resolved_character(position)
         if code < 32 or filled + width > TEXT_BYTES_MAX:
             return -1, -1, -1
         for index in range(width):
@@ -340,7 +340,7 @@ def _resolved_words(address: int, byte_count: int) -> tuple[int, int, int]:
 
 
 @compiled
-def _resolved_character(position: int) -> tuple[int, int, int]:
+def resolved_character(position: int) -> tuple[int, int, int]:
     """Return character code (-1: none that we know), bytes in UTF-8, and the next position.
 
     A raw byte is passed on as it is: code 128 to 255 with a width of 1.

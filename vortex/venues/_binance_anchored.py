@@ -10,7 +10,7 @@ from ipc.compiled import compiled
 from ipc.memory import load_byte, load_word, record_at
 from vortex.codes import Kind
 from vortex.instruments import find_instrument, find_words, instrument_at
-from vortex.levels import Steps, steps_of, to_lots, to_ticks, write_plain_levels
+from vortex.levels import Steps, steps_of, to_lots_shown, to_ticks, write_plain_levels
 from vortex.market import write_depth, write_ticker, write_trade
 from vortex.records import INSTRUMENT, MARKET_SLOT_BYTES
 from vortex.scan import (
@@ -141,8 +141,8 @@ def _anchored_ticker(position: int, end: int, catalog_address: int, out_address:
     if position + 2 != end:
         return 0
     steps = steps_of_row(catalog_address, index)
-    bid_ticks, bid_lots = to_ticks(steps, bid_e8), to_lots(steps, bid_qty_e8)
-    ask_ticks, ask_lots = to_ticks(steps, ask_e8), to_lots(steps, ask_qty_e8)
+    bid_ticks, bid_lots = to_ticks(steps, bid_e8), to_lots_shown(steps, bid_qty_e8)
+    ask_ticks, ask_lots = to_ticks(steps, ask_e8), to_lots_shown(steps, ask_qty_e8)
     if (bid_ticks | bid_lots | ask_ticks | ask_lots) < 0:
         return 0
     return write_ticker(out_address, index, 0, update_id, bid_ticks, bid_lots, ask_ticks, ask_lots)
@@ -190,7 +190,7 @@ def _anchored_trade(position: int, end: int, catalog_address: int, out_address: 
     if position + 1 != end:
         return 0
     steps = steps_of_row(catalog_address, index)
-    ticks, lots = to_ticks(steps, price_e8), to_lots(steps, qty_e8)
+    ticks, lots = to_ticks(steps, price_e8), to_lots_shown(steps, qty_e8)
     venue_ns = to_nanoseconds(trade_time)
     if ticks <= 0 or (lots | venue_ns | to_nanoseconds(event_time)) < 0:
         return 0

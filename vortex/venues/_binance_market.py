@@ -9,7 +9,7 @@ from ipc.compiled import compiled
 from ipc.memory import load_byte, load_word, record_at
 from vortex.codes import Kind, Refusal
 from vortex.instruments import find_words
-from vortex.levels import Steps, read_lots, read_ticks, steps_of, write_levels
+from vortex.levels import Steps, read_lots_shown, read_ticks, steps_of, write_levels
 from vortex.market import write_depth, write_ticker, write_trade
 from vortex.records import CATALOG, INSTRUMENT, MARKET_SLOT_BYTES
 from vortex.scan import (
@@ -22,6 +22,7 @@ from vortex.scan import (
     read_integer,
     read_member,
     read_string,
+    resolved_character,
     text_words,
 )
 from vortex.venues._binance_anchored import decode_anchored, steps_of_row, to_nanoseconds
@@ -271,10 +272,13 @@ def _stream_instrument(stream: int, end: int, catalog_address: int) -> int:
     text, text_bytes = read_string(stream, end)
     if text_bytes < 0:
         return NOT_JSON
-    symbol_bytes = 0
-    while symbol_bytes < text_bytes and load_byte(text + symbol_bytes) != AT_SIGN:
-        symbol_bytes += 1
-    first, second, third = text_words(text, symbol_bytes)
+    at_sign = text
+    while at_sign < text + text_bytes:
+        character, _, after = resolved_character(at_sign)
+        if character == AT_SIGN:
+            break
+        at_sign = after
+    first, second, third = text_words(text, at_sign - text)
     index = find_words(catalog_address, _upper_case(first), _upper_case(second), _upper_case(third))
     return index if index >= 0 else UNKNOWN_SYMBOL
 
@@ -312,9 +316,9 @@ def _decode_ticker(members: Members, end: int, catalog_address: int, out_address
         venue_ns = _read_time(members.event_time, end)
     update_id = _read_id(members.update_id, end)
     bid_ticks = read_ticks(members.bid, end, steps)
-    bid_lots = read_lots(members.bid_qty, end, steps)
+    bid_lots = read_lots_shown(members.bid_qty, end, steps)
     ask_ticks = read_ticks(members.ask, end, steps)
-    ask_lots = read_lots(members.ask_qty, end, steps)
+    ask_lots = read_lots_shown(members.ask_qty, end, steps)
     worst = min(venue_ns, update_id, bid_ticks, bid_lots, ask_ticks, ask_lots)
     if worst < 0:
         return worst
@@ -339,7 +343,7 @@ def _decode_trade(members: Members, end: int, catalog_address: int, out_address:
     venue_ns = _read_time(members.trade_time, end)
     trade_id = _read_id(members.trade_id, end)
     ticks = read_ticks(members.price, end, steps)
-    lots = read_lots(members.qty, end, steps)
+    lots = read_lots_shown(members.qty, end, steps)
     worst = min(event_ns, venue_ns, trade_id, ticks, lots)
     if worst < 0:
         return worst
@@ -362,7 +366,7 @@ def _write_sides(
     out_address: int,
     out_count_max: int,
 ) -> int:
-    """Write both sides behind the head at ``out_address``; return how many records, or a Refusal."""
+    """Write both sides behind the head at ``out_address``; return the records, or a Refusal."""
     slot = out_address + MARKET_SLOT_BYTES
     room = out_count_max - 1
     bid_count = write_levels(bids, end, Kind.BIDS, instrument_id, steps, slot, room)
