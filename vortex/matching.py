@@ -227,21 +227,21 @@ def refusal(
 ) -> int:
     """Return the MatchReject that keeps an order out; 0 when it may go on."""
     if qty_lots <= 0:
-        return MatchReject.SIZE + 0
+        return MatchReject.SIZE.value
     if find_order(book, order_id) != NONE:
-        return MatchReject.DUPLICATE + 0
+        return MatchReject.DUPLICATE.value
     if book.free_index == NONE:
-        return MatchReject.FULL + 0
+        return MatchReject.FULL.value
     if time_in_force == TimeInForce.FOK:
         found_lots = fillable_lots(book, owner_id, side, price_ticks, qty_lots)
         if found_lots < qty_lots:
-            return MatchReject.UNFILLABLE + 0
+            return MatchReject.UNFILLABLE.value
     if time_in_force == TimeInForce.POST:
         makers = side_of(book, -side)
         if makers.level_count > 0:
             best = level_at(makers, makers.level_count - 1).price_ticks
             if crosses(side, price_ticks, best):
-                return MatchReject.WOULD_TAKE + 0
+                return MatchReject.WOULD_TAKE.value
     return 0
 
 
@@ -268,7 +268,7 @@ def add(
     left_lots = take(book, order_id, owner_id, side, price_ticks, qty_lots)
     if left_lots == 0:
         return 0
-    is_market = price_ticks == MARKET_PRICE_TICKS or price_ticks == -MARKET_PRICE_TICKS
+    is_market = abs(price_ticks) == MARKET_PRICE_TICKS
     if time_in_force == TimeInForce.IOC or is_market:
         add_event(book, MatchEvent.CANCELED, side, order_id, owner_id, price_ticks, left_lots)
         return 0
