@@ -37,14 +37,17 @@ def next_order_id(address: int) -> int:
     """Return a number that no order of this book has had."""
     book = record_at(address, MATCHING_DTYPE)
     book.last_order_id += 1
-    return book.last_order_id
+    order_id: int = book.last_order_id
+    return order_id
 
 
 @compiled
 def has_room(address: int) -> bool:
     """Return whether the event buffer can take the largest operation."""
     book = record_at(address, MATCHING_DTYPE)
-    return book.event_count + 4 * book.order_count + 16 < book.event_capacity_count
+    free_count: int = book.event_capacity_count - book.event_count
+    worst_count: int = 4 * book.order_count + 16
+    return worst_count < free_count
 
 
 @compiled
@@ -59,7 +62,8 @@ def best_ticks(address: int, side: int) -> int:
     levels = side_of(record_at(address, MATCHING_DTYPE), side)
     if levels.level_count == 0:
         return 0
-    return level_at(levels, levels.level_count - 1).price_ticks
+    price_ticks: int = level_at(levels, levels.level_count - 1).price_ticks
+    return price_ticks
 
 
 @compiled
@@ -291,7 +295,7 @@ def cancel(address: int, order_id: int) -> int:
     if index == NONE:
         return reject_unknown(book, order_id)
     order = order_at(book, index)
-    qty_lots = order.qty_lots
+    qty_lots: int = order.qty_lots
     add_event(
         book,
         MatchEvent.CANCELED,
@@ -324,7 +328,7 @@ def reduce(address: int, order_id: int, by_lots: int) -> int:
     if by_lots >= order.qty_lots:
         cancel(address, order_id)
         return 0
-    left_lots = order.qty_lots - by_lots
+    left_lots: int = order.qty_lots - by_lots
     add_event(
         book,
         MatchEvent.REDUCED,

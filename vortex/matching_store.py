@@ -109,7 +109,8 @@ def side_of(book: Record, sign: int) -> Record:
 def home_slot(book: Record, order_id: int) -> int:
     """Return the slot where the search for ``order_id`` begins."""
     mixed = order_id ^ ((order_id >> 16) & 0xFFFF)
-    return (mixed * 40503) & book.slot_mask
+    slot: int = (mixed * 40503) & book.slot_mask
+    return slot
 
 
 @compiled
@@ -158,7 +159,7 @@ def remove_id(book: Record, order_id: int) -> None:
 @compiled
 def level_position(side: Record, price_ticks: int) -> int:
     """Return where the level of ``price_ticks`` is, or would be put: after all worse ones."""
-    position = side.level_count
+    position: int = side.level_count
     while position > 0:
         below = level_at(side, position - 1).price_ticks
         if (price_ticks - below) * side.sign > 0:
@@ -172,7 +173,10 @@ def level_position(side: Record, price_ticks: int) -> int:
 @compiled
 def has_level(side: Record, position: int, price_ticks: int) -> bool:
     """Return whether the level at ``position`` has this very price."""
-    return position < side.level_count and level_at(side, position).price_ticks == price_ticks
+    if position >= side.level_count:
+        return False
+    is_same: bool = level_at(side, position).price_ticks == price_ticks
+    return is_same
 
 
 @compiled

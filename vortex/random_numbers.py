@@ -44,7 +44,8 @@ def draw_word(address: int) -> int:
     mixed = (state.x ^ (state.x << 11)) & MASK_32
     state.x, state.y, state.z = state.y, state.z, state.w
     state.w = (state.w ^ (state.w >> 19)) ^ (mixed ^ (mixed >> 8))
-    return state.w
+    word: int = state.w
+    return word
 
 
 @compiled

@@ -42,8 +42,8 @@ MOMENTUM_ODDS = 4_000
 INFORMED_ODDS = 60_000
 BURST_ODDS = 250
 SWEEP_ODDS = 160_000  # of a noise taker's order being a sweep
-BURST_STEP_COUNT = 4
-BURST_FLICKER_COUNT = 80
+BURST_STEP_COUNT = 3
+BURST_FLICKER_COUNT = 115
 BURST_SHIFT_TICKS = 8
 SWEEP_TICKS = 40
 TREND_TICKS = 6
@@ -104,7 +104,8 @@ def open_crowd(address: int, book_address: int, parameters: CrowdParameters, see
 @compiled
 def fair_ticks(crowd: Record) -> int:
     """Return the fair price, rounded down to a tick."""
-    return crowd.fair_scaled // FAIR_SCALE
+    price_ticks: int = crowd.fair_scaled // FAIR_SCALE
+    return price_ticks
 
 
 @compiled

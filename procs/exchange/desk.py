@@ -180,9 +180,7 @@ class Desk:
             self.limits.credit_fill(is_maker)
             self.filled.setdefault(instrument.symbol, []).append(order)
         now_ms = time.time_ns() // 1_000_000
-        fill = Fill(
-            trade_id, price_ticks, qty_lots, quote_e8, fee_e8, fee_asset, is_maker, now_ms
-        )
+        fill = Fill(trade_id, price_ticks, qty_lots, quote_e8, fee_e8, fee_asset, is_maker, now_ms)
         order.fills.append(fill)
         order.filled_lots += qty_lots
         order.quote_e8 += quote_e8

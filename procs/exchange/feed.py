@@ -70,9 +70,7 @@ class Feed:
             f'"B":"{qty(bid_lots)}","a":"{price(ask_ticks)}","A":"{qty(ask_lots)}"}}'.encode()
         )
 
-    def tell_trade(
-        self, trade_id: int, price_ticks: int, qty_lots: int, taker_side: int
-    ) -> None:
+    def tell_trade(self, trade_id: int, price_ticks: int, qty_lots: int, taker_side: int) -> None:
         """Publish a trade."""
         if not self._trades.is_wanted():
             return

@@ -58,9 +58,7 @@ def check_find(parameters: Parameters) -> None:
     """Refuse a request that does not say which order it means."""
     require(parameters, "symbol")
     if "orderId" not in parameters and "origClientOrderId" not in parameters:
-        text = (
-            "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!"
-        )
+        text = "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!"
         raise VenueError(-1128, text)
 
 
@@ -176,7 +174,9 @@ class Methods:
             try:
                 names = msgspec.json.decode(parameters["symbols"], type=list[str])
             except msgspec.DecodeError:
-                raise VenueError(-1100, "Illegal characters found in parameter 'symbols'.") from None
+                raise VenueError(
+                    -1100, "Illegal characters found in parameter 'symbols'."
+                ) from None
         return {
             "timezone": "UTC",
             "serverTime": time.time_ns() // 1_000_000,

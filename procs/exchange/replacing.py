@@ -84,9 +84,7 @@ def replace_order(desk: Desk, limits: RateLimits, parameters: Parameters) -> dic
     raise failure(answer, is_limited=too_many is not None, mode=parameters["cancelReplaceMode"])
 
 
-def place_half(
-    desk: Desk, request: OrderRequest, has_canceled: bool
-) -> tuple[str, dict[str, Any]]:
+def place_half(desk: Desk, request: OrderRequest, has_canceled: bool) -> tuple[str, dict[str, Any]]:
     """Place the new order; return how it ended and the answer or error."""
     try:
         return SUCCESS, desk.place(request, tells_rejection=has_canceled).placed()

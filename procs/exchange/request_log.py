@@ -17,9 +17,7 @@ class RequestLog:
         self._file = None if path is None else path.open("wb")
         self._lines: list[bytes] = []
 
-    def write(
-        self, recv_ns: int, via: str, request: bytes, refusal: VenueError | None
-    ) -> None:
+    def write(self, recv_ns: int, via: str, request: bytes, refusal: VenueError | None) -> None:
         """Keep one request and how it ended; code 0 is success."""
         if self._file is None:
             return

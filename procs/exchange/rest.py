@@ -99,9 +99,7 @@ class Rest:
 
         return handle
 
-    def _respond(
-        self, status: int, body: Any, refusal: VenueError | None = None
-    ) -> web.Response:
+    def _respond(self, status: int, body: Any, refusal: VenueError | None = None) -> web.Response:
         limits = self._methods.limits
         counts = [str(row["count"]) for row in limits.counts(with_orders=True)]
         headers = {

@@ -76,7 +76,7 @@ class Exchange:
         if self.step_count % SLOW_FLUSH_STEPS == 0:
             for market in self.simulated:
                 market.feed.flush_slow()
-        self.streams.measure(now_ns)
+        self.streams.flush(now_ns)
         self.user_stream.flush()
 
     def report(self) -> dict[str, Any]:

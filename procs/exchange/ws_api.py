@@ -14,10 +14,10 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 from picows import WSTransport
 
+from procs.exchange.connection import Connection
 from procs.exchange.errors import VenueError, missing
 from procs.exchange.methods import Credentials, Method, Methods
 from procs.exchange.parameters import Parameters, refuse_unknown
-from procs.exchange.connection import Connection
 from procs.exchange.request_log import RequestLog
 from procs.exchange.signatures import sorted_payload
 from procs.exchange.user_stream import UserStream
@@ -82,13 +82,14 @@ class ApiConnection(Connection):
             request = REQUEST.decode(message)
             parameters = {name: parameter_text(raw) for name, raw in request.params.items()}
         except (msgspec.DecodeError, UnicodeDecodeError):
-            refusal = VenueError(-1135, "Invalid JSON Request")
-            self._reply(msgspec.Raw(b"null"), None, refusal, None)
-            self._log.write(recv_ns, "ws-api", message, refusal)
+            malformed = VenueError(-1135, "Invalid JSON Request")
+            self._reply(msgspec.Raw(b"null"), None, malformed, None)
+            self._log.write(recv_ns, "ws-api", message, malformed)
             return
         name = request.method.removeprefix("v3/")
         method = self._methods.table.get(name)
-        result, refusal = None, None
+        result: Any = None
+        refusal: VenueError | None = None
         try:
             if name.startswith("userDataStream.") or method is None:
                 result = self._session(name, parameters)
