@@ -1,0 +1,51 @@
+"""A refusal with the venue's code and words.
+
+*Source:* the venue's list of error codes (Binance Spot API, "Errors").
+"""
+
+from typing import Any
+
+
+class VenueError(Exception):
+    """What the venue answers instead of a result."""
+
+    def __init__(self, code: int, message: str, status: int = 400, data: Any = None) -> None:
+        super().__init__(f"{code} {message}")
+        self.code = code
+        self.message = message
+        self.status = status
+        self.data = data
+
+    def body(self) -> dict[str, Any]:
+        """Return the error object as it is sent."""
+        body: dict[str, Any] = {"code": self.code, "msg": self.message}
+        if self.data is not None:
+            body["data"] = self.data
+        return body
+
+
+def missing(name: str) -> VenueError:
+    """Return the refusal of a request that lacks a mandatory parameter."""
+    text = f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed."
+    return VenueError(-1102, text)
+
+
+def not_required(name: str) -> VenueError:
+    """Return the refusal of a parameter that this kind of order does not take."""
+    return VenueError(-1106, f"Parameter '{name}' sent when not required.")
+
+
+def filter_failure(name: str) -> VenueError:
+    """Return the refusal of an order that breaks a filter of its symbol."""
+    return VenueError(-1013, f"Filter failure: {name}")
+
+
+def rejected(text: str) -> VenueError:
+    """Return the refusal of an order by the matching engine."""
+    return VenueError(-2010, text)
+
+
+UNKNOWN_ORDER = "Unknown order sent."
+WOULD_TAKE = "Order would immediately match and take."
+INSUFFICIENT = "Account has insufficient balance for requested action."
+DUPLICATE = "Duplicate order sent."

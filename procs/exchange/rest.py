@@ -1,0 +1,118 @@
+"""The REST side: the same methods under their HTTP names, and a status page of our own.
+
+`GET /vortex/status` is not the venue's: it tells, unsigned and on loopback only, what the report
+tells at the end.
+"""
+
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from aiohttp import web
+
+from procs.exchange.errors import VenueError
+from procs.exchange.methods import Credentials, Methods
+from procs.exchange.request_log import RequestLog
+from procs.exchange.user_stream import UserStream
+
+ROUTES = (
+    ("GET", "/api/v3/ping", "ping"),
+    ("GET", "/api/v3/time", "time"),
+    ("GET", "/api/v3/exchangeInfo", "exchangeInfo"),
+    ("GET", "/api/v3/depth", "depth"),
+    ("GET", "/api/v3/account", "account.status"),
+    ("GET", "/api/v3/rateLimit/order", "account.rateLimits.orders"),
+    ("GET", "/api/v3/myTrades", "myTrades"),
+    ("GET", "/api/v3/order", "order.status"),
+    ("POST", "/api/v3/order", "order.place"),
+    ("DELETE", "/api/v3/order", "order.cancel"),
+    ("POST", "/api/v3/order/cancelReplace", "order.cancelReplace"),
+    ("GET", "/api/v3/openOrders", "openOrders.status"),
+    ("DELETE", "/api/v3/openOrders", "openOrders.cancelAll"),
+)
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+def signed_text(query: str, body: str) -> str:
+    """Return what a REST request signs: query and body as sent, without the signature."""
+    kept = [
+        "&".join(part for part in text.split("&") if not part.startswith("signature="))
+        for text in (query, body)
+    ]
+    return "".join(kept)
+
+
+class Rest:
+    """The HTTP routes."""
+
+    def __init__(
+        self,
+        methods: Methods,
+        user_stream: UserStream,
+        log: RequestLog,
+        status: Callable[[], dict[str, Any]],
+    ) -> None:
+        self._methods = methods
+        self._user_stream = user_stream
+        self._log = log
+        self._status = status
+
+    def application(self) -> web.Application:
+        """Return the application with all routes."""
+        application = web.Application()
+        for verb, path, name in ROUTES:
+            application.router.add_route(verb, path, self._handler(name))
+        application.router.add_get("/vortex/status", self._tell_status)
+        return application
+
+    async def _tell_status(self, _: web.Request) -> web.Response:
+        return self._respond(200, self._status())
+
+    def _handler(self, name: str) -> Handler:
+        method = self._methods.table[name]
+
+        async def handle(request: web.Request) -> web.Response:
+            recv_ns = time.time_ns()
+            query = request.raw_path.partition("?")[2]
+            body = await request.text()
+            parameters = dict(parse_qsl(query) + parse_qsl(body))
+            credentials = Credentials(
+                request.headers.get("X-MBX-APIKEY"),
+                signed_text(query, body),
+                parameters.get("signature", ""),
+            )
+            refusal = None
+            try:
+                result = self._methods.call(method, parameters, credentials)
+                if inspect.isawaitable(result):
+                    result = await result
+            except VenueError as error:
+                refusal, result = error, error.body()
+            self._user_stream.flush()
+            line = f"{request.method} {request.raw_path} {body}".encode()
+            self._log.write(recv_ns, "rest", line, refusal)
+            return self._respond(refusal.status if refusal else 200, result, refusal)
+
+        return handle
+
+    def _respond(self, status: int, body: Any, refusal: VenueError | None = None) -> web.Response:
+        limits = self._methods.limits
+        counts = [str(row["count"]) for row in limits.counts(with_orders=True)]
+        headers = {
+            "X-MBX-ORDER-COUNT-10S": counts[0],
+            "X-MBX-ORDER-COUNT-1D": counts[1],
+            "X-MBX-USED-WEIGHT-1M": counts[2],
+        }
+        if refusal is not None and status == 429 and refusal.data:
+            wait_ms = refusal.data.get("retryAfter", 0) - refusal.data.get("serverTime", 0)
+            headers["Retry-After"] = str(max(1, wait_ms // 1000))
+        return web.Response(
+            status=status,
+            body=msgspec.json.encode(body),
+            content_type="application/json",
+            headers=headers,
+        )
