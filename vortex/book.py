@@ -2,9 +2,12 @@
 
 The block is a ``BOOK`` header, then the bid levels, the ask levels, and room for the diffs that
 wait for a snapshot (``sync`` decides when a book is true; this file only keeps levels).  A level is
-two words, price and quantity.  Each side is sorted with its best level *last*, so that the changes
-near the touch, which are nearly all, move few bytes.  Nothing in the block is an address: processes
-map it where they like.
+two words, price and quantity.  Nothing in the block is an address: processes map it anywhere.
+
+Each side is sorted, its best level last, with a gap where the last change was: *far* levels lie at
+the low end of the room, *near* ones at the high end.  A level is set by moving the gap to its
+price, and then costs nothing to insert or remove.  Venues send the levels of a message best first,
+so the gap sweeps over a side once a message, where a plain array would be shifted once a level.
 
 ``side`` doubles as the sign that makes both sides one: ``price * side`` rises towards the touch.
 """
@@ -20,8 +23,10 @@ BOOK = Layout(
     "Head of a book's block: what it holds, how far it is from the truth, and what it counted.",
     Field("level_capacity", "i8", "levels that each side can hold"),
     Field("pending_capacity", "i8", "records that can wait for a snapshot"),
-    Field("bid_level_count", "i8", "levels on the bid side"),
-    Field("ask_level_count", "i8", "levels on the ask side"),
+    Field("bid_far_count", "i8", "bid levels beyond the gap"),
+    Field("bid_near_count", "i8", "bid levels between the gap and the touch"),
+    Field("ask_far_count", "i8", "ask levels beyond the gap"),
+    Field("ask_near_count", "i8", "ask levels between the gap and the touch"),
     Field("update_id", "i8", "last update in the levels"),
     Field("state", "i8", "codes.BookState"),
     Field("is_loaded", "i8", "1 when the levels began with a snapshot"),
@@ -46,19 +51,18 @@ BOOK = Layout(
     Field("level_dropped_count", "i8", "levels lost because their side was full"),
     Field("refused_count", "i8", "messages that were not well formed"),
     Field("down_count", "i8", "times that the feed went down"),
-    reserved(32),
+    reserved(16),
 )
 BOOK_DTYPE = BOOK.dtype
 BOOK_BYTES = BOOK.dtype.itemsize
 LEVEL_BYTES = 16
+BID_COUNTS_BYTES = BOOK.offset_bytes("bid_far_count")
+ASK_COUNTS_BYTES = BOOK.offset_bytes("ask_far_count")
 
 DEPTH_DTYPE = DEPTH.dtype
 LEVELS_DTYPE = LEVELS.dtype
 PRICES_OFFSET_BYTES = LEVELS.offset_bytes("price_ticks")
 QTYS_OFFSET_BYTES = LEVELS.offset_bytes("qty_lots")
-
-#: What ``put_level`` answers when a level had to go to make room: the count stays.
-DISPLACED = 2
 
 
 def book_bytes(level_capacity: int, pending_capacity: int) -> int:
@@ -83,15 +87,15 @@ def init_book(book_address: int, level_capacity: int, pending_capacity: int) -> 
 def clear_book(book_address: int) -> None:
     """Remove all levels; counters, waiting diffs and ticker stay."""
     book = record_at(book_address, BOOK_DTYPE)
-    book.bid_level_count = 0
-    book.ask_level_count = 0
+    set_counts(book_address, Side.BUY, 0, 0)
+    set_counts(book_address, Side.SELL, 0, 0)
     book.update_id = 0
     book.is_loaded = 0
 
 
 @compiled
 def levels_address(book_address: int, side: int) -> int:
-    """Return where the levels of ``side`` begin, the farthest from the touch first."""
+    """Return where the room of ``side`` begins, with the level farthest from the touch."""
     bids_address = book_address + BOOK_BYTES
     if side == Side.BUY:
         return bids_address
@@ -107,91 +111,131 @@ def pending_address(book_address: int) -> int:
 
 
 @compiled
+def counts_address(book_address: int, side: int) -> int:
+    """Return where the far count of ``side`` stands; its near count is the next word."""
+    if side == Side.BUY:
+        return book_address + BID_COUNTS_BYTES
+    return book_address + ASK_COUNTS_BYTES
+
+
+@compiled
+def set_counts(book_address: int, side: int, far_count: int, near_count: int) -> None:
+    """Write how many levels of ``side`` lie on each side of the gap."""
+    address = counts_address(book_address, side)
+    store_word(address, far_count)
+    store_word(address + 8, near_count)
+
+
+@compiled
 def level_count(book_address: int, side: int) -> int:
     """Return how many levels ``side`` holds."""
-    book = record_at(book_address, BOOK_DTYPE)
-    if side == Side.BUY:
-        return int(book.bid_level_count)
-    return int(book.ask_level_count)
+    address = counts_address(book_address, side)
+    return load_word(address) + load_word(address + 8)
 
 
 @compiled
-def set_level_count(book_address: int, side: int, count: int) -> None:
-    """Write how many levels ``side`` holds."""
+def near_address(book_address: int, side: int) -> int:
+    """Return where the near levels of ``side`` begin: behind the gap, up to the touch."""
     book = record_at(book_address, BOOK_DTYPE)
-    if side == Side.BUY:
-        book.bid_level_count = count
-    else:
-        book.ask_level_count = count
+    near_count = load_word(counts_address(book_address, side) + 8)
+    skipped_count = int(book.level_capacity) - near_count
+    return levels_address(book_address, side) + skipped_count * LEVEL_BYTES
 
 
 @compiled
-def find_level(side_address: int, count: int, side: int, price_ticks: int) -> int:
-    """Return the index of the farthest level that is no farther than ``price_ticks``.
+def count_farther(address: int, count: int, side: int, price_ticks: int, is_near: bool) -> int:
+    """Return how many of ``count`` sorted levels are farther from the touch than ``price_ticks``.
 
-    Gallops from the touch, where changes are, then halves; ``count`` when all are farther.
+    Gallops from the gap, where the next change most likely is (the first of near levels, the last
+    of far ones), then halves.
     """
     key = price_ticks * side
+    low_index = -1
     high_index = count
-    low_index = count - 1
     step = 1
-    while low_index >= 0 and load_word(side_address + low_index * LEVEL_BYTES) * side >= key:
-        high_index = low_index
-        low_index -= step
-        step += step
-    low_index = max(low_index, -1)
-    while high_index - low_index > 1:
-        middle_index = (low_index + high_index) >> 1
-        if load_word(side_address + middle_index * LEVEL_BYTES) * side >= key:
-            high_index = middle_index
+    probe_index = 0 if is_near else count - 1
+    while low_index < probe_index < high_index:
+        is_farther = load_word(address + probe_index * LEVEL_BYTES) * side < key
+        if is_farther:
+            low_index = probe_index
         else:
-            low_index = middle_index
-    return high_index
+            high_index = probe_index
+        if is_farther != is_near:
+            break
+        probe_index += step if is_near else -step
+        step += step
+    # Halving multiplies by the comparison: to branch on it would be mispredicted every other time.
+    index = low_index + 1
+    left_count = high_index - index
+    while left_count > 0:
+        half_count = (left_count + 1) >> 1
+        probe = load_word(address + (index + half_count - 1) * LEVEL_BYTES) * side
+        index += half_count * int(probe < key)
+        left_count -= half_count
+    return index
 
 
 @compiled
-def put_level(
-    side_address: int, count: int, capacity: int, side: int, price_ticks: int, qty_lots: int
-) -> int:
-    """Set one level of a side; return by how much the count changes, or ``DISPLACED``.
+def move_gap(book_address: int, side: int, price_ticks: int) -> None:
+    """Move the gap of ``side`` to where only farther levels than ``price_ticks`` lie beyond it."""
+    address = counts_address(book_address, side)
+    far_count = load_word(address)
+    near_count = load_word(address + 8)
+    far_first = levels_address(book_address, side)
+    near_first = near_address(book_address, side)
+    moved_count = far_count - count_farther(far_first, far_count, side, price_ticks, False)
+    if moved_count > 0:
+        moved_bytes = moved_count * LEVEL_BYTES
+        far_end = far_first + far_count * LEVEL_BYTES
+        copy_bytes(near_first - moved_bytes, far_end - moved_bytes, moved_bytes)
+    else:
+        moved_count = -count_farther(near_first, near_count, side, price_ticks, True)
+        if moved_count == 0:
+            return
+        far_end = far_first + far_count * LEVEL_BYTES
+        copy_bytes(far_end, near_first, -moved_count * LEVEL_BYTES)
+    set_counts(book_address, side, far_count - moved_count, near_count + moved_count)
 
-    0 lots removes the level; to remove an unknown one is normal.  When the side is full, the level
-    farthest from the touch is lost, which may be the new one.
-    """
-    index = find_level(side_address, count, side, price_ticks)
-    address = side_address + index * LEVEL_BYTES
-    if index < count and load_word(address) == price_ticks:
-        if qty_lots != 0:
-            store_word(address + 8, qty_lots)
-            return 0
-        copy_bytes(address, address + LEVEL_BYTES, (count - index - 1) * LEVEL_BYTES)
-        return -1
-    if qty_lots == 0:
-        return 0
-    if count < capacity:
-        copy_bytes(address + LEVEL_BYTES, address, (count - index) * LEVEL_BYTES)
-        store_word(address, price_ticks)
-        store_word(address + 8, qty_lots)
-        return 1
-    if index > 0:
-        copy_bytes(side_address, side_address + LEVEL_BYTES, (index - 1) * LEVEL_BYTES)
-        store_word(address - LEVEL_BYTES, price_ticks)
-        store_word(address - LEVEL_BYTES + 8, qty_lots)
-    return DISPLACED
+
+@compiled
+def insert_level(book_address: int, side: int, price_ticks: int, qty_lots: int) -> None:
+    """Insert a level at the gap; on a full side the farthest level is lost, maybe the new one."""
+    book = record_at(book_address, BOOK_DTYPE)
+    address = counts_address(book_address, side)
+    far_count = load_word(address)
+    near_count = load_word(address + 8)
+    if far_count + near_count == book.level_capacity:
+        book.level_dropped_count += 1
+        if far_count == 0:
+            return
+        far_count -= 1
+        far_first = levels_address(book_address, side)
+        copy_bytes(far_first, far_first + LEVEL_BYTES, far_count * LEVEL_BYTES)
+    set_counts(book_address, side, far_count, near_count + 1)
+    level_address = near_address(book_address, side)
+    store_word(level_address, price_ticks)
+    store_word(level_address + 8, qty_lots)
 
 
 @compiled
 def set_level(book_address: int, side: int, price_ticks: int, qty_lots: int) -> None:
-    """Set the quantity that stands at a price, in lots; 0 removes the level."""
-    book = record_at(book_address, BOOK_DTYPE)
-    count = level_count(book_address, side)
-    capacity = int(book.level_capacity)
-    side_address = levels_address(book_address, side)
-    change = put_level(side_address, count, capacity, side, price_ticks, qty_lots)
-    if change == DISPLACED:
-        book.level_dropped_count += 1
+    """Set the quantity that stands at a price, in lots; 0 removes the level.
+
+    To remove an unknown level is normal.  When the side is full, the level farthest from the touch
+    is lost and counted, which may be the new one.
+    """
+    move_gap(book_address, side, price_ticks)
+    address = counts_address(book_address, side)
+    near_count = load_word(address + 8)
+    level_address = near_address(book_address, side)
+    is_known = near_count > 0 and load_word(level_address) == price_ticks
+    if qty_lots == 0:
+        if is_known:
+            store_word(address + 8, near_count - 1)
+    elif is_known:
+        store_word(level_address + 8, qty_lots)
     else:
-        set_level_count(book_address, side, count + change)
+        insert_level(book_address, side, price_ticks, qty_lots)
 
 
 @compiled
@@ -229,20 +273,11 @@ def is_well_formed(head_address: int) -> bool:
 @compiled
 def apply_record(book_address: int, record_address: int) -> None:
     """Set the levels of one LEVELS record."""
-    book = record_at(book_address, BOOK_DTYPE)
     side = side_of(record_address)
-    count = level_count(book_address, side)
-    capacity = int(book.level_capacity)
-    side_address = levels_address(book_address, side)
     for index in range(record_at(record_address, LEVELS_DTYPE).level_count):
         price_ticks = load_word(record_address + PRICES_OFFSET_BYTES + 8 * index)
         qty_lots = load_word(record_address + QTYS_OFFSET_BYTES + 8 * index)
-        change = put_level(side_address, count, capacity, side, price_ticks, qty_lots)
-        if change == DISPLACED:
-            book.level_dropped_count += 1
-        else:
-            count += change
-    set_level_count(book_address, side, count)
+        set_level(book_address, side, price_ticks, qty_lots)
 
 
 @compiled
@@ -261,53 +296,26 @@ def apply_levels(book_address: int, head_address: int) -> bool:
 
 @compiled
 def append_record(book_address: int, record_address: int) -> bool:
-    """Append the levels of one record behind their side; return whether each is farther out.
-
-    Only for ``load_levels``: the side stands reversed meanwhile.
-    """
-    book = record_at(book_address, BOOK_DTYPE)
+    """Put the levels of one record behind the others; return False when one is no farther."""
     side = side_of(record_address)
     count = level_count(book_address, side)
-    address = levels_address(book_address, side) + count * LEVEL_BYTES
     for index in range(record_at(record_address, LEVELS_DTYPE).level_count):
         price_ticks = load_word(record_address + PRICES_OFFSET_BYTES + 8 * index)
         qty_lots = load_word(record_address + QTYS_OFFSET_BYTES + 8 * index)
-        if qty_lots == 0 or (
-            count > 0 and load_word(address - LEVEL_BYTES) * side <= price_ticks * side
-        ):
+        farthest_ticks = load_word(near_address(book_address, side))
+        if qty_lots == 0 or (count > 0 and farthest_ticks * side <= price_ticks * side):
             return False
-        if count == book.level_capacity:
-            book.level_dropped_count += 1
-            continue
-        store_word(address, price_ticks)
-        store_word(address + 8, qty_lots)
-        address += LEVEL_BYTES
+        insert_level(book_address, side, price_ticks, qty_lots)
         count += 1
-    set_level_count(book_address, side, count)
     return True
-
-
-@compiled
-def reverse_side(book_address: int, side: int) -> None:
-    """Turn the levels of ``side`` around."""
-    low_address = levels_address(book_address, side)
-    high_address = low_address + (level_count(book_address, side) - 1) * LEVEL_BYTES
-    while low_address < high_address:
-        price_ticks = load_word(low_address)
-        qty_lots = load_word(low_address + 8)
-        copy_bytes(low_address, high_address, LEVEL_BYTES)
-        store_word(high_address, price_ticks)
-        store_word(high_address + 8, qty_lots)
-        low_address += LEVEL_BYTES
-        high_address -= LEVEL_BYTES
 
 
 @compiled
 def load_levels(book_address: int, head_address: int) -> bool:
     """Replace all levels by those of a message; False, and no change, when it is not well formed.
 
-    Venues send a book best first, which is written in one pass (thousands of insertions before the
-    farthest level would stall the loop); one in another order is set level by level.
+    Venues send a book best first, so that each level is put behind the one before it; a book in
+    another order is set level by level.
     """
     if not is_well_formed(head_address):
         return False
@@ -320,28 +328,36 @@ def load_levels(book_address: int, head_address: int) -> bool:
             book.level_dropped_count = dropped_count
             clear_book(book_address)
             return apply_levels(book_address, head_address)
-    reverse_side(book_address, Side.BUY)
-    reverse_side(book_address, Side.SELL)
     return True
+
+
+@compiled
+def level_address(book_address: int, side: int, depth_index: int) -> int:
+    """Return where a level lies, 0 being the best; 0 when there is none."""
+    counts = counts_address(book_address, side)
+    far_count = load_word(counts)
+    near_count = load_word(counts + 8)
+    if depth_index < 0 or depth_index >= far_count + near_count:
+        return 0
+    if depth_index < near_count:
+        last_index = near_count - 1
+        return near_address(book_address, side) + (last_index - depth_index) * LEVEL_BYTES
+    index = far_count + near_count - 1 - depth_index
+    return levels_address(book_address, side) + index * LEVEL_BYTES
 
 
 @compiled
 def level_ticks(book_address: int, side: int, depth_index: int) -> int:
     """Return the price of a level in ticks, 0 being the best; 0 when there is none."""
-    count = level_count(book_address, side)
-    if depth_index < 0 or depth_index >= count:
-        return 0
-    return load_word(levels_address(book_address, side) + (count - 1 - depth_index) * LEVEL_BYTES)
+    address = level_address(book_address, side, depth_index)
+    return load_word(address) if address != 0 else 0
 
 
 @compiled
 def level_lots(book_address: int, side: int, depth_index: int) -> int:
     """Return the quantity of a level in lots, 0 being the best; 0 when there is none."""
-    count = level_count(book_address, side)
-    if depth_index < 0 or depth_index >= count:
-        return 0
-    address = levels_address(book_address, side) + (count - 1 - depth_index) * LEVEL_BYTES
-    return load_word(address + 8)
+    address = level_address(book_address, side, depth_index)
+    return load_word(address + 8) if address != 0 else 0
 
 
 @compiled
@@ -359,10 +375,7 @@ def best_ask(book_address: int) -> int:
 @compiled
 def depth_lots(book_address: int, side: int, depth_count: int) -> int:
     """Return the quantity of the best ``depth_count`` levels together, in lots."""
-    count = level_count(book_address, side)
-    address = levels_address(book_address, side) + count * LEVEL_BYTES
     total_lots = 0
-    for _ in range(min(depth_count, count)):
-        address -= LEVEL_BYTES
-        total_lots += load_word(address + 8)
+    for index in range(min(depth_count, level_count(book_address, side))):
+        total_lots += level_lots(book_address, side, index)
     return total_lots

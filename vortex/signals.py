@@ -27,7 +27,7 @@ def spread_ticks(bid_ticks: int, ask_ticks: int) -> int:
 def imbalance(bid_lots: int, ask_lots: int) -> float:
     """Return which side is heavier: 1.0 all bids, -1.0 all asks, 0.0 even or nothing there.
 
-    *Source:* Cartea, Jaimungal, Penalva, Algorithmic and High-Frequency Trading (2015), 12.4.
+    *Source:* Cartea, Jaimungal, Penalva, Algorithmic and High-Frequency Trading (2015).
     """
     # As floats first: the sum of two quantities need not fit 63 bits.
     total_lots = float(bid_lots) + float(ask_lots)
@@ -59,7 +59,7 @@ def next_variance(
     An exponentially weighted mean of change² / elapsed, whose weights fall to 1/e within
     ``memory_ns``, so it does not matter how the changes are spread over time.
 
-    *Source:* J.P. Morgan, RiskMetrics technical document (1996), 5.2, for even steps;
+    *Source:* J.P. Morgan, RiskMetrics technical document (1996), for even steps;
     Zumbach, Müller, Operators on inhomogeneous time series (2001), for uneven ones.
     """
     memory_s = memory_ns / NS_PER_S

@@ -29,6 +29,7 @@ from vortex.book import (
     best_bid,
     clear_book,
     is_well_formed,
+    level_count,
     level_lots,
     load_levels,
     pending_address,
@@ -361,8 +362,8 @@ def touch_into(book_address: int, touch_address: int) -> None:
     touch.snapshot_wanted_count = book.snapshot_wanted_count
     touch.gap_count = book.gap_count
     touch.update_count = book.update_count
-    touch.bid_level_count = book.bid_level_count
-    touch.ask_level_count = book.ask_level_count
+    touch.bid_level_count = level_count(book_address, Side.BUY)
+    touch.ask_level_count = level_count(book_address, Side.SELL)
     if is_ahead:
         touch.bid_ticks = book.ticker_bid_ticks
         touch.bid_lots = book.ticker_bid_lots

@@ -12,12 +12,12 @@ UNITS = {
 CODES = {
     "kind", "side", "aggressor_side", "state", "reason", "reject", "status", "error_code", "order",
     "execution", "cancel_outcome", "place_outcome", "request_kind", "fee_asset", "wait_mode",
-    "epoch",
+    "wait", "epoch",
 }
 #: Text, keys, whole structures of another's making, and what is plainly a number of its own kind.
 PLAIN = {
     "symbol", "base_asset", "quote_asset", "api_key", "inner_state", "outer_state", "prefix_state",
-    "magic", "fingerprint", "record_names", "flags", "control", "cash", "reserved", "pull",
+    "magic", "fingerprint", "record_names", "flags", "fd", "control", "cash", "reserved", "pull",
     "by_event",
     # A letter's words mean what its subject says.
     "subject", "first", "second", "third", "fourth", "fifth", "sixth",

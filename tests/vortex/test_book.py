@@ -118,14 +118,21 @@ def test_a_full_side_loses_its_farthest_level_and_counts_it():
     assert header(block)["level_dropped_count"] == 4
 
 
-def test_levels_lie_sorted_in_memory_with_the_best_last():
-    block = BookBlock()
-    for price_ticks in (5, 9, 7):
-        books.set_level(block.address, Side.BUY, price_ticks, 1)
-        books.set_level(block.address, Side.SELL, price_ticks, 1)
-    for side, prices in ((Side.BUY, [5, 7, 9]), (Side.SELL, [9, 7, 5])):
-        address = books.levels_address(block.address, side)
-        assert [load_word(address + 16 * index) for index in range(3)] == prices
+@settings(max_examples=40, deadline=None, print_blob=True)
+@given(st.lists(level, max_size=60), st.integers(1, 20))
+def test_levels_lie_sorted_around_a_gap_with_the_best_last(operations, level_capacity):
+    block = BookBlock(level_capacity)
+    for side, price_ticks, qty_lots in operations:
+        books.set_level(block.address, side, price_ticks, qty_lots)
+        counts_address = books.counts_address(block.address, side)
+        far_count, near_count = load_word(counts_address), load_word(counts_address + 8)
+        assert far_count >= 0
+        assert near_count >= 0
+        assert far_count + near_count <= level_capacity
+        first = books.levels_address(block.address, side)
+        indices = [*range(far_count), *range(level_capacity - near_count, level_capacity)]
+        keys = [load_word(first + 16 * index) * side for index in indices]
+        assert keys == sorted(set(keys))
 
 
 def test_a_block_may_be_moved_because_it_holds_no_address():

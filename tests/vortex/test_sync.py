@@ -231,6 +231,20 @@ def test_m6_diffs_older_than_the_snapshot_are_dropped_and_newer_ones_applied(lat
     assert_live_and_equal(block, venue)
 
 
+def test_a_snapshot_must_reach_the_diffs_behind_a_gap_among_those_that_wait():
+    venue = Venue(24)
+    block = BookBlock()
+    send(block, diff(*venue.step()))
+    message = venue.snapshot()
+    venue.step()
+    assert send(block, diff(*venue.step())) == Sync.BUFFERED
+    assert header(block)["gap_count"] == 1
+    assert send(block, message) == Sync.WANT_SNAPSHOT
+    assert_nothing_shown(block)
+    assert send(block, venue.snapshot()) == Sync.WENT_LIVE
+    assert_live_and_equal(block, venue)
+
+
 def test_a_snapshot_inside_a_diff_joins_it():
     block = BookBlock()
     send(block, diff(10, 19, [(100, 7)], [(101, 0)]))
