@@ -28,7 +28,8 @@ INSTRUMENT_DTYPE = INSTRUMENT.dtype
 
 #: Times from here on are microseconds (the venue's ``timeUnit=MICROSECOND``), below milliseconds.
 FIRST_MICROSECOND = 10**15
-LAST_MICROSECOND = (2**63 - 1) // 1000
+LAST_MICROSECOND = (2**63 - 1) // 1_000
+LAST_MILLISECOND = (2**63 - 1) // 1_000_000
 
 #: The shortest message that the anchored readers look at.
 ANCHORED_BYTES_MIN = 64
@@ -112,9 +113,11 @@ def steps_of_row(catalog_address: int, index: int) -> Steps:
 @compiled
 def to_nanoseconds(venue_time: int) -> int:
     """Return the venue's time in ns, or -1 when it does not fit."""
-    if venue_time < 0 or venue_time > LAST_MICROSECOND:
-        return -1
-    return venue_time * (1_000_000 if venue_time < FIRST_MICROSECOND else 1_000)
+    if 0 <= venue_time <= LAST_MILLISECOND:
+        return venue_time * 1_000_000
+    if FIRST_MICROSECOND <= venue_time <= LAST_MICROSECOND:
+        return venue_time * 1_000
+    return -1
 
 
 @compiled

@@ -7,6 +7,23 @@ Each market message is first tried against the form that the venue sends today, 
 *Source:* Binance Spot API documentation, "WebSocket Streams" and "WebSocket API".
 """
 
+from vortex.venues._binance_answers import decode_answer
 from vortex.venues._binance_market import decode_market, decode_snapshot
+from vortex.venues._binance_orders import (
+    encode_cancel_all,
+    encode_order_status,
+    encode_request,
+    parse_client_order_id,
+    signing_prefix,
+)
 
-__all__ = ["decode_market", "decode_snapshot"]
+__all__ = [
+    "decode_answer",
+    "decode_market",
+    "decode_snapshot",
+    "encode_cancel_all",
+    "encode_order_status",
+    "encode_request",
+    "parse_client_order_id",
+    "signing_prefix",
+]
