@@ -16,6 +16,7 @@ together in place.  No extension is ever offered, so none is accepted.
 from enum import IntEnum
 from typing import Any
 
+from ipc.atomics import load_acquire, store_release
 from ipc.compiled import compiled
 from ipc.layout import Field, Layout, reserved
 from ipc.memory import copy_bytes, load_byte, load_word, record_at, store_byte, store_word
@@ -91,6 +92,8 @@ MASKS = Layout(
     reserved(32),
 )
 MASKS_DTYPE = MASKS.dtype
+MASKS_FILLED_BYTES = MASKS.offset_bytes("filled_count")
+MASKS_TAKEN_BYTES = MASKS.offset_bytes("taken_count")
 
 
 def reset_framer(framer: Any, message_bytes_max: int) -> None:
@@ -286,11 +289,13 @@ def compact(framer_address: int, buffer_address: int, byte_count: int) -> int:
 def take_mask(masks_address: int) -> int:
     """Return a fresh key, or -1 when the pool is empty: whoever fills it is late."""
     masks = record_at(masks_address, MASKS_DTYPE)
-    if masks.taken_count == masks.filled_count:
+    # pairs with: masking keys filled
+    if masks.taken_count == load_acquire(masks_address + MASKS_FILLED_BYTES):
         return -1
-    index = masks.taken_count & (masks.key_count - 1)
-    masks.taken_count += 1
-    return load_word(masks.keys_address + index * 8)
+    key = load_word(masks.keys_address + (masks.taken_count & (masks.key_count - 1)) * 8)
+    # pairs with: masking keys taken
+    store_release(masks_address + MASKS_TAKEN_BYTES, masks.taken_count + 1)
+    return key
 
 
 @compiled

@@ -7,7 +7,28 @@ Each market message is first tried against the form that the venue sends today, 
 *Source:* Binance Spot API documentation, "WebSocket Streams" and "WebSocket API".
 """
 
+from vortex.instruments import read_exchange_info as read_instruments
 from vortex.venues._binance_answers import decode_answer
+from vortex.venues._binance_cold import (
+    UNKNOWN_ORDER_CODES,
+    account_call,
+    cancel_all_call,
+    client_order_id,
+    exchange_info_path,
+    new_session,
+    open_orders_call,
+    order_call,
+    read_account,
+    read_message,
+    read_order,
+    read_orders,
+    read_socket_reply,
+    read_trades,
+    snapshot_path,
+    stream_path,
+    trades_call,
+    user_stream_request,
+)
 from vortex.venues._binance_market import decode_market, decode_snapshot
 from vortex.venues._binance_orders import (
     encode_cancel_all,
@@ -18,12 +39,31 @@ from vortex.venues._binance_orders import (
 )
 
 __all__ = [
+    "UNKNOWN_ORDER_CODES",
+    "account_call",
+    "cancel_all_call",
+    "client_order_id",
     "decode_answer",
     "decode_market",
     "decode_snapshot",
     "encode_cancel_all",
     "encode_order_status",
     "encode_request",
+    "exchange_info_path",
+    "new_session",
+    "open_orders_call",
+    "order_call",
     "parse_client_order_id",
+    "read_account",
+    "read_instruments",
+    "read_message",
+    "read_order",
+    "read_orders",
+    "read_socket_reply",
+    "read_trades",
     "signing_prefix",
+    "snapshot_path",
+    "stream_path",
+    "trades_call",
+    "user_stream_request",
 ]
