@@ -16,6 +16,7 @@ together in place.  No extension is ever offered, so none is accepted.
 from enum import IntEnum
 from typing import Any
 
+from ipc.atomics import load_acquire, store_release
 from ipc.compiled import compiled
 from ipc.layout import Field, Layout, reserved
 from ipc.memory import copy_bytes, load_byte, load_word, record_at, store_byte, store_word
@@ -65,6 +66,8 @@ class CloseCode(IntEnum):
     TOO_BIG = 1009
 
 
+NO_CODE = int(CloseCode.NO_CODE)
+
 FRAMER = Layout(
     "framer",
     "Where the reading of one connection's frames stands.  Offsets are from the buffer's start.",
@@ -91,6 +94,8 @@ MASKS = Layout(
     reserved(32),
 )
 MASKS_DTYPE = MASKS.dtype
+FILLED_OFFSET_BYTES = MASKS.offset_bytes("filled_count")
+TAKEN_OFFSET_BYTES = MASKS.offset_bytes("taken_count")
 
 
 def reset_framer(framer: Any, message_bytes_max: int) -> None:
@@ -98,6 +103,27 @@ def reset_framer(framer: Any, message_bytes_max: int) -> None:
     framer["message_bytes_max"] = message_bytes_max
     for field in FRAMER.fields[1:-1]:
         framer[field.name] = 0
+
+
+def masks_wanted(masks_address: int) -> int:
+    """Return how many keys there is room for; the caller draws four random bytes for each."""
+    masks = record_at(masks_address, MASKS_DTYPE)
+    # pairs with: the place of a key is free again
+    taken_count = load_acquire(masks_address + TAKEN_OFFSET_BYTES)
+    return int(masks.key_count - (masks.filled_count - taken_count))
+
+
+def fill_masks(masks_address: int, random: bytes) -> None:
+    """Add one key for each four bytes of ``random``, which is fresh and hard to guess."""
+    masks = record_at(masks_address, MASKS_DTYPE)
+    count = len(random) // MASK_BYTES
+    assert count <= masks_wanted(masks_address), "more keys than there is room for"
+    for offset in range(count):
+        key = int.from_bytes(random[offset * MASK_BYTES : (offset + 1) * MASK_BYTES], "little")
+        index = int(masks.filled_count + offset) & int(masks.key_count - 1)
+        store_word(int(masks.keys_address) + index * 8, key)
+    # pairs with: the keys are filled
+    store_release(masks_address + FILLED_OFFSET_BYTES, int(masks.filled_count) + count)
 
 
 @compiled
@@ -239,7 +265,7 @@ def _close(framer_address: int) -> int:
     """Check a close frame's code and reason."""
     framer = record_at(framer_address, FRAMER_DTYPE)
     address, byte_count = framer.payload_address, framer.payload_bytes
-    close_code = int(CloseCode.NO_CODE)
+    close_code = NO_CODE
     if byte_count == 1:
         return _fail(framer_address, CloseCode.PROTOCOL_ERROR)
     if byte_count >= 2:
@@ -286,11 +312,14 @@ def compact(framer_address: int, buffer_address: int, byte_count: int) -> int:
 def take_mask(masks_address: int) -> int:
     """Return a fresh key, or -1 when the pool is empty: whoever fills it is late."""
     masks = record_at(masks_address, MASKS_DTYPE)
-    if masks.taken_count == masks.filled_count:
+    # pairs with: the keys are filled
+    if masks.taken_count == load_acquire(masks_address + FILLED_OFFSET_BYTES):
         return -1
     index = masks.taken_count & (masks.key_count - 1)
-    masks.taken_count += 1
-    return load_word(masks.keys_address + index * 8)
+    key = load_word(masks.keys_address + index * 8)
+    # pairs with: the place of a key is free again
+    store_release(masks_address + TAKEN_OFFSET_BYTES, masks.taken_count + 1)
+    return key
 
 
 @compiled
