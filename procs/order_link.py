@@ -1,4 +1,4 @@
-"""The main thread of the gateway: connects, reconciles over HTTP, renews masking keys.
+"""The main thread of the gateway: connects, reconciles, renews masking keys.
 
 Starting and recovering are one path: cancel what is open, see that nothing is, ask about every
 order whose fate is open, fetch the fills that were missed, subscribe to our events, and only then
@@ -14,7 +14,6 @@ import numpy as np
 from ipc.mailbox import Letter, Mailbox
 from ipc.memory import address_of
 from ipc.types import RecordArray
-from procs import http
 from procs.config import Credentials
 from procs.connection import Buffers
 from procs.feed import Backoff
@@ -26,14 +25,13 @@ from vortex.orders import is_open
 from vortex.records import ANSWER
 
 CLOSE_TRY_COUNT = 20
-CLOSE_TRY_S = 0.1
 
 
 class Subject(IntEnum):
     """What the two threads of the gateway write to each other about."""
 
     CONNECTED = 1  # to hot: descriptor
-    RESOLVED = 2  # to hot: address of an ANSWER that came over HTTP
+    RESOLVED = 2  # to hot: address of an ANSWER to the main thread
     ORPHANED = 3  # to hot: the supervisor died
     DISCONNECTED = 4  # to main: descriptor, close code
     TAKEN = 5  # to main: address of the ANSWER, which may be forgotten
@@ -92,18 +90,22 @@ class OrderLink:
             del self.lent[letter.first]
 
     def connect(self) -> None:
-        """Reconcile, subscribe, and hand the connection to the hot thread."""
-        link = None
+        """Open the connection, reconcile and subscribe on it, and hand it to the hot thread."""
         try:
-            self.close_all_orders()
-            self.resolve_orders()
-            self.fetch_missed_fills()
             link = Link(self.settings.order_url)
-            self.subscribe(link)
-        except (HandshakeError, http.HttpError, NotReconciled, OSError) as error:
-            self.stage.log.warning("not connected: %s", error)
-            if link is not None:
-                link.close()
+        except HandshakeError as error:
+            self.stage.log.warning("%s", error)
+            self.connecting.failed()
+            return
+        try:
+            for instrument_id, symbol in enumerate(self.stage.config.symbols):
+                self.close_all_orders(link, symbol)
+                self.fetch_missed_fills(link, instrument_id, symbol)
+            self.resolve_orders(link)
+            self.venue.read_subscription(link.ask(self.venue.subscribe_request(self.asker())))
+        except (OSError, ValueError, NotReconciled) as error:
+            self.stage.log.warning("not reconciled with the venue: %s", error)
+            link.close()
             self.connecting.failed()
             return
         self.connecting.reset()
@@ -111,84 +113,64 @@ class OrderLink:
         self.to_hot.send(Letter(Subject.CONNECTED, link.hand_over()))
         self.stage.log.info("order connection to %s is up", self.settings.order_url)
 
-    # Asking the venue.
+    def asker(self) -> Any:
+        """Return what a signed request of this moment needs."""
+        wall_ms = time.time_ns() // 1_000_000
+        return self.venue.Asker(self.credentials.key, self.credentials.secret, wall_ms)
 
-    def key(self) -> tuple[str, bytes, int]:
-        """Return key, secret and the time, as the venue's calls want them."""
-        return self.credentials.key, self.credentials.secret, time.time_ns() // 1_000_000
-
-    def call(self, call: Any) -> bytes:
-        """Send one signed request."""
-        return http.request(call.method, self.settings.rest_url, call.path, call.headers)
-
-    def close_all_orders(self) -> None:
-        """Cancel everything that is open on our symbols and see that nothing is.
+    def close_all_orders(self, link: Link, symbol: str) -> None:
+        """Cancel everything that is open on one symbol and see that nothing is.
 
         Raises
         ------
         NotReconciled
             When something still stands after several tries.
         """
-        for symbol in self.stage.config.symbols:
-            for _ in range(CLOSE_TRY_COUNT):
-                body = self.call(self.venue.open_orders_call(symbol, *self.key()))
-                if not self.venue.read_orders(body):
-                    break
-                self.cancel_all(symbol)
-                time.sleep(CLOSE_TRY_S)
-            else:
-                raise NotReconciled(f"orders of {symbol} still stand after cancel-all")
+        for _ in range(CLOSE_TRY_COUNT):
+            answer = link.ask(self.venue.open_orders_request(self.asker(), symbol))
+            if not self.venue.read_open_orders(answer):
+                return
+            answer = link.ask(self.venue.cancel_all_request(self.asker(), symbol))
+            count = self.venue.read_cancel_all(answer)
+            self.stage.log.info("cancelled %d open orders of %s", count, symbol)
+        raise NotReconciled(f"orders of {symbol} still stand after cancel-all")
 
-    def cancel_all(self, symbol: str) -> None:
-        """Cancel all open orders of one symbol; none being open is no fault."""
-        try:
-            self.call(self.venue.cancel_all_call(symbol, *self.key()))
-        except http.HttpError as error:
-            if not self.is_unknown_order(error):
-                raise
-
-    def is_unknown_order(self, error: http.HttpError) -> bool:
-        """Return whether the venue says that there is no such order."""
-        return self.venue.read_message(error.body).code in self.venue.UNKNOWN_ORDER_CODES
-
-    def resolve_orders(self) -> None:
+    def resolve_orders(self, link: Link) -> None:
         """Ask what became of each order whose fate is open, and tell the hot thread."""
+        epoch = int(self.stage.status_record["epoch"])
         for row in np.array(self.orders):
             if not is_open(int(row["state"])):
                 continue
-            order_id = int(row["order_id"])
-            symbol = self.stage.config.symbols[int(row["instrument_id"])]
-            text = self.venue.client_order_id(
-                self.stage.launch.run_id, int(self.stage.status_record["epoch"]), order_id
-            )
+            instrument_id, order_id = int(row["instrument_id"]), int(row["order_id"])
+            symbol = self.stage.config.symbols[instrument_id]
+            text = self.venue.client_order_id(self.stage.launch.run_id, epoch, order_id)
             answer = np.zeros(1, ANSWER.dtype)
             answer["kind"], answer["order_id"] = Answer.FATE, order_id
             try:
                 order = self.venue.read_order(
-                    self.call(self.venue.order_call(symbol, text, *self.key()))
+                    link.ask(self.venue.order_request(self.asker(), symbol, text))
                 )
-                lot_e8 = int(self.instruments[int(row["instrument_id"])]["lot_e8"])
+                lot_e8 = int(self.instruments[instrument_id]["lot_e8"])
                 answer["state"] = order.state
                 answer["filled_lots"] = units.to_e8(order.executed_qty) // lot_e8
-            except http.HttpError as error:
-                if not self.is_unknown_order(error):
+            except self.venue.Refused as refused:
+                if not refused.is_unknown_order:
                     raise
                 answer["reject"] = Reject.VENUE_UNKNOWN_ORDER
             self.lend(answer)
 
-    def fetch_missed_fills(self) -> None:
+    def fetch_missed_fills(self, link: Link, instrument_id: int, symbol: str) -> None:
         """Fetch the fills that were reported while nobody listened, and tell the hot thread.
 
         Before the first fill of a run there is no trade id to start from, and nothing was missed:
         the run began with nothing standing.
         """
-        for instrument_id, symbol in enumerate(self.stage.config.symbols):
-            last_trade_id = int(self.positions[instrument_id]["last_trade_id"])
-            if last_trade_id == 0:
-                continue
-            call = self.venue.trades_call(symbol, last_trade_id + 1, *self.key())
-            for trade in self.venue.read_trades(self.call(call)):
-                self.lend(self.fill_of(instrument_id, trade))
+        last_trade_id = int(self.positions[instrument_id]["last_trade_id"])
+        if last_trade_id == 0:
+            return
+        request = self.venue.trades_request(self.asker(), symbol, last_trade_id + 1)
+        for trade in self.venue.read_trades(link.ask(request)):
+            self.lend(self.fill_of(instrument_id, trade))
 
     def fill_of(self, instrument_id: int, trade: Any) -> RecordArray:
         """Return one fill as the ANSWER that an execution report would have become."""
@@ -217,19 +199,6 @@ class OrderLink:
         self.lent[address] = answer
         if not self.to_hot.send(Letter(Subject.RESOLVED, address)):
             raise NotReconciled("the hot thread does not take its letters")
-
-    def subscribe(self, link: Link) -> None:
-        """Subscribe the connection to our events.
-
-        Raises
-        ------
-        NotReconciled
-            When the venue refuses; the message holds its words.
-        """
-        reply = self.venue.read_socket_reply(link.ask(self.venue.user_stream_request(*self.key())))
-        if reply.status != 200:
-            words = reply.error.msg if reply.error else ""
-            raise NotReconciled(f"the venue refused the user data stream: {reply.status} {words}")
 
     def close(self) -> None:
         """Release the connection."""

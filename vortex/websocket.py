@@ -66,6 +66,8 @@ class CloseCode(IntEnum):
     TOO_BIG = 1009
 
 
+NO_CODE = int(CloseCode.NO_CODE)
+
 FRAMER = Layout(
     "framer",
     "Where the reading of one connection's frames stands.  Offsets are from the buffer's start.",
@@ -101,6 +103,27 @@ def reset_framer(framer: Any, message_bytes_max: int) -> None:
     framer["message_bytes_max"] = message_bytes_max
     for field in FRAMER.fields[1:-1]:
         framer[field.name] = 0
+
+
+def masks_wanted(masks_address: int) -> int:
+    """Return how many keys there is room for; the caller draws four random bytes for each."""
+    masks = record_at(masks_address, MASKS_DTYPE)
+    # pairs with: the place of a key is free again
+    taken_count = load_acquire(masks_address + TAKEN_OFFSET_BYTES)
+    return int(masks.key_count - (masks.filled_count - taken_count))
+
+
+def fill_masks(masks_address: int, random: bytes) -> None:
+    """Add one key for each four bytes of ``random``, which is fresh and hard to guess."""
+    masks = record_at(masks_address, MASKS_DTYPE)
+    count = len(random) // MASK_BYTES
+    assert count <= masks_wanted(masks_address), "more keys than there is room for"
+    for offset in range(count):
+        key = int.from_bytes(random[offset * MASK_BYTES : (offset + 1) * MASK_BYTES], "little")
+        index = int(masks.filled_count + offset) & int(masks.key_count - 1)
+        store_word(int(masks.keys_address) + index * 8, key)
+    # pairs with: the keys are filled
+    store_release(masks_address + FILLED_OFFSET_BYTES, int(masks.filled_count) + count)
 
 
 @compiled
@@ -242,7 +265,7 @@ def _close(framer_address: int) -> int:
     """Check a close frame's code and reason."""
     framer = record_at(framer_address, FRAMER_DTYPE)
     address, byte_count = framer.payload_address, framer.payload_bytes
-    close_code = int(CloseCode.NO_CODE)
+    close_code = NO_CODE
     if byte_count == 1:
         return _fail(framer_address, CloseCode.PROTOCOL_ERROR)
     if byte_count >= 2:
