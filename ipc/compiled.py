@@ -76,6 +76,16 @@ def compile_entry(function: Callable[..., Any], signature: Any) -> Any:
     return numba.njit(signature, cache=True, nogil=True, error_model="numpy")(function)
 
 
+def compile_plug(function: Any, signature: Any) -> Any:
+    """Compile ``function`` for the signature under which an entry is handed it; return it.
+
+    Left to itself numba would do so in the hot thread, at the entry's first call.
+    """
+    if not PLAIN_PYTHON:
+        function.compile(signature.args)
+    return function
+
+
 def cache_missed(entry: Any) -> bool:
     """Return whether ``entry`` had to be compiled in this process instead of read from disk."""
     if PLAIN_PYTHON:

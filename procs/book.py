@@ -5,14 +5,12 @@ was touched: tops conflate to the newest, trades never.
 """
 
 from enum import IntEnum
-from typing import Any
 
 import numpy as np
-from numba import types
 
 from ipc import cell, control, ring
 from ipc.clock import now_ns
-from ipc.compiled import compile_entry, compiled
+from ipc.compiled import compiled
 from ipc.counters import add
 from ipc.layout import Field, Layout
 from ipc.memory import address_of, copy_bytes, load_byte, load_word, record_at, store_word
@@ -22,10 +20,12 @@ from procs.stage import (
     CONTEXT_FIELDS,
     DRAIN_FRAME_MAX,
     DRAIN_NS_MAX,
+    Entry,
     Launch,
     Stage,
     log_step,
     must_leave,
+    plug_in,
 )
 from procs.wiring import MERGE, book_bytes, market_ring
 from vortex import book, sync
@@ -345,9 +345,9 @@ def loop(context_address: int) -> int:
     return loop_count
 
 
-def entry() -> Any:
+def entry() -> Entry:
     """Compile the loop, or read it from the cache."""
-    return compile_entry(loop, types.int64(types.int64))
+    return plug_in(loop, ())
 
 
 def main(role: str, launch: Launch) -> int:

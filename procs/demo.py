@@ -62,9 +62,7 @@ class Demo:
         ws_url = f"ws://127.0.0.1:{ports['ws_port']}"
         replace = msgspec.structs.replace
         sources = [replace(s, rest_url=rest_url, stream_url=ws_url) for s in self.config.sources]
-        orders = replace(
-            self.config.orders, rest_url=rest_url, order_url=f"{ws_url}/ws-api/v3"
-        )
+        orders = replace(self.config.orders, rest_url=rest_url, order_url=f"{ws_url}/ws-api/v3")
         self.config = replace(self.config, sources=sources, orders=orders)
         text = msgspec.toml.encode(self.config)
         self.config_path.write_bytes(text)

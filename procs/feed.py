@@ -88,7 +88,9 @@ class Feed:
         """Take one letter of the hot thread."""
         if letter.subject == Subject.DISCONNECTED:
             assert self.link is not None, "only an open connection breaks"
-            self.stage.log.warning("%s disconnected (close code %d)", self.source.name, letter.second)
+            self.stage.log.warning(
+                "%s disconnected (close code %d)", self.source.name, letter.second
+            )
             self.link.close()
             self.link = None
             self.connecting.failed()

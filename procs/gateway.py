@@ -12,11 +12,10 @@ from enum import IntEnum
 from typing import Any
 
 import numpy as np
-from numba import types
 
 from ipc import cell, control, mailbox, ring
 from ipc.clock import now_ns, wall_offset_ns
-from ipc.compiled import compile_entry, compiled
+from ipc.compiled import compiled
 from ipc.counters import add
 from ipc.histogram import HISTOGRAM, record_value
 from ipc.layout import Field, Layout
@@ -27,7 +26,15 @@ from ipc.waiting import idle
 from procs import connection
 from procs.config import credentials
 from procs.order_link import OrderLink, Subject
-from procs.stage import CONTEXT_FIELDS, DRAIN_FRAME_MAX, Launch, Stage, must_leave
+from procs.stage import (
+    CONTEXT_FIELDS,
+    DRAIN_FRAME_MAX,
+    Entry,
+    Launch,
+    Stage,
+    must_leave,
+    plug_in,
+)
 from procs.wiring import GATEWAY_LATENCIES, ORDER_ROWS
 from vortex import desk, limits, venues
 from vortex.codes import Kind, Reject
@@ -193,7 +200,9 @@ def check(context_address: int, request_address: int, now: int, wall_ns: int) ->
 
 
 @compiled
-def encode(context_address: int, request_address: int, request_id: int, wall_ns: int, encode_request: Any) -> int:
+def encode(
+    context_address: int, request_address: int, request_id: int, wall_ns: int, encode_request: Any
+) -> int:
     """Write the payload of a submitted request; return its bytes."""
     context = record_at(context_address, CONTEXT_DTYPE)
     request = record_at(request_address, REQUEST_DTYPE)
@@ -253,7 +262,9 @@ def take_request(context_address: int, now: int, wall_ns: int, encode_request: A
     payload_bytes = 0
     if reason == Reject.NONE:
         count_sent(context_address, request.kind, wall_ns)
-        payload_bytes = encode(context_address, request_address, request_id, wall_ns, encode_request)
+        payload_bytes = encode(
+            context_address, request_address, request_id, wall_ns, encode_request
+        )
     else:
         refuse(context_address, request_address, reason, now)
     ring.consume(context.requests_address, 1)
@@ -501,7 +512,9 @@ def check_overdue(context_address: int, now: int, encode_status: Any) -> None:
             the_desk.event_count = 0
             desk.lose_sight(context.desk_address, row_address, now)
             publish_events(context_address, the_desk.event_count, now)
-        ask_status(context_address, record_at(row_address, ORDER_DTYPE).order_id, now, encode_status)
+        ask_status(
+            context_address, record_at(row_address, ORDER_DTYPE).order_id, now, encode_status
+        )
         row_index += 1
 
 
@@ -660,16 +673,17 @@ def loop(
     return loop_count
 
 
-def entry(venue_name: str) -> Any:
+def entry(venue_name: str) -> Entry:
     """Compile the loop for one venue, or read it from the cache."""
-    plugs = (
-        types.FunctionType(venues.ENCODE_REQUEST),
-        types.FunctionType(venues.ENCODE_CANCEL_ALL),
-        types.FunctionType(venues.ENCODE_ORDER_STATUS),
-        types.FunctionType(venues.DECODE_ANSWER),
+    venue = venues.load(venue_name)
+    return plug_in(
+        loop,
+        (),
+        (venue.encode_request, venues.ENCODE_REQUEST),
+        (venue.encode_cancel_all, venues.ENCODE_CANCEL_ALL),
+        (venue.encode_order_status, venues.ENCODE_ORDER_STATUS),
+        (venue.decode_answer, venues.DECODE_ANSWER),
     )
-    venues.load(venue_name)
-    return compile_entry(loop, types.int64(types.int64, *plugs))
 
 
 def begin_desk(stage: Stage) -> np.ndarray:  # type: ignore[type-arg]
@@ -742,11 +756,8 @@ def main(role: str, launch: Launch) -> int:
         context["lease_ns"] = stage.config.liveness.lease_ms * NS_PER_MS
         context["answer_timeout_ns"] = stage.config.orders.answer_timeout_ms * NS_PER_MS
         context["halt_reasons"] = Halt.DISCONNECTED
-        arguments = (
-            address_of(context), venue.encode_request, venue.encode_cancel_all,
-            venue.encode_order_status, venue.decode_answer,
-        )  # fmt: skip
-        status = stage.run(entry(stage.config.orders.venue), arguments, link.attend)
+        entered = entry(stage.config.orders.venue)
+        status = stage.run(entered, (address_of(context),), link.attend)
         link.close()
         return status
     finally:

@@ -9,11 +9,10 @@ from enum import IntEnum
 from typing import Any
 
 import numpy as np
-from numba import types
 
 from ipc import control, mailbox, ring
 from ipc.clock import now_ns, wall_offset_ns
-from ipc.compiled import compile_entry, compiled
+from ipc.compiled import compiled
 from ipc.counters import add
 from ipc.layout import Field, Layout
 from ipc.memory import address_of, record_at
@@ -25,9 +24,11 @@ from procs.stage import (
     CONTEXT_FIELDS,
     DRAIN_FRAME_MAX,
     DRAIN_NS_MAX,
+    Entry,
     Launch,
     Stage,
     must_leave,
+    plug_in,
 )
 from procs.wiring import MARKET_MESSAGE_MAX, market_ring
 from vortex import venues
@@ -101,7 +102,9 @@ def stamp(context_address: int, first_address: int, record_count: int, kernel_ns
 
 
 @compiled
-def publish(context_address: int, first_address: int, count: int, kernel_ns: int, recv_ns: int) -> None:
+def publish(
+    context_address: int, first_address: int, count: int, kernel_ns: int, recv_ns: int
+) -> None:
     """Stamp and publish the records of one message."""
     context = record_at(context_address, CONTEXT_DTYPE)
     stamp(context_address, first_address, count, kernel_ns)
@@ -256,7 +259,9 @@ def read_socket(context_address: int, decode: Any) -> int:
 
 
 @compiled
-def take_snapshot(context_address: int, letter_address: int, now: int, decode_snapshot: Any) -> None:
+def take_snapshot(
+    context_address: int, letter_address: int, now: int, decode_snapshot: Any
+) -> None:
     """Decode a snapshot that the main thread fetched, and give its bytes back."""
     context = record_at(context_address, CONTEXT_DTYPE)
     letter = record_at(letter_address, LETTER_DTYPE)
@@ -313,12 +318,15 @@ def loop(context_address: int, decode: Any, decode_snapshot: Any) -> int:
     return loop_count
 
 
-def entry(venue_name: str) -> Any:
+def entry(venue_name: str) -> Entry:
     """Compile the loop for one venue, or read it from the cache."""
-    decode = types.FunctionType(venues.DECODE_MARKET)
-    decode_snapshot = types.FunctionType(venues.DECODE_SNAPSHOT)
-    venues.load(venue_name)
-    return compile_entry(loop, types.int64(types.int64, decode, decode_snapshot))
+    venue = venues.load(venue_name)
+    return plug_in(
+        loop,
+        (),
+        (venue.decode_market, venues.DECODE_MARKET),
+        (venue.decode_snapshot, venues.DECODE_SNAPSHOT),
+    )
 
 
 def main(role: str, launch: Launch) -> int:
@@ -327,7 +335,6 @@ def main(role: str, launch: Launch) -> int:
     try:
         source_id = stage.wiring.ingest_roles.index(role)
         source = stage.config.sources[source_id]
-        venue = venues.load(source.venue)
         instruments = stage.table("instruments")
         catalog, slots = build_catalog(instruments.records)
         catalog["instruments_address"] = instruments.address
@@ -343,8 +350,7 @@ def main(role: str, launch: Launch) -> int:
         context["inbox_address"] = feed.to_hot.reader_address
         context["outbox_address"] = feed.to_main.writer_address
         context["stall_ns_max"] = stage.config.rings.stall_ms * 1_000_000
-        arguments = (address_of(context), venue.decode_market, venue.decode_snapshot)
-        status = stage.run(entry(source.venue), arguments, feed.attend)
+        status = stage.run(entry(source.venue), (address_of(context),), feed.attend)
         feed.close()
         return status
     finally:

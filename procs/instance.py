@@ -30,7 +30,9 @@ class Mark(msgspec.Struct, frozen=True):
 def runtime_folder() -> Path:
     """Return the folder of lock files, private to the user."""
     base = os.environ.get("XDG_RUNTIME_DIR")
-    folder = Path(base) / "vortex" if base else Path(tempfile.gettempdir()) / f"vortex-{os.getuid()}"
+    folder = (
+        Path(base) / "vortex" if base else Path(tempfile.gettempdir()) / f"vortex-{os.getuid()}"
+    )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 

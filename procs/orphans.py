@@ -30,7 +30,9 @@ def end(instance: str, mark: Mark | None, say: Callable[[str], object]) -> bool:
         return False
     if any(is_live(name) for name in list_segments(instance)):
         if mark is None:
-            say(f"segments of {instance!r} are in use by processes of an unknown run; end them first")
+            say(
+                f"segments of {instance!r} are in use by processes of an unknown run; end them first"
+            )
             return True
         end_stages(Path(mark.run_folder), say)
     for name in remove_stale(instance):
@@ -41,9 +43,7 @@ def end(instance: str, mark: Mark | None, say: Callable[[str], object]) -> bool:
 def end_stages(run_folder: Path, say: Callable[[str], object]) -> None:
     """Tell every stage that still lives to leave; kill those that do not."""
     view = View.of_run(run_folder)
-    commands = SharedTable.attach(
-        view.wiring.segment("commands"), control.COMMAND, writable=True
-    )
+    commands = SharedTable.attach(view.wiring.segment("commands"), control.COMMAND, writable=True)
     living = {}
     for index, role in enumerate(view.wiring.roles):
         if view.tables[f"status.{role}"].segment.is_locked(0):

@@ -41,9 +41,7 @@ def fetch_instruments(config: Config) -> RecordArray:
     return table
 
 
-def fill_tables(
-    config: Config, tables: dict[str, SharedTable], instruments: RecordArray
-) -> None:
+def fill_tables(config: Config, tables: dict[str, SharedTable], instruments: RecordArray) -> None:
     """Fill the tables that the supervisor owns."""
     tables["instruments"].records[:] = instruments
     for index, symbol in enumerate(config.symbols):
@@ -82,5 +80,3 @@ def limits_row(choice: StrategyChoice, instrument: Any) -> RecordArray:
     if row["qty_lots_max"][0] < instrument["qty_lots_min"]:
         raise ConfigError(f"{where}: order_qty {limits.order_qty} is below the venue's minimum")
     return row
-
-

@@ -12,15 +12,16 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+from numba import types
 
 from ipc import control, ring
 from ipc.atomics import load_acquire, store_release
 from ipc.clock import now_ns
-from ipc.compiled import cache_missed, compiled
+from ipc.compiled import cache_missed, compile_entry, compile_plug, compiled
 from ipc.control import State
 from ipc.layout import Field
 from ipc.memory import address_of, record_at
@@ -78,6 +79,26 @@ def log_step(
     step.published_seq = published_seq
     ring.append(steps_address, 1)
     ring.commit(steps_address, publish_ns)
+
+
+class Entry(NamedTuple):
+    """A compiled loop and what is plugged into it."""
+
+    loop: Any
+    plugs: tuple[Any, ...]
+
+    @property
+    def missed_cache(self) -> bool:
+        """Whether anything had to be compiled in this process."""
+        return any(cache_missed(function) for function in (self.loop, *self.plugs))
+
+
+def plug_in(loop: Any, argument_types: tuple[Any, ...], *plugs: tuple[Any, Any]) -> Entry:
+    """Compile a loop over a context's address, further arguments, and plugs with signatures."""
+    functions = tuple(compile_plug(function, signature) for function, signature in plugs)
+    plug_types = (types.FunctionType(signature) for _, signature in plugs)
+    signature = types.int64(types.int64, *argument_types, *plug_types)
+    return Entry(compile_entry(loop, signature), functions)
 
 
 class StageError(Exception):
@@ -173,7 +194,7 @@ class Stage:
 
     def run(
         self,
-        entry: Any,
+        entry: Entry,
         arguments: tuple[Any, ...],
         attend: Callable[[], bool] = lambda: True,
     ) -> int:
@@ -182,7 +203,7 @@ class Stage:
         ``attend`` is called a hundred times a second while the loop runs, and says whether all
         that the stage needs from outside is there: whether it is ready.
         """
-        if cache_missed(entry):
+        if entry.missed_cache:
             raise StageError(
                 f"{self.role} would have to compile; `vortexctl start` compiles before it starts"
             )
@@ -209,7 +230,7 @@ class Stage:
         control.set_state(self.status, State.STOPPED)
         return 0
 
-    def _run_hot(self, entry: Any, arguments: tuple[Any, ...]) -> None:
+    def _run_hot(self, entry: Entry, arguments: tuple[Any, ...]) -> None:
         try:
             os.sched_setaffinity(0, {self.launch.cpu_index})
             self.status_record["thread_id"] = threading.get_native_id()
@@ -217,7 +238,7 @@ class Stage:
             self.status_record["wait_mode"] = self.launch.wait
             self.status_record["started_ns"] = now_ns(self.clock)
             control.set_state(self.status, State.RUNNING)
-            entry(*arguments)
+            entry.loop(*arguments, *entry.plugs)
         except BaseException as error:  # an assertion of compiled code: we are wrong
             self.error = error
 

@@ -13,7 +13,7 @@ from numba import types
 
 from ipc import cell, control, ring
 from ipc.clock import now_ns
-from ipc.compiled import compile_entry, compiled
+from ipc.compiled import compiled
 from ipc.counters import add
 from ipc.histogram import record_value
 from ipc.layout import Field, Layout
@@ -26,10 +26,12 @@ from procs.stage import (
     CONTEXT_FIELDS,
     DRAIN_FRAME_MAX,
     DRAIN_NS_MAX,
+    Entry,
     Launch,
     Stage,
     log_step,
     must_leave,
+    plug_in,
 )
 from procs.wiring import MERGE, ORDER_ROWS
 from vortex import quoting, strategies
@@ -362,11 +364,11 @@ def loop(context_address: int, params: RecordArray, states: RecordArray, decide:
     return loop_count
 
 
-def entry(strategy: Strategy) -> Any:
+def entry(strategy: Strategy) -> Entry:
     """Compile the loop for one strategy, or read it from the cache."""
     params = types.Array(strategy.params_record_type, 1, "C")
     states = types.Array(strategy.state.record_type, 1, "C")
-    return compile_entry(loop, types.int64(types.int64, params, states, strategy.decide_type))
+    return plug_in(loop, (params, states), (strategy.decide, strategy.decide_signature))
 
 
 #: Tables that begin empty with each life of the strategy, and the context's fields for them.
@@ -419,7 +421,6 @@ def main(role: str, launch: Launch) -> int:
         context["row_copy_address"] = address_of(row_copy)
         context["touched_address"] = address_of(touched)
         context["latency_address"] = stage.own_table("latency.strategy").address
-        arguments = (address_of(context), params, states, strategy.decide)
-        return stage.run(entry(strategy), arguments)
+        return stage.run(entry(strategy), (address_of(context), params, states))
     finally:
         stage.close()

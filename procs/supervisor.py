@@ -151,7 +151,9 @@ class Supervisor:
             states = ", ".join(f"{role} is {self.view.state(role).name}" for role in late)
             return f"not ready in time: {states}\n{self.last_log_lines(late[0])}"
         touches = self.view.records("touches")
-        symbols = [s for s, t in zip(self.config.symbols, touches, strict=True) if not t["is_valid"]]
+        symbols = [
+            s for s, t in zip(self.config.symbols, touches, strict=True) if not t["is_valid"]
+        ]
         return (
             f"the book of {', '.join(symbols)} did not come into sync in time\n"
             + self.last_log_lines(self.wiring.ingest_roles[0])

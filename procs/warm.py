@@ -8,11 +8,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-from ipc.compiled import cache_directory, cache_missed
+import numpy as np
+
+from ipc import control, ring
+from ipc.clock import now_ns, wall_offset_ns
+from ipc.compiled import cache_directory
+from ipc.mailbox import Letter, Mailbox
+from ipc.memory import address_of
 from procs.config import Config
-from procs.stage import read_launch
+from procs.stage import Entry, read_launch
 from vortex import strategies
 
 
@@ -28,7 +33,7 @@ def is_warm(config: Config) -> bool:
     return marker(config).exists()
 
 
-def entries(config: Config) -> Iterator[tuple[str, Callable[[], Any]]]:
+def entries(config: Config) -> Iterator[tuple[str, Callable[[], Entry]]]:
     """Yield each stage's name and what compiles its loop."""
     from procs import book, gateway, ingest, strategy
 
@@ -40,12 +45,34 @@ def entries(config: Config) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield f"gateway ({config.orders.venue})", lambda: gateway.entry(config.orders.venue)
 
 
+def exercise_cold_helpers() -> None:
+    """Call the compiled functions that main threads and observers call, so that they are cached."""
+    mailbox = Mailbox()
+    mailbox.send(Letter(1))
+    mailbox.take()
+    ring.take_over_reader(mailbox.reader_address)
+    ring.observe(mailbox.reader_address, 0, address_of(np.zeros(8, np.int64)))
+    ring.take_over_writer(mailbox.writer_address)
+    words = np.zeros(64, np.int64)
+    address = address_of(words)
+    now_ns(address)
+    wall_offset_ns(address)
+    control.give_order(address, 0)
+    control.give_pull(address, 0)
+    control.must_stop(address)
+    control.beat(address, 0, 0, 0)
+    control.heartbeat_ns(address)
+    control.set_state(address, 0)
+    control.get_state(address)
+
+
 def warm(config: Config, say: Callable[[str], None]) -> None:
     """Compile what is not in the cache; ``say`` hears a line per stage."""
+    exercise_cold_helpers()
     for name, make in entries(config):
         started = time.monotonic()
         say(f"compiling {name} ...")
-        missed = cache_missed(make())
+        missed = make().missed_cache
         took_s = time.monotonic() - started
         say(f"compiled {name} in {took_s:.1f} s" if missed else f"{name} is compiled already")
     marker(config).touch()

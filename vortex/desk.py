@@ -299,16 +299,19 @@ def on_status(desk_address: int, order_id: int, answer_address: int, now_ns: int
         # It never arrived; one that was acknowledged cannot be unknown, so ask again later.
         if order.state == OrderState.SENT or order.state == OrderState.UNKNOWN:
             end_order(
-                desk_address, row_address, OrderState.REJECTED, 0, Reject.VENUE_UNKNOWN_ORDER, now_ns
+                desk_address,
+                row_address,
+                OrderState.REJECTED,
+                0,
+                Reject.VENUE_UNKNOWN_ORDER,
+                now_ns,
             )
     elif answer.state == OrderState.RESTING:
         acknowledge(desk_address, row_address, now_ns)
         if order.request_kind != 0:
             tell(desk_address, row_address, Kind.REJECTED, Reject.VENUE_OTHER, 1)
     elif answer.state > OrderState.UNKNOWN:
-        end_order(
-            desk_address, row_address, answer.state, answer.filled_lots, Reject.NONE, now_ns
-        )
+        end_order(desk_address, row_address, answer.state, answer.filled_lots, Reject.NONE, now_ns)
 
 
 @compiled
@@ -380,13 +383,16 @@ def on_execution(desk_address: int, answer_address: int, now_ns: int) -> None:
             desk_address, row_address, OrderState.CANCELED, answer.filled_lots, Reject.NONE, now_ns
         )
     elif answer.execution == Execution.REJECTED:
-        end_order(
-            desk_address, row_address, OrderState.REJECTED, 0, Reject.VENUE_OTHER, now_ns
-        )
+        end_order(desk_address, row_address, OrderState.REJECTED, 0, Reject.VENUE_OTHER, now_ns)
     elif answer.execution == Execution.EXPIRED or answer.execution == Execution.PREVENTED:
         if answer.state == OrderState.EXPIRED:
             end_order(
-                desk_address, row_address, OrderState.EXPIRED, answer.filled_lots, Reject.NONE, now_ns
+                desk_address,
+                row_address,
+                OrderState.EXPIRED,
+                answer.filled_lots,
+                Reject.NONE,
+                now_ns,
             )
 
 

@@ -94,8 +94,8 @@ MASKS = Layout(
     reserved(32),
 )
 MASKS_DTYPE = MASKS.dtype
-MASKS_FILLED_BYTES = MASKS.offset_bytes("filled_count")
-MASKS_TAKEN_BYTES = MASKS.offset_bytes("taken_count")
+FILLED_OFFSET_BYTES = MASKS.offset_bytes("filled_count")
+TAKEN_OFFSET_BYTES = MASKS.offset_bytes("taken_count")
 
 
 def reset_framer(framer: Any, message_bytes_max: int) -> None:
@@ -312,12 +312,13 @@ def compact(framer_address: int, buffer_address: int, byte_count: int) -> int:
 def take_mask(masks_address: int) -> int:
     """Return a fresh key, or -1 when the pool is empty: whoever fills it is late."""
     masks = record_at(masks_address, MASKS_DTYPE)
-    # pairs with: masking keys filled
-    if masks.taken_count == load_acquire(masks_address + MASKS_FILLED_BYTES):
+    # pairs with: the keys are filled
+    if masks.taken_count == load_acquire(masks_address + FILLED_OFFSET_BYTES):
         return -1
-    key = load_word(masks.keys_address + (masks.taken_count & (masks.key_count - 1)) * 8)
-    # pairs with: masking keys taken
-    store_release(masks_address + MASKS_TAKEN_BYTES, masks.taken_count + 1)
+    index = masks.taken_count & (masks.key_count - 1)
+    key = load_word(masks.keys_address + index * 8)
+    # pairs with: the place of a key is free again
+    store_release(masks_address + TAKEN_OFFSET_BYTES, masks.taken_count + 1)
     return key
 
 

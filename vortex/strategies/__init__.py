@@ -73,8 +73,8 @@ class Strategy:
         return numba.from_dtype(self.params_dtype)
 
     @property
-    def decide_type(self) -> types.FunctionType:
-        """The numba type under which ``decide`` is plugged into the loop."""
+    def decide_signature(self) -> Any:
+        """The signature under which ``decide`` is plugged into the loop."""
         records = (
             TOP.record_type,
             VIEW.record_type,
@@ -82,7 +82,7 @@ class Strategy:
             self.state.record_type,
             WANTED.record_type,
         )
-        return types.FunctionType(types.none(*records))
+        return types.none(*records)
 
 
 def params_kind(annotation: Any) -> str:
