@@ -44,11 +44,26 @@ async def serve(server: Server, rest_port: int, ws_port: int) -> None:
         raise failure
 
 
+def read_speed(text: str) -> float:
+    """Return the factor of a replay's speed; 0 for `max`."""
+    if text == "max":
+        return 0.0
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not speed > 0:
+        raise ConfigError(f"--speed {text}: give a number above zero, or max")
+    return speed
+
+
 @click.command(help=__doc__)
 @click.option("--config", "config_path", type=click.Path(path_type=Path), help="TOML file.")
 @click.option("--rest-port", default=0, help="Port of REST; 0 takes any free one.")
 @click.option("--ws-port", default=0, help="Port of streams and WebSocket API.")
 @click.option("--seed", type=int, help="Seed of the market; overrides the file.")
+@click.option("--capture", type=click.Path(path_type=Path), help="Replay this recording.")
+@click.option("--speed", default="1", help="Of the replay: a factor, or max.")
 @click.option("--request-log", type=click.Path(path_type=Path), help="Write requests here.")
 @click.option("--report", type=click.Path(path_type=Path), help="Write a report on exit.")
 @click.option("--cpu", type=int, help="Pin the process to this CPU.")
@@ -57,6 +72,8 @@ def main(
     rest_port: int,
     ws_port: int,
     seed: int | None,
+    capture: Path | None,
+    speed: str,
     request_log: Path | None,
     report: Path | None,
     cpu: int | None,
@@ -75,7 +92,13 @@ def main(
     if cpu is not None:
         os.sched_setaffinity(0, {cpu})
     exchange = Exchange(config, api_key, api_secret)
-    exchange.open_simulated()
+    if capture is None:
+        exchange.open_simulated()
+    else:
+        try:
+            exchange.open_recording(capture, read_speed(speed))
+        except ConfigError as error:
+            sys.exit(str(error))
     asyncio.run(serve(Server(exchange, request_log), rest_port, ws_port))
     if report is not None:
         report.write_text(json.dumps(exchange.report(), indent=1))

@@ -20,6 +20,8 @@ from procs.exchange.desk import Desk
 from procs.exchange.instrument import Instrument, text_e8
 from procs.exchange.methods import Methods
 from procs.exchange.rate_limits import RateLimits
+from procs.exchange.recording import summarize, symbol_config
+from procs.exchange.replay import Player, ReplayMarket
 from procs.exchange.request_log import RequestLog
 from procs.exchange.rest import Rest
 from procs.exchange.signatures import Keyring
@@ -48,7 +50,7 @@ class Exchange:
         self.user_stream = UserStream(self.desk)
         self.simulated: list[SimulatedMarket] = []
         self.step_count = 0
-        self.capture_finished = False
+        self.player: Player | None = None
 
     def open_simulated(self) -> None:
         """Open every configured symbol as a simulated market."""
@@ -64,6 +66,17 @@ class Exchange:
             )
             self.simulated.append(market)
             self.desk.markets[row.symbol] = market
+
+    def open_recording(self, path: Path, speed: float) -> None:
+        """Open the symbol of a recording instead; ``speed`` 0 is as fast as sockets take it."""
+        summary = summarize(path)
+        row = symbol_config(summary, self.config.symbols)
+        instrument = Instrument(row, self.config.open_orders_max)
+        market = ReplayMarket(instrument, self.desk, has_snapshot=summary.has_snapshot)
+        self.desk.markets[row.symbol] = market
+        self.player = Player(
+            path, market, self.streams, speed=speed, after_batch=self.user_stream.flush
+        )
 
     def step(self, now_ns: int) -> None:
         """Let one millisecond pass on every simulated market; frames count as of ``now_ns``."""
@@ -106,7 +119,7 @@ class Exchange:
             "balances": self.account.status(omit_zero=False)["balances"],
             "fees": {asset: text_e8(fee) for asset, fee in self.account.fees_e8.items()},
             "positions": positions,
-            "capture_finished": self.capture_finished,
+            "capture_finished": self.player is not None and self.player.is_finished,
         }
 
 
@@ -171,7 +184,9 @@ class Server:
         return None
 
     async def run_market(self) -> None:
-        """Step the simulated markets as the wall clock goes, until cancelled."""
+        """Play the recording, or step the simulated markets as the wall clock goes."""
+        if self.exchange.player is not None:
+            await self.exchange.player.run()
         market_ns = time.monotonic_ns()
         while True:
             await asyncio.sleep(TICK_S)
