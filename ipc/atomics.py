@@ -107,9 +107,7 @@ def _fence(ordering: str) -> Any:
 @intrinsic
 def _compare_exchange(typing_context: Any, address: Any, expected: Any, value: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pair = builder.cmpxchg(
-            _pointer(builder, args[0]), args[1], args[2], "acq_rel", "monotonic"
-        )
+        pair = builder.cmpxchg(_pointer(builder, args[0]), args[1], args[2], "acq_rel", "monotonic")
         return builder.extract_value(pair, 1)
 
     return types.boolean(types.int64, types.int64, types.int64), codegen
@@ -143,30 +141,24 @@ _fence_acquire = _fence("acquire")
 _fence_release = _fence("release")
 
 
-def _machine_load(plain: Callable[..., Any], machine: Any) -> None:
-    @overload(plain)
-    def _(address: Any) -> Any:
-        return lambda address: machine(address)
-
-
-def _machine_store(plain: Callable[..., Any], machine: Any) -> None:
-    @overload(plain)
-    def _(address: Any, value: Any) -> Any:
-        return lambda address, value: machine(address, value)
-
-
-def _machine_plain(plain: Callable[..., Any], machine: Any) -> None:
-    @overload(plain)
-    def _() -> Any:
-        return lambda: machine()
-
-
 @overload(compare_exchange)
 def _(address: Any, expected: Any, value: Any) -> Any:
     def machine(address: Any, expected: Any, value: Any) -> Any:
         return _compare_exchange(address, expected, value)  # type: ignore[call-arg]
 
     return machine
+
+
+def _machine_load(plain: Callable[..., Any], machine: Any) -> None:
+    overload(plain)(lambda address: lambda address: machine(address))
+
+
+def _machine_store(plain: Callable[..., Any], machine: Any) -> None:
+    overload(plain)(lambda address, value: lambda address, value: machine(address, value))
+
+
+def _machine_plain(plain: Callable[..., Any], machine: Any) -> None:
+    overload(plain)(lambda: lambda: machine())
 
 
 _machine_load(load_acquire, _load_acquire)

@@ -15,7 +15,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from ipc.types import Record, RecordArray
+from ipc.types import Int64Array, Record, RecordArray
 
 I8 = ir.IntType(8)
 I64 = ir.IntType(64)
@@ -39,6 +39,12 @@ def records_at(address: int, dtype: "np.dtype[np.void]", count: int) -> RecordAr
     """Return ``count`` records at ``address`` as an array view (cold code only)."""
     memory = (ctypes.c_char * (dtype.itemsize * count)).from_address(address)
     return np.frombuffer(memory, dtype=dtype)
+
+
+def words_at(address: int, count: int) -> Int64Array:
+    """Return ``count`` words at ``address`` as an array view (cold code only)."""
+    memory = (ctypes.c_int64 * count).from_address(address)
+    return np.frombuffer(memory, dtype=np.int64)
 
 
 def load_byte(address: int) -> int:
@@ -89,9 +95,7 @@ def _(address: Any, dtype: Any) -> Any:
     return machine
 
 
-@overload(address_of)
-def _(array: Any) -> Any:
-    return lambda array: np.int64(array.ctypes.data)
+overload(address_of)(lambda array: lambda array: np.int64(array.ctypes.data))
 
 
 @intrinsic
@@ -106,9 +110,7 @@ def _load_byte(typing_context: Any, address: Any) -> Any:
 @intrinsic
 def _store_byte(typing_context: Any, address: Any, value: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        builder.store(
-            builder.trunc(args[1], I8), builder.inttoptr(args[0], I8.as_pointer())
-        )
+        builder.store(builder.trunc(args[1], I8), builder.inttoptr(args[0], I8.as_pointer()))
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64), codegen
@@ -154,22 +156,18 @@ def _zero_bytes(typing_context: Any, address: Any, byte_count: Any) -> Any:
     return types.void(types.int64, types.int64), codegen
 
 
-def _machine_1(plain: Callable[..., Any], machine: Any) -> None:
-    @overload(plain)
-    def _(address: Any) -> Any:
-        return lambda address: machine(address)
+def _machine_load(plain: Callable[..., Any], machine: Any) -> None:
+    overload(plain)(lambda address: lambda address: machine(address))
 
 
-def _machine_value(plain: Callable[..., Any], machine: Any) -> None:
-    @overload(plain)
-    def _(address: Any, value: Any) -> Any:
-        return lambda address, value: machine(address, value)
+def _machine_store(plain: Callable[..., Any], machine: Any) -> None:
+    overload(plain)(lambda address, value: lambda address, value: machine(address, value))
 
 
-_machine_1(load_byte, _load_byte)
-_machine_1(load_word, _load_word)
-_machine_value(store_byte, _store_byte)
-_machine_value(store_word, _store_word)
+_machine_load(load_byte, _load_byte)
+_machine_load(load_word, _load_word)
+_machine_store(store_byte, _store_byte)
+_machine_store(store_word, _store_word)
 
 
 @overload(copy_bytes)

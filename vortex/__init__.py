@@ -12,6 +12,7 @@ text         compiled writers of ASCII bytes
 websocket    RFC 6455 frames as pure bytes
 signing      HMAC-SHA256 in compiled code
 book         level-2 price levels of one instrument
+agreement    whether what the venue shows elsewhere agrees with a book
 sync         when a book is true: the rules that join snapshots and diffs
 signals      what strategies like to know (the only floats)
 orders       the order table and how an order may change

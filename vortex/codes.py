@@ -19,6 +19,8 @@ class Kind(IntEnum):
     PLACE = 20  # requests, strategy to gateway
     CANCEL = 21
     REPLACE = 22
+    STATUS = 23  # what the gateway asks for itself: the fate of one order
+    CANCEL_ALL = 24  # and the end of all orders of one instrument
     ACKED = 30  # order events, gateway to strategy
     REJECTED = 31
     FILLED = 32  # a fill, whole or part
@@ -110,6 +112,7 @@ class Answer(IntEnum):
     OTHER = 4  # anything else that is well formed
     STREAM_ENDED = 5  # the user data stream was terminated
     SHUTDOWN = 6
+    FATE = 7  # what a query over HTTP said of one order
 
 
 class Outcome(IntEnum):

@@ -1,0 +1,140 @@
+"""Nanoseconds from the cycle counter, comparable between processes.
+
+Stamps are int64 nanoseconds on the axis of CLOCK_MONOTONIC: the cycle counter times one multiplier
+that the supervisor measures at start and freezes for the run.  Where the counter is not invariant,
+``clock_gettime`` is asked instead.  The distance to wall time stands in a word of its own, for
+kernel stamps, venue timestamps and display.
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
+
+from ipc.atomics import load_relaxed, read_cycle_counter, store_relaxed
+from ipc.compiled import PLAIN_PYTHON, compiled
+from ipc.layout import Field, Layout, reserved
+from ipc.memory import address_of, record_at
+from ipc.types import RecordArray
+
+CLOCK = Layout(
+    "clock",
+    "How this run turns cycles into nanoseconds; written once by the supervisor.",
+    Field("origin_cycles", "i8", "cycle counter at the origin"),
+    Field("origin_ns", "i8", "CLOCK_MONOTONIC at the origin"),
+    Field("ns_per_cycle", "f8", "length of a cycle; 0 when clock_gettime is asked instead"),
+    Field("wall_offset_ns", "i8", "CLOCK_REALTIME minus this clock"),
+    reserved(32),
+)
+CLOCK_DTYPE = CLOCK.dtype
+WALL_OFFSET_BYTES = CLOCK.offset_bytes("wall_offset_ns")
+
+CALIBRATION_NS = 200_000_000
+NS_PER_SECOND = 1_000_000_000
+
+
+def monotonic_ns() -> int:
+    """Return CLOCK_MONOTONIC in nanoseconds."""
+    return time.monotonic_ns()
+
+
+@intrinsic
+def _monotonic_ns(typing_context: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        i32, i64 = ir.IntType(32), ir.IntType(64)
+        timespec = ir.LiteralStructType([i64, i64])
+        space = cgutils.alloca_once(builder, timespec)
+        kind = ir.FunctionType(i32, [i32, timespec.as_pointer()])
+        function = cgutils.get_or_insert_function(builder.module, kind, "clock_gettime")
+        builder.call(function, [ir.Constant(i32, time.CLOCK_MONOTONIC), space])
+        seconds = builder.load(cgutils.gep_inbounds(builder, space, 0, 0))
+        rest_ns = builder.load(cgutils.gep_inbounds(builder, space, 0, 1))
+        return builder.add(builder.mul(seconds, ir.Constant(i64, NS_PER_SECOND)), rest_ns)
+
+    return types.int64(), codegen
+
+
+overload(monotonic_ns)(lambda: lambda: _monotonic_ns())
+
+
+@compiled
+def now_ns(clock_address: int) -> int:
+    """Return nanoseconds on the run's clock."""
+    clock = record_at(clock_address, CLOCK_DTYPE)
+    if clock.ns_per_cycle == 0.0:
+        return monotonic_ns()
+    cycles = read_cycle_counter() - clock.origin_cycles
+    return int(clock.origin_ns + np.int64(cycles * clock.ns_per_cycle))
+
+
+@compiled
+def wall_offset_ns(clock_address: int) -> int:
+    """Return what must be added to the run's clock to get wall time."""
+    return load_relaxed(clock_address + WALL_OFFSET_BYTES)
+
+
+@compiled
+def _read_pair(pair_address: int) -> int:
+    """Write cycle counter and CLOCK_MONOTONIC, read together; return the cycles it took."""
+    before = read_cycle_counter()
+    now = monotonic_ns()
+    after = read_cycle_counter()
+    store_relaxed(pair_address, before + (after - before) // 2)
+    store_relaxed(pair_address + 8, now)
+    return after - before
+
+
+def _best_pair(try_count: int = 25) -> tuple[int, int]:
+    """Return (cycles, ns) of the reading that was interrupted the least."""
+    pair = np.zeros(2, np.int64)
+    readings = []
+    for _ in range(try_count):
+        took_cycles = _read_pair(address_of(pair))
+        readings.append((took_cycles, int(pair[0]), int(pair[1])))
+    _, cycles, ns = min(readings)
+    return cycles, ns
+
+
+def counter_is_invariant() -> bool:
+    """Return whether the cycle counter runs at one rate, whatever the core does."""
+    if PLAIN_PYTHON:
+        return False
+    try:
+        flags = Path("/proc/cpuinfo").read_text().split()
+    except OSError:
+        return False
+    return "constant_tsc" in flags and "nonstop_tsc" in flags
+
+
+def measure_wall_offset_ns(clock_address: int) -> int:
+    """Return wall time minus the run's clock, from the reading that was interrupted the least."""
+    readings = []
+    for _ in range(25):
+        before = now_ns(clock_address)
+        wall = time.time_ns()
+        after = now_ns(clock_address)
+        readings.append((after - before, wall - (before + (after - before) // 2)))
+    return min(readings)[1]
+
+
+def calibrate(clock: RecordArray, calibration_ns: int = CALIBRATION_NS) -> None:
+    """Measure the cycle counter for ``calibration_ns`` and fill the one record of ``clock``."""
+    record = clock[0]
+    record["origin_cycles"], record["origin_ns"] = _best_pair()
+    record["ns_per_cycle"] = 0.0
+    if counter_is_invariant():
+        time.sleep(calibration_ns / NS_PER_SECOND)
+        cycles, ns = _best_pair()
+        passed_cycles = cycles - int(record["origin_cycles"])
+        record["ns_per_cycle"] = (ns - int(record["origin_ns"])) / passed_cycles
+    record["wall_offset_ns"] = measure_wall_offset_ns(address_of(clock))
+
+
+def refresh_wall_offset(clock_address: int) -> None:
+    """Measure the distance to wall time again; the supervisor does so now and then."""
+    store_relaxed(clock_address + WALL_OFFSET_BYTES, measure_wall_offset_ns(clock_address))

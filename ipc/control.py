@@ -1,0 +1,120 @@
+"""What a process is told, and what it says of itself.
+
+Two pages with two writers: the supervisor writes COMMAND, the stage writes STATUS.
+"""
+
+from enum import IntEnum
+
+from ipc.atomics import load_acquire, store_relaxed, store_release
+from ipc.compiled import compiled
+from ipc.layout import Field, Layout, reserved
+
+COMMAND = Layout(
+    "command",
+    "What the supervisor asks of one stage; one record per stage.",
+    Field("order", "i8", "control.Order"),
+    Field("pull", "i8", "1: everything that stands must be pulled and nothing new placed"),
+    Field("issued_ns", "i8", "when it was last changed"),
+    reserved(40),
+)
+
+STATUS = Layout(
+    "status",
+    "What one stage says of itself.",
+    Field("state", "i8", "control.State"),
+    Field("heartbeat_ns", "i8", "when the loop last came round"),
+    Field("loop_count", "i8", "how often it came round"),
+    Field("work_count", "i8", "how often it found work"),
+    Field("epoch", "i8", "its life: one more at each start"),
+    Field("pid", "i8", "its process"),
+    Field("thread_id", "i8", "its hot thread"),
+    Field("cpu_index", "i8", "the CPU that the hot thread is pinned to"),
+    Field("wait_mode", "i8", "waiting.Wait"),
+    Field("is_flat", "i8", "gateway: 1 when nothing of ours stands at the venue"),
+    Field("started_ns", "i8", "when the hot thread began"),
+    reserved(40),
+)
+
+ORDER_BYTES = COMMAND.offset_bytes("order")
+PULL_BYTES = COMMAND.offset_bytes("pull")
+STATE_BYTES = STATUS.offset_bytes("state")
+HEARTBEAT_BYTES = STATUS.offset_bytes("heartbeat_ns")
+LOOP_BYTES = STATUS.offset_bytes("loop_count")
+WORK_BYTES = STATUS.offset_bytes("work_count")
+FLAT_BYTES = STATUS.offset_bytes("is_flat")
+
+
+class Order(IntEnum):
+    """What a stage shall do."""
+
+    RUN = 0
+    STOP = 1
+
+
+class State(IntEnum):
+    """Where a stage is in its life."""
+
+    ABSENT = 0
+    STARTING = 1
+    RUNNING = 2  # the loop runs, but what it needs from outside is not there yet
+    READY = 3
+    STOPPED = 4
+    FAILED = 5
+
+
+@compiled
+def must_stop(command_address: int) -> bool:
+    """Return whether the stage was asked to end."""
+    # pairs with: command given
+    return load_acquire(command_address + ORDER_BYTES) == Order.STOP
+
+
+@compiled
+def must_pull(command_address: int) -> bool:
+    """Return whether everything that stands must be pulled."""
+    # pairs with: command given
+    return load_acquire(command_address + PULL_BYTES) != 0
+
+
+@compiled
+def give_order(command_address: int, order: int) -> None:
+    """Supervisor: tell the stage what to do."""
+    # pairs with: command given
+    store_release(command_address + ORDER_BYTES, order)
+
+
+@compiled
+def give_pull(command_address: int, pull: int) -> None:
+    """Supervisor: tell the stage to pull everything (1), or that it may work again (0)."""
+    # pairs with: command given
+    store_release(command_address + PULL_BYTES, pull)
+
+
+@compiled
+def beat(status_address: int, now_ns: int, loop_count: int, work_count: int) -> None:
+    """Stage: say that the loop came round."""
+    store_relaxed(status_address + LOOP_BYTES, loop_count)
+    store_relaxed(status_address + WORK_BYTES, work_count)
+    # pairs with: heartbeat
+    store_release(status_address + HEARTBEAT_BYTES, now_ns)
+
+
+@compiled
+def heartbeat_ns(status_address: int) -> int:
+    """Return when the stage's loop last came round."""
+    # pairs with: heartbeat
+    return load_acquire(status_address + HEARTBEAT_BYTES)
+
+
+@compiled
+def set_state(status_address: int, state: int) -> None:
+    """Stage: say where it is in its life."""
+    # pairs with: state of a stage
+    store_release(status_address + STATE_BYTES, state)
+
+
+@compiled
+def get_state(status_address: int) -> int:
+    """Return where a stage is in its life."""
+    # pairs with: state of a stage
+    return load_acquire(status_address + STATE_BYTES)

@@ -1,0 +1,54 @@
+"""What an idle loop does.
+
+A stage alone on its core spins.  Stages that share a core yield, so that the one with work runs
+next.  Parking gives the core away for some time; it is for machines that must not burn power.
+"""
+
+import os
+import time
+from enum import IntEnum
+
+import numpy as np
+from numba import types
+from numba.extending import overload
+
+from ipc.atomics import pause
+from ipc.compiled import compiled
+
+PARK_US = 50
+
+_sched_yield = types.ExternalFunction("sched_yield", types.int32())
+_usleep = types.ExternalFunction("usleep", types.int32(types.int32))
+
+
+class Wait(IntEnum):
+    """How a stage waits for work."""
+
+    SPIN = 0
+    YIELD = 1
+    PARK = 2
+
+
+def give_way() -> None:
+    """Let another thread of this core run."""
+    os.sched_yield()
+
+
+def sleep_us(duration_us: int) -> None:
+    """Leave the core for about ``duration_us``."""
+    time.sleep(duration_us / 1e6)
+
+
+overload(give_way)(lambda: lambda: _sched_yield())
+overload(sleep_us)(lambda duration_us: lambda duration_us: _usleep(np.int32(duration_us)))
+
+
+@compiled
+def idle(wait: int) -> None:
+    """Wait once, as ``wait`` (a Wait) says."""
+    if wait == Wait.SPIN:
+        pause()
+    elif wait == Wait.YIELD:
+        give_way()
+    else:
+        sleep_us(PARK_US)

@@ -1,0 +1,54 @@
+"""Opening handshakes: websocket-client connects, compiled code then owns the descriptor."""
+
+import socket
+
+import websocket
+
+from ipc import sockets
+
+TIMEOUT_S = 5.0
+
+
+class HandshakeError(Exception):
+    """The connection was not opened; the message names the address and the reason."""
+
+
+class Link:
+    """One open WebSocket; ``close`` releases the descriptor, after compiled code let go of it."""
+
+    def __init__(self, url: str) -> None:
+        """Connect to ``url`` and upgrade.
+
+        Raises
+        ------
+        HandshakeError
+            When the peer is not there, refuses, or insists on an extension that nobody offered.
+        """
+        try:
+            self.client = websocket.create_connection(url, timeout=TIMEOUT_S)
+        except (OSError, websocket.WebSocketException) as error:
+            shown = url.partition("?")[0]
+            raise HandshakeError(f"cannot connect to {shown}: {error}") from error
+        headers = self.client.handshake_response.headers
+        if "sec-websocket-extensions" in headers:  # RFC 6455 section 4.1
+            self.client.sock.close()
+            raise HandshakeError(f"{url} insists on an extension that was not offered")
+
+    @property
+    def socket(self) -> socket.socket:
+        """The connected socket."""
+        return self.client.sock
+
+    def ask(self, text: str) -> str:
+        """Send one text message and return the next one; only before compiled code took over."""
+        self.client.send(text)
+        return self.client.recv()
+
+    def hand_over(self) -> int:
+        """Make the descriptor fit for compiled code and return it."""
+        sockets.prepare(self.socket)
+        return self.socket.fileno()
+
+    def close(self) -> None:
+        """Close the socket without another frame."""
+        self.client.sock.close()

@@ -1,0 +1,115 @@
+"""Where an instance keeps what is not shared memory: its lock, its run folder, its launch files."""
+
+import fcntl
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+
+class NotRunning(Exception):
+    """No such instance is up."""
+
+
+class AlreadyRunning(Exception):
+    """The instance is up; the message says which process holds it."""
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """What the lock file says; it is true only while the lock is held."""
+
+    pid: int
+    run_id: int
+    run_folder: str
+    started_ns: int
+
+
+def runtime_folder() -> Path:
+    """Return the folder of lock files, private to the user."""
+    base = os.environ.get("XDG_RUNTIME_DIR")
+    folder = Path(base) / "vortex" if base else Path(tempfile.gettempdir()) / f"vortex-{os.getuid()}"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def lock_path(instance: str) -> Path:
+    """Return the lock file of one instance."""
+    return runtime_folder() / f"{instance}.lock"
+
+
+class InstanceLock:
+    """Held by the supervisor as long as it lives; the kernel frees it on death."""
+
+    def __init__(self, instance: str) -> None:
+        self.path = lock_path(instance)
+        self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    @classmethod
+    def take(cls, instance: str) -> Self:
+        """Take the lock; ``release`` frees it.
+
+        Raises
+        ------
+        AlreadyRunning
+            When another supervisor holds it.
+        """
+        lock = cls(instance)
+        try:
+            fcntl.flock(lock._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(lock._fd)
+            mark = read_mark(instance)
+            pid = f" (pid {mark.pid})" if mark else ""
+            raise AlreadyRunning(
+                f"instance {instance!r} is up{pid}; `vortexctl stop -n {instance}` ends it"
+            ) from error
+        return lock
+
+    def write(self, mark: Mark) -> None:
+        """Say who holds it."""
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, msgspec.json.encode(mark), 0)
+
+    def release(self) -> None:
+        """Free the lock and forget the mark."""
+        os.ftruncate(self._fd, 0)
+        os.close(self._fd)
+
+
+def read_mark(instance: str) -> Mark | None:
+    """Return what the lock file says, or None."""
+    try:
+        return msgspec.json.decode(lock_path(instance).read_bytes(), type=Mark)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def is_up(instance: str) -> bool:
+    """Return whether a supervisor holds the instance."""
+    try:
+        fd = os.open(lock_path(instance), os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def new_run_folder(runs_folder: Path, instance: str, run_id: int) -> Path:
+    """Create and return the folder of one run."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    folder = runs_folder / f"{instance}-{stamp}-{run_id:08x}"
+    (folder / "logs").mkdir(parents=True)
+    return folder.resolve()
+
+
+def launch_path(run_folder: Path, role: str) -> Path:
+    """Return where a stage's launch file stands."""
+    return run_folder / f"{role}.launch.json"

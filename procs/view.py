@@ -1,0 +1,138 @@
+"""What a run looks like from outside: every table and ring, read-only, at no cost to the stages."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ipc import control
+from ipc.clock import now_ns
+from ipc.control import State
+from ipc.histogram import HISTOGRAM
+from ipc.memory import address_of
+from ipc.shared import SharedRing, SharedTable
+from ipc.types import RecordArray
+from ipc.waiting import Wait
+from procs import wiring
+from procs.config import Config
+from procs.instance import launch_path
+from procs.stage import read_launch
+from vortex.codes import BookState
+
+
+class View:
+    """Read-only maps of one run; ``close`` releases them."""
+
+    def __init__(self, config: Config, run_folder: Path) -> None:
+        self.config = config
+        self.run_folder = run_folder
+        self.wiring = wiring.wire(config)
+        self.tables = {
+            name: SharedTable.attach(self.wiring.segment(name), table.layout)
+            for name, table in self.wiring.tables.items()
+        }
+        self.rings = {
+            name: SharedRing.attach_observer(self.wiring.segment(name), link.spec)
+            for name, link in self.wiring.links.items()
+        }
+
+    @classmethod
+    def of_run(cls, run_folder: Path) -> "View":
+        """Attach to the run whose launch files stand in ``run_folder``."""
+        launch = read_launch(launch_path(run_folder, wiring.GATEWAY))
+        return cls(launch.config, run_folder)
+
+    def records(self, name: str) -> RecordArray:
+        """Return a table's records, live."""
+        return self.tables[name].records
+
+    def status(self, role: str) -> Any:
+        """Return one stage's STATUS record, live."""
+        return self.records(f"status.{role}")[0]
+
+    def state(self, role: str) -> State:
+        """Return where a stage is in its life."""
+        return State(control.get_state(self.tables[f"status.{role}"].address))
+
+    def counter(self, role: str, index: int) -> int:
+        """Return one counter of a stage."""
+        return int(self.records(f"counters.{role}")[0]["value_count"][index])
+
+    def counters(self, role: str) -> "np.ndarray[Any, Any]":
+        """Return a copy of a stage's counters."""
+        return np.array(self.records(f"counters.{role}")[0]["value_count"])
+
+    def histogram(self, role: str, name: str) -> RecordArray:
+        """Return a copy of one latency histogram, as an array of one record."""
+        names = {
+            wiring.STRATEGY: wiring.STRATEGY_LATENCIES,
+            wiring.GATEWAY: wiring.GATEWAY_LATENCIES,
+        }[role]
+        index = names.index(name)
+        copy = np.zeros(1, HISTOGRAM.dtype)
+        copy[0] = self.records(f"latency.{role}")[index]
+        return copy
+
+    def now_ns(self) -> int:
+        """Return the run's clock."""
+        return now_ns(self.tables["clock"].address)
+
+    def heartbeat_age_ns(self, role: str) -> int:
+        """Return how long ago a stage's loop last came round."""
+        beat_ns = control.heartbeat_ns(self.tables[f"status.{role}"].address)
+        return self.now_ns() - beat_ns
+
+    def books_in_sync(self) -> bool:
+        """Return whether every book is true."""
+        touches = self.records("touches")
+        return bool(np.all(touches["is_valid"] == 1) and np.all(touches["state"] == BookState.LIVE))
+
+    def ready(self) -> bool:
+        """Return whether every stage is ready and every book in sync."""
+        states = [self.state(role) for role in self.wiring.roles]
+        return all(state == State.READY for state in states) and self.books_in_sync()
+
+    def backlog(self, name: str) -> int:
+        """Return how many records wait on a ring."""
+        shared = self.rings[name]
+        return max(shared.published_seq - shared.consumed_seq, 0)
+
+    def fill_fraction(self) -> float:
+        """Return how full the fullest ring with a reader is, 0 to 1."""
+        return max(
+            self.backlog(name) / self.rings[name].spec.capacity_count
+            for name, link in self.wiring.links.items()
+            if link.reader is not None
+        )
+
+    def placement(self) -> dict[str, dict[str, Any]]:
+        """Return where each stage runs."""
+        result = {}
+        for role in self.wiring.roles:
+            status = self.status(role)
+            wait = Wait(int(status["wait_mode"])).name.lower()
+            result[role] = {
+                "pid": int(status["pid"]),
+                "cpu": int(status["cpu_index"]),
+                "wait": wait,
+            }
+        return result
+
+    def last_records(self, name: str, count_max: int) -> list[tuple[int, bytes]]:
+        """Return up to ``count_max`` of a ring's newest records as (sequence, bytes), whole ones."""
+        from ipc.ring import observe
+
+        shared = self.rings[name]
+        end_seq = shared.published_seq
+        count = min(count_max, shared.spec.capacity_count, end_seq)
+        copy = np.zeros(shared.spec.slot_bytes, np.uint8)
+        found = []
+        for seq in range(end_seq - count, end_seq):
+            if observe(shared.address, seq, address_of(copy)) == 1:
+                found.append((seq, copy.tobytes()))
+        return found
+
+    def close(self) -> None:
+        """Unmap everything."""
+        for shared in (*self.tables.values(), *self.rings.values()):
+            shared.close()

@@ -1,0 +1,210 @@
+"""THE wiring: every ring and table, its records, its one writer and its readers.
+
+The supervisor creates what stands here, the stages attach to it, and the observers and documents
+read it.  Computed from the configuration, so that sources and instruments are not a rebuild.
+"""
+
+from dataclasses import dataclass
+
+from ipc import control
+from ipc.clock import CLOCK
+from ipc.counters import COUNTERS
+from ipc.histogram import HISTOGRAM
+from ipc.layout import Field, Layout, reserved
+from ipc.segment import segment_name
+from ipc.shared import RingSpec
+from procs.config import Config
+from vortex import book, strategies
+from vortex.limits import LIMITS, ORDER_RATE
+from vortex.quoting import QUOTE_COUNT, QUOTING, STANDING, WANTED
+from vortex.records import (
+    DEPTH,
+    FEED,
+    INSTRUMENT,
+    LEVELS,
+    MARKET_SLOT_BYTES,
+    ORDER,
+    ORDER_EVENT,
+    POSITION,
+    REQUEST,
+    TICKER,
+    TOP,
+    TOP_SLOT_BYTES,
+    TOUCH,
+    TRADE,
+)
+
+SUPERVISOR = "supervisor"
+BOOK, STRATEGY, GATEWAY = "book", "strategy", "gateway"
+
+ORDER_ROWS = 256
+MARKET_MESSAGE_MAX = 4_096
+BLOCK_BYTES = 4_096
+
+MERGE = Layout(
+    "merge",
+    "What a drain has gathered for one instrument and not yet passed on.",
+    Field("is_touched", "i8", "1 when something is to be passed on"),
+    Field("kernel_ns", "i8", "kernel receive stamp of the oldest frame gathered"),
+    Field("recv_ns", "i8", "when recv returned with that frame"),
+    Field("ingest_publish_ns", "i8", "when ingest made it visible"),
+    Field("newest_kernel_ns", "i8", "kernel receive stamp of the newest frame gathered"),
+    Field("venue_ns", "i8", "the venue's event time of the newest frame"),
+    Field("merged_count", "i8", "frames gathered"),
+    Field("cause_id", "i8", "number of the newest frame"),
+    Field("consumed_seq", "i8", "records of its ring consumed"),
+    Field("book_pick_ns", "i8", "strategy: when the book picked the oldest frame up"),
+    Field("book_publish_ns", "i8", "strategy: when the book passed the oldest frame on"),
+    Field("by_event", "i8", "strategy: 1 when an order event asks for a decision"),
+    Field("decided_kernel_ns", "i8", "strategy: kernel_ns of the decision just made; 0 for none"),
+    Field("decided_count", "i8", "strategy: frames that decision stands for"),
+    reserved(16),
+)
+
+STEP = Layout(
+    "step",
+    "One step of a stage that did something: what a replay needs to repeat it.",
+    Field("now_ns", "i8", "the time that the step was given"),
+    Field("publish_ns", "i8", "when its output was committed"),
+    Field("consumed_seq", "i8", "records consumed of each input after it", (4,)),
+    Field("published_seq", "i8", "records published after it"),
+    reserved(8),
+)
+
+BLOCK = Layout("block", "A page of a book's memory; see vortex/book.py.",
+               Field("bytes", f"S{BLOCK_BYTES}", "opaque here"))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Link:
+    """A ring: who writes it, who reads it (nobody: observers only)."""
+
+    name: str
+    spec: RingSpec
+    writer: str
+    reader: str | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """State of one owner that others read in place."""
+
+    name: str
+    layout: Layout
+    count: int
+    owner: str
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """All of it."""
+
+    instance: str
+    ingest_roles: tuple[str, ...]
+    links: dict[str, Link]
+    tables: dict[str, Table]
+
+    @property
+    def roles(self) -> list[str]:
+        """The stages, in the order in which a tick passes them."""
+        return [*self.ingest_roles, BOOK, STRATEGY, GATEWAY]
+
+    def segment(self, name: str) -> str:
+        """Return the name of the segment that holds a ring or table."""
+        return segment_name(self.instance, name)
+
+
+# What each stage measures; the names are those of the report.
+INGEST_LATENCIES: tuple[str, ...] = ()
+BOOK_LATENCIES: tuple[str, ...] = ()
+STRATEGY_LATENCIES = ("tick_to_decision_ns",)
+HOPS = ("ingest", "book", "strategy", "gateway")
+GATEWAY_LATENCIES = (
+    "tick_to_order_ns",
+    "recv_to_order_ns",
+    "newest_to_order_ns",
+    *(f"{hop}_{part}_ns" for hop in HOPS for part in ("wait", "service")),
+    "order_round_trip_ns",
+)
+
+
+def ingest_roles(config: Config) -> tuple[str, ...]:
+    """Return the names of the ingest processes, one per source."""
+    if len(config.sources) == 1:
+        return ("ingest",)
+    return tuple(f"ingest-{source.name}" for source in config.sources)
+
+
+def market_ring(role: str) -> str:
+    """Return the name of the ring that an ingest process writes."""
+    return f"market.{role}"
+
+
+def book_bytes(config: Config) -> int:
+    """Return the memory of one book, in whole blocks."""
+    need = book.book_bytes(config.books.levels, config.books.pending_records)
+    return -(-need // BLOCK_BYTES) * BLOCK_BYTES
+
+
+def wire(config: Config) -> Wiring:
+    """Return the wiring of one configuration."""
+    ingests = ingest_roles(config)
+    roles = [*ingests, BOOK, STRATEGY, GATEWAY]
+    count = len(config.symbols)
+    sizes = config.rings
+    market = RingSpec(
+        (DEPTH, LEVELS, TICKER, TRADE, FEED),
+        MARKET_SLOT_BYTES,
+        1 << sizes.market_bits,
+        min(MARKET_MESSAGE_MAX, 1 << (sizes.market_bits - 1)),
+        "publish_ns",
+    )
+    tops = RingSpec((TOP, TRADE), TOP_SLOT_BYTES, 1 << sizes.tops_bits, 1, "publish_ns")
+    requests = RingSpec(
+        (REQUEST,), REQUEST.dtype.itemsize, 1 << sizes.requests_bits, QUOTE_COUNT, "publish_ns"
+    )
+    events = RingSpec(
+        (ORDER_EVENT,), ORDER_EVENT.dtype.itemsize, 1 << sizes.events_bits, 4, "publish_ns"
+    )
+    steps = RingSpec((STEP,), STEP.dtype.itemsize, 1 << sizes.steps_bits, 1, "publish_ns", False)
+    # fmt: off
+    links = [
+        *(Link(market_ring(role), market,   role,     BOOK)     for role in ingests),
+        Link("tops",              tops,     BOOK,     STRATEGY),
+        Link("requests",          requests, STRATEGY, GATEWAY),
+        Link("events",            events,   GATEWAY,  STRATEGY),
+        Link("steps.book",        steps,    BOOK,     None),
+        Link("steps.strategy",    steps,    STRATEGY, None),
+    ]
+    strategy_state = strategies.load(config.strategies[0].name).state
+    latencies = {BOOK: BOOK_LATENCIES, STRATEGY: STRATEGY_LATENCIES, GATEWAY: GATEWAY_LATENCIES}
+    tables = [
+        Table("clock",            CLOCK,           1,           SUPERVISOR),
+        Table("commands",         control.COMMAND, len(roles),  SUPERVISOR),
+        Table("instruments",      INSTRUMENT,      count,       SUPERVISOR),
+        Table("limits",           LIMITS,          count,       SUPERVISOR),
+        Table("quoting",          QUOTING,         1,           SUPERVISOR),
+        Table("touches",          TOUCH,           count,       BOOK),
+        Table("books",            BLOCK,           count * (book_bytes(config) // BLOCK_BYTES), BOOK),
+        Table("merge.book",       MERGE,           count,       BOOK),
+        Table("merge.strategy",   MERGE,           count,       STRATEGY),
+        Table("newest_tops",      TOP,             count,       STRATEGY),
+        Table("standing",         STANDING,        count,       STRATEGY),
+        Table("wanted",           WANTED,          count,       STRATEGY),
+        Table("view",             strategies.VIEW, count,       STRATEGY),
+        Table("strategy_state",   strategy_state,  count,       STRATEGY),
+        Table("orders",           ORDER,           ORDER_ROWS,  GATEWAY),
+        Table("positions",        POSITION,        count,       GATEWAY),
+        Table("order_rate",       ORDER_RATE,      1,           GATEWAY),
+        *(Table(f"status.{role}",   control.STATUS, 1, role) for role in roles),
+        *(Table(f"counters.{role}", COUNTERS,       1, role) for role in roles),
+        *(Table(f"latency.{role}",  HISTOGRAM, len(names), role)
+          for role, names in latencies.items() if names),
+    ]
+    # fmt: on
+    return Wiring(
+        config.instance,
+        ingests,
+        {link.name: link for link in links},
+        {table.name: table for table in tables},
+    )

@@ -1,0 +1,230 @@
+"""From JSON levels, ``[["price","quantity"],...]``, to LEVELS records.
+
+Two readers of the same thing: one for the form that venues send today, without white space and
+with 8 decimals, and one for all that means the same.  The first gives up where it is not sure.
+"""
+
+from typing import NamedTuple
+
+from ipc.compiled import compiled
+from ipc.memory import load_byte, load_word, record_at, store_word, zero_bytes
+from vortex.codes import Refusal
+from vortex.records import LEVELS, LEVELS_PER_RECORD, MARKET_SLOT_BYTES
+from vortex.scan import (
+    CLOSE_ARRAY,
+    COMMA,
+    NOT_JSON,
+    OPEN_ARRAY,
+    OUT_OF_RANGE,
+    plain_decimal,
+    read_e8,
+    skip_space,
+    skip_value,
+)
+from vortex.words import count_trailing_zeros, exact_quotient, odd_inverse, word_of
+
+LEVELS_DTYPE = LEVELS.dtype
+PRICE_OFFSET_BYTES = LEVELS.offset_bytes("price_ticks")
+QTY_OFFSET_BYTES = LEVELS.offset_bytes("qty_lots")
+INT64_MAX = 2**63 - 1
+OFF_TICK = int(Refusal.OFF_TICK)
+TOO_LARGE = int(Refusal.TOO_LARGE)
+
+_OPEN = word_of(b'["')
+_BETWEEN = word_of(b'","')
+_NEXT = word_of(b'"],')
+_LAST = word_of(b'"]]')
+
+
+class Steps(NamedTuple):
+    """How to divide by an instrument's tick and lot: see ``words.exact_quotient``."""
+
+    tick_inverse: int
+    tick_shift: int
+    tick_quotient_max: int
+    lot_inverse: int
+    lot_shift: int
+    lot_quotient_max: int
+    lot_e8: int
+
+
+@compiled
+def steps_of(tick_e8: int, lot_e8: int) -> Steps:
+    """Return the divisions by ``tick_e8`` and ``lot_e8``, both above zero."""
+    tick_shift = count_trailing_zeros(tick_e8)
+    lot_shift = count_trailing_zeros(lot_e8)
+    return Steps(
+        odd_inverse(tick_e8 >> tick_shift),
+        tick_shift,
+        INT64_MAX // tick_e8,
+        odd_inverse(lot_e8 >> lot_shift),
+        lot_shift,
+        INT64_MAX // lot_e8,
+        lot_e8,
+    )
+
+
+@compiled
+def to_ticks(steps: Steps, price_e8: int) -> int:
+    """Return ``price_e8`` in ticks, or OUT_OF_RANGE below zero, or OFF_TICK between two ticks."""
+    if price_e8 < 0:
+        return OUT_OF_RANGE
+    ticks = exact_quotient(price_e8, steps.tick_inverse, steps.tick_shift, steps.tick_quotient_max)
+    return ticks if ticks >= 0 else OFF_TICK
+
+
+@compiled
+def to_lots(steps: Steps, qty_e8: int) -> int:
+    """Return ``qty_e8`` in lots, or OUT_OF_RANGE below zero, or OFF_TICK between two lots."""
+    if qty_e8 < 0:
+        return OUT_OF_RANGE
+    lots = exact_quotient(qty_e8, steps.lot_inverse, steps.lot_shift, steps.lot_quotient_max)
+    return lots if lots >= 0 else OFF_TICK
+
+
+@compiled
+def to_lots_shown(steps: Steps, qty_e8: int) -> int:
+    """Return a quantity that others show or trade, in lots, or OUT_OF_RANGE below zero.
+
+    Exact where it is a whole number of lots.  It need not be: resting orders may be older than the
+    venue's step (25.42618900 BTC was seen long after the step became 0.00001).  Such a quantity is
+    rounded down, but never to zero, which would mean that nothing stands there.
+    """
+    lots = to_lots(steps, qty_e8)
+    return lots if lots != OFF_TICK else max(1, qty_e8 // steps.lot_e8)
+
+
+@compiled
+def read_ticks(position: int, end: int, steps: Steps) -> int:
+    """Return the price value at ``position`` in ticks, or a Refusal."""
+    value_e8, refusal = read_e8(position, end)
+    return refusal if refusal < 0 else to_ticks(steps, value_e8)
+
+
+@compiled
+def read_lots(position: int, end: int, steps: Steps) -> int:
+    """Return the quantity value at ``position`` in lots, or a Refusal."""
+    value_e8, refusal = read_e8(position, end)
+    return refusal if refusal < 0 else to_lots(steps, value_e8)
+
+
+@compiled
+def read_lots_shown(position: int, end: int, steps: Steps) -> int:
+    """Return the quantity value at ``position`` as ``to_lots_shown`` does, or a Refusal."""
+    value_e8, refusal = read_e8(position, end)
+    return refusal if refusal < 0 else to_lots_shown(steps, value_e8)
+
+
+@compiled
+def _begin_record(address: int, kind: int, instrument_id: int) -> None:
+    """Write an empty LEVELS record."""
+    zero_bytes(address, MARKET_SLOT_BYTES)
+    record = record_at(address, LEVELS_DTYPE)
+    record.kind = kind
+    record.instrument_id = instrument_id
+
+
+@compiled
+def write_plain_levels(
+    position: int,
+    end: int,
+    kind: int,
+    instrument_id: int,
+    steps: Steps,
+    out_address: int,
+    out_count_max: int,
+) -> tuple[int, int]:
+    """Write the levels behind the bracket before ``position``: the next position and the records.
+
+    The position is -1 when anything is not as it usually is: nothing was decided, ``write_levels``
+    has to say what it is.
+    """
+    if load_byte(position) == CLOSE_ARRAY:
+        return position + 1, 0
+    slot = out_address - MARKET_SLOT_BYTES
+    out_end = out_address + out_count_max * MARKET_SLOT_BYTES
+    index = LEVELS_PER_RECORD
+    while position < end and load_word(position) & 0xFFFF == _OPEN:
+        price_e8, position = plain_decimal(position + 2)
+        if price_e8 <= 0 or load_word(position) & 0xFFFFFF != _BETWEEN:
+            return -1, 0
+        qty_e8, position = plain_decimal(position + 3)
+        ticks = to_ticks(steps, price_e8)
+        lots = to_lots_shown(steps, qty_e8)
+        if (ticks | lots) < 0:
+            return -1, 0
+        if index == LEVELS_PER_RECORD:
+            if slot >= out_address:
+                record_at(slot, LEVELS_DTYPE).level_count = index
+            slot += MARKET_SLOT_BYTES
+            index = 0
+            if slot == out_end:
+                return -1, 0
+            _begin_record(slot, kind, instrument_id)
+        store_word(slot + PRICE_OFFSET_BYTES + index * 8, ticks)
+        store_word(slot + QTY_OFFSET_BYTES + index * 8, lots)
+        index += 1
+        closing = load_word(position) & 0xFFFFFF
+        position += 3
+        if closing == _LAST:
+            record_at(slot, LEVELS_DTYPE).level_count = index
+            return position, (slot - out_address) // MARKET_SLOT_BYTES + 1
+        if closing != _NEXT:
+            return -1, 0
+    return -1, 0
+
+
+@compiled
+def write_levels(
+    position: int,
+    end: int,
+    kind: int,
+    instrument_id: int,
+    steps: Steps,
+    out_address: int,
+    out_count_max: int,
+) -> int:
+    """Write the levels of the array at ``position``; return how many records, or a Refusal.
+
+    The text was checked to be JSON (``scan.check_text``).  More columns than two are passed over.
+    """
+    if load_byte(position) != OPEN_ARRAY:
+        return NOT_JSON
+    record_count = 0
+    index = LEVELS_PER_RECORD
+    position = skip_space(position + 1, end)
+    while load_byte(position) != CLOSE_ARRAY:
+        ticks, lots = _read_level(position, end, steps)
+        if ticks < 0 or lots < 0:
+            return ticks if ticks < 0 else lots
+        if index == LEVELS_PER_RECORD:
+            if record_count == out_count_max:
+                return TOO_LARGE
+            slot = out_address + record_count * MARKET_SLOT_BYTES
+            _begin_record(slot, kind, instrument_id)
+            record_count += 1
+            index = 0
+        slot = out_address + (record_count - 1) * MARKET_SLOT_BYTES
+        store_word(slot + PRICE_OFFSET_BYTES + index * 8, ticks)
+        store_word(slot + QTY_OFFSET_BYTES + index * 8, lots)
+        index += 1
+        record_at(slot, LEVELS_DTYPE).level_count = index
+        position = skip_space(skip_value(position, end), end)
+        if load_byte(position) == COMMA:
+            position = skip_space(position + 1, end)
+    return record_count
+
+
+@compiled
+def _read_level(position: int, end: int, steps: Steps) -> tuple[int, int]:
+    """Return ticks and lots of the level at ``position``; either may be a Refusal."""
+    if load_byte(position) != OPEN_ARRAY:
+        return NOT_JSON, 0
+    position = skip_space(position + 1, end)
+    ticks = read_ticks(position, end, steps)
+    if ticks <= 0:
+        return (ticks if ticks < 0 else OUT_OF_RANGE), 0
+    position = skip_space(skip_value(position, end), end)
+    if load_byte(position) != COMMA:
+        return NOT_JSON, 0
+    return ticks, read_lots_shown(skip_space(position + 1, end), end, steps)

@@ -1,0 +1,80 @@
+"""Market records from values that are already checked: what all venues' decoders write."""
+
+from ipc.compiled import compiled
+from ipc.memory import record_at, zero_bytes
+from vortex.codes import Kind, Side
+from vortex.records import DEPTH, MARKET_SLOT_BYTES, TICKER, TRADE
+
+DEPTH_DTYPE = DEPTH.dtype
+TICKER_DTYPE = TICKER.dtype
+TRADE_DTYPE = TRADE.dtype
+
+
+@compiled
+def write_ticker(
+    address: int,
+    instrument_id: int,
+    venue_ns: int,
+    update_id: int,
+    bid_ticks: int,
+    bid_lots: int,
+    ask_ticks: int,
+    ask_lots: int,
+) -> int:
+    """Write a TICKER record; return 1, the slots it took."""
+    zero_bytes(address, MARKET_SLOT_BYTES)
+    record = record_at(address, TICKER_DTYPE)
+    record.kind = Kind.TICKER
+    record.instrument_id = instrument_id
+    record.venue_ns = venue_ns
+    record.update_id = update_id
+    record.bid_ticks = bid_ticks
+    record.bid_lots = bid_lots
+    record.ask_ticks = ask_ticks
+    record.ask_lots = ask_lots
+    return 1
+
+
+@compiled
+def write_trade(
+    address: int,
+    instrument_id: int,
+    venue_ns: int,
+    trade_id: int,
+    price_ticks: int,
+    qty_lots: int,
+    buyer_is_maker: int,
+) -> int:
+    """Write a TRADE record; return 1, the slots it took."""
+    zero_bytes(address, MARKET_SLOT_BYTES)
+    record = record_at(address, TRADE_DTYPE)
+    record.kind = Kind.TRADE
+    record.instrument_id = instrument_id
+    record.venue_ns = venue_ns
+    record.trade_id = trade_id
+    record.price_ticks = price_ticks
+    record.qty_lots = qty_lots
+    record.aggressor_side = Side.SELL if buyer_is_maker else Side.BUY
+    return 1
+
+
+@compiled
+def write_depth(
+    address: int,
+    kind: int,
+    instrument_id: int,
+    venue_ns: int,
+    first_update_id: int,
+    last_update_id: int,
+    record_count: int,
+) -> int:
+    """Write the head of a message whose levels stand behind it; return all the slots it takes."""
+    zero_bytes(address, MARKET_SLOT_BYTES)
+    record = record_at(address, DEPTH_DTYPE)
+    record.kind = kind
+    record.instrument_id = instrument_id
+    record.venue_ns = venue_ns
+    record.first_update_id = first_update_id
+    record.last_update_id = last_update_id
+    record.record_count = record_count
+    return 1 + record_count
