@@ -4,8 +4,8 @@ A line is a frame of a combined stream, or the answer to a depth request that wa
 """
 
 import gzip
-import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from procs.exchange.config import ConfigError, SymbolConfig
 from procs.exchange.instrument import E8, text_e8
 
 QUOTE_ASSETS = ("FDUSD", "USDT", "USDC", "TUSD", "BUSD", "BTC", "ETH", "BNB", "EUR", "TRY")
+ODD_SHARE_MAX = 0.001
 NUMBER = re.compile(rb'"([0-9]+)\.([0-9]{1,8})"')
 
 
@@ -104,11 +105,24 @@ class Summary(NamedTuple):
 
 
 def power_of_ten(step_e8: int) -> int:
-    """Return the largest power of ten, in 1e-8, that divides a step."""
+    """Return the largest power of ten, in 1e-8 and up to 1, that divides a step."""
     power = E8
     while step_e8 % power:
         power //= 10
     return power
+
+
+def common_step(step_counts: Counter[int]) -> int:
+    """Return the largest power of ten that fits all but a few odd ones of a recording's numbers.
+
+    Levels may hold orders from before the venue made its step larger.
+    """
+    total_count, odd_count = step_counts.total(), 0
+    for step_e8 in sorted(step_counts):
+        odd_count += step_counts[step_e8]
+        if odd_count > total_count * ODD_SHARE_MAX:
+            return step_e8
+    return E8
 
 
 def summarize(path: Path) -> Summary:
@@ -119,7 +133,9 @@ def summarize(path: Path) -> Summary:
     ConfigError
         When the file cannot be read or holds no frame of a combined stream.
     """
-    symbol, price_step, qty_step, has_snapshot = "", 0, 0, False
+    symbol, has_snapshot = "", False
+    price_steps: Counter[int] = Counter()
+    qty_steps: Counter[int] = Counter()
     try:
         for line in read_lines(path):
             if is_snapshot(line.text):
@@ -127,13 +143,13 @@ def summarize(path: Path) -> Summary:
             elif not symbol:
                 symbol = msgspec.json.decode(line.text, type=Frame).stream.split("@")[0]
             numbers = [int(w) * E8 + int(f.ljust(8, b"0")) for w, f in NUMBER.findall(line.text)]
-            price_step = math.gcd(price_step, *numbers[0::2])
-            qty_step = math.gcd(qty_step, *numbers[1::2])
+            price_steps.update(map(power_of_ten, numbers[0::2]))
+            qty_steps.update(map(power_of_ten, filter(None, numbers[1::2])))
     except (OSError, EOFError, ValueError, msgspec.MsgspecError) as error:
         raise ConfigError(f"{path}: not a recording of combined streams: {error}") from error
-    if not symbol or not price_step or not qty_step:
+    if not symbol or not price_steps or not qty_steps:
         raise ConfigError(f"{path}: holds no market data")
-    tick_e8, lot_e8 = power_of_ten(price_step), power_of_ten(qty_step)
+    tick_e8, lot_e8 = min(price_steps), common_step(qty_steps)
     return Summary(symbol.upper(), tick_e8, lot_e8, has_snapshot)
 
 

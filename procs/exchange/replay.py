@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from procs.exchange.desk import Desk
-from procs.exchange.instrument import Instrument
+from procs.exchange.instrument import Instrument, text_e8
 from procs.exchange.orders import Order
 from procs.exchange.recording import (
     Diff,
@@ -56,7 +56,7 @@ class ReplayMarket:
     def __init__(self, instrument: Instrument, desk: Desk, *, has_snapshot: bool) -> None:
         self.instrument = instrument
         self._desk = desk
-        self._levels: dict[int, dict[int, int]] = {Side.BUY: {}, Side.SELL: {}}
+        self._levels_e8: dict[int, dict[int, int]] = {Side.BUY: {}, Side.SELL: {}}
         self._touch: dict[int, int] = {Side.BUY: 0, Side.SELL: 0}
         self._touch_lots: dict[int, int] = {Side.BUY: 0, Side.SELL: 0}
         self._last_ticks = 0
@@ -82,7 +82,7 @@ class ReplayMarket:
             return
         self._awaits_recorded = False
         self._recorded = snapshot = SNAPSHOT.decode(text)
-        self._levels = {Side.BUY: {}, Side.SELL: {}}
+        self._levels_e8 = {Side.BUY: {}, Side.SELL: {}}
         self._set_levels(snapshot.bids, snapshot.asks)
         self._update_id = snapshot.last_update_id
         for diff in self._early_diffs:
@@ -111,11 +111,11 @@ class ReplayMarket:
 
     def _set_levels(self, bids: list[Level], asks: list[Level]) -> None:
         for side, rows in ((Side.BUY, bids), (Side.SELL, asks)):
-            levels = self._levels[side]
+            levels = self._levels_e8[side]
             for price, qty in rows:
-                lots = self._lots(qty)
-                if lots:
-                    levels[self._ticks(price)] = lots
+                qty_e8 = read_e8(qty)
+                if qty_e8:
+                    levels[self._ticks(price)] = qty_e8
                 else:
                     levels.pop(self._ticks(price), None)
 
@@ -174,7 +174,8 @@ class ReplayMarket:
                 else "UNFILLED_FOK_ORDER_EXPIRED",
             )
         else:
-            ahead_lots = self._levels[order.side].get(order.price_ticks, 0)
+            shown_e8 = self._levels_e8[order.side].get(order.price_ticks, 0)
+            ahead_lots = shown_e8 // self.instrument.lot_e8
             if order.price_ticks == self._touch[order.side]:
                 ahead_lots = self._touch_lots[order.side]
             self._resting[order.order_id] = Resting(order, ahead_lots)
@@ -210,14 +211,13 @@ class ReplayMarket:
             return msgspec.json.encode(
                 Snapshot(recorded.last_update_id, recorded.bids[:limit], recorded.asks[:limit])
             ).decode()
-        rows = {side: sorted(levels.items()) for side, levels in self._levels.items()}
+        rows = {side: sorted(levels.items()) for side, levels in self._levels_e8.items()}
         best_bids = [self._level(*row) for row in reversed(rows[Side.BUY][-limit:])]
         best_asks = [self._level(*row) for row in rows[Side.SELL][:limit]]
         return msgspec.json.encode(Snapshot(self._update_id, best_bids, best_asks)).decode()
 
-    def _level(self, price_ticks: int, qty_lots: int) -> Level:
-        price, qty = self.instrument.price_text, self.instrument.qty_text
-        return Level(price(price_ticks), qty(qty_lots))
+    def _level(self, price_ticks: int, qty_e8: int) -> Level:
+        return Level(self.instrument.price_text(price_ticks), text_e8(qty_e8))
 
 
 class Player:
