@@ -16,8 +16,11 @@ from pathlib import Path
 import click
 import msgspec
 
+from ipc.compiled import cache_directory
 from procs.exchange.config import ConfigError, load_config
 from procs.exchange.server import Exchange, Server
+
+logger = logging.getLogger("procs.exchange")
 
 KEY_VARIABLE, SECRET_VARIABLE = "VORTEX_API_KEY", "VORTEX_API_SECRET"
 
@@ -80,6 +83,7 @@ def main(
 ) -> None:
     """Start the exchange, and leave with its report."""
     logging.basicConfig(level=logging.WARNING, format="exchange: %(message)s")
+    logger.setLevel(logging.INFO)
     api_key, api_secret = os.environ.get(KEY_VARIABLE), os.environ.get(SECRET_VARIABLE)
     if not api_key or not api_secret:
         sys.exit(f"set {KEY_VARIABLE} and {SECRET_VARIABLE} to the key of the account to serve")
@@ -91,6 +95,8 @@ def main(
         config = msgspec.structs.replace(config, seed=seed)
     if cpu is not None:
         os.sched_setaffinity(0, {cpu})
+    if not cache_directory().is_dir():
+        logger.info("compiling the market, which takes up to a minute the first time")
     exchange = Exchange(config, api_key, api_secret)
     if capture is None:
         exchange.open_simulated()

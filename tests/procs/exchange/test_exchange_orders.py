@@ -315,3 +315,19 @@ def test_malformed_requests_do_not_end_the_connection(exchange):
         reply = json.loads(api.socket.recv())
         assert (reply["id"], reply["status"], reply["error"]["code"]) == (None, 400, -1135)
     assert api.call("time", signed=False)["status"] == 200
+
+
+def test_filled_orders_do_not_count_against_the_order_limit(exchange):
+    """A taker's first fill takes its order out of the count; a resting order stays in it."""
+    api = exchange.api()
+    market = {"symbol": "ETHUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01000"}
+    for side in ("BUY", "SELL"):
+        reply = api.call("order.place", {**market, "side": side})
+        assert reply["result"]["status"] == "FILLED"
+    before = reply["rateLimits"][1]["count"]
+    name = unique("count")
+    reply = api.call("order.place", far_bid(api, name))
+    assert reply["rateLimits"][1]["count"] == before + 1
+    reply = api.call("order.place", market)
+    assert reply["rateLimits"][1]["count"] == before + 1
+    api.call("order.cancel", {"symbol": "BTCUSDT", "origClientOrderId": name})
