@@ -160,7 +160,7 @@ def lose_source(context_address: int, ring_index: int) -> None:
             context.instruments_address + instrument_id * INSTRUMENT_BYTES, INSTRUMENT_DTYPE
         )
         if instrument.source_id == ring_index:
-            sync.on_feed_down(book_of(context_address, instrument_id))
+            sync.forget(book_of(context_address, instrument_id))
             mark_touched(context_address, instrument_id)
 
 

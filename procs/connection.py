@@ -11,11 +11,18 @@ import numpy as np
 from ipc.atomics import load_acquire, store_release
 from ipc.compiled import compiled
 from ipc.layout import Field, Layout, reserved
-from ipc.memory import address_of, copy_bytes, load_word, record_at, store_word
+from ipc.memory import address_of, copy_bytes, record_at, zero_bytes
 from ipc.sockets import FAILED, WOULD_BLOCK, new_receiver, receive, send_all
 from ipc.types import ByteArray, RecordArray
 from vortex import websocket
-from vortex.websocket import FRAMER, Found, Opcode
+from vortex.websocket import (
+    FRAMER,
+    MASKS,
+    MASKS_FILLED_BYTES,
+    MASKS_TAKEN_BYTES,
+    Incoming,
+    Opcode,
+)
 
 CONNECTION = Layout(
     "connection",
@@ -29,28 +36,26 @@ CONNECTION = Layout(
     Field("outbox_address", "i8", "bytes to send"),
     Field("outbox_bytes", "i8", "room for them"),
     Field("queued_bytes", "i8", "how many wait"),
-    Field("keys_address", "i8", "random masking keys, one word each"),
-    Field("keys_used_count", "i8", "keys used; published for the main thread, which renews them"),
-    Field("keys_made_count", "i8", "keys made so far, by the main thread"),
+    Field("masks_address", "i8", "MASKS: random masking keys, renewed by the main thread"),
     Field("ping_count", "i8", "pings answered"),
     Field("connected_ns", "i8", "when the hot thread got it"),
     Field("heard_ns", "i8", "when bytes last came"),
     Field("kernel_ns", "i8", "kernel receive stamp of the last read, on the run's clock"),
     Field("recv_ns", "i8", "when that read returned"),
-    reserved(56),
+    reserved(8),
 )
 
 CONNECTION_DTYPE = CONNECTION.dtype
 FRAMER_DTYPE = FRAMER.dtype
-KEYS_USED_BYTES = CONNECTION.offset_bytes("keys_used_count")
-KEYS_MADE_BYTES = CONNECTION.offset_bytes("keys_made_count")
+FRAMER_BYTES = FRAMER.dtype.itemsize
 
 RECEIVE_BUFFER_BYTES = 4 << 20
 SEND_BUFFER_BYTES = 1 << 20
+MESSAGE_BYTES_MAX = RECEIVE_BUFFER_BYTES // 2
 READ_BYTES_MAX = 64 << 10
 PAD_BYTES = 64
 KEY_COUNT = 4_096
-FRAME_OVERHEAD_BYTES = 14
+FRAME_OVERHEAD_BYTES = 14 + 8  # the header, and what masking by words writes past the end
 
 
 class Buffers:
@@ -63,6 +68,7 @@ class Buffers:
         self._received: ByteArray = np.zeros(RECEIVE_BUFFER_BYTES + 2 * PAD_BYTES, np.uint8)
         self._outbox: ByteArray = np.zeros(SEND_BUFFER_BYTES + 2 * PAD_BYTES, np.uint8)
         self._keys = np.zeros(KEY_COUNT, np.int64)
+        self._masks = np.zeros(1, MASKS.dtype)
         record = self.record[0]
         record["fd"] = -1
         record["receiver_address"] = address_of(self._receiver)
@@ -71,7 +77,9 @@ class Buffers:
         record["buffer_bytes"] = RECEIVE_BUFFER_BYTES
         record["outbox_address"] = address_of(self._outbox) + PAD_BYTES
         record["outbox_bytes"] = SEND_BUFFER_BYTES
-        record["keys_address"] = address_of(self._keys)
+        record["masks_address"] = address_of(self._masks)
+        self._masks["keys_address"] = address_of(self._keys)
+        self._masks["key_count"] = KEY_COUNT
         self.renew_keys()
 
     @property
@@ -81,24 +89,25 @@ class Buffers:
 
     def renew_keys(self) -> None:
         """Main thread: replace the keys that were used, from the system's strong source."""
-        # pairs with: keys used
-        used_count = load_acquire(self.address + KEYS_USED_BYTES)
-        made_count = int(self.record[0]["keys_made_count"])
-        wanted_count = used_count + KEY_COUNT - made_count
-        if wanted_count < KEY_COUNT // 2 and made_count:
+        masks_address = address_of(self._masks)
+        # pairs with: masking keys taken
+        taken_count = load_acquire(masks_address + MASKS_TAKEN_BYTES)
+        filled_count = int(self._masks[0]["filled_count"])
+        wanted_count = taken_count + KEY_COUNT - filled_count
+        if wanted_count < KEY_COUNT // 2:
             return
-        fresh = np.frombuffer(os.urandom(4 * wanted_count), np.int32).astype(np.int64)
-        places = (made_count + np.arange(wanted_count)) % KEY_COUNT
-        self._keys[places] = fresh & 0xFFFFFFFF
-        # pairs with: keys made
-        store_release(self.address + KEYS_MADE_BYTES, made_count + wanted_count)
+        fresh = np.frombuffer(os.urandom(4 * wanted_count), np.uint32).astype(np.int64)
+        self._keys[(filled_count + np.arange(wanted_count)) % KEY_COUNT] = fresh
+        # pairs with: masking keys filled
+        store_release(masks_address + MASKS_FILLED_BYTES, filled_count + wanted_count)
 
 
 @compiled
 def begin(connection_address: int, fd: int, now_ns: int) -> None:
     """Take over a fresh connection: nothing is received, nothing queued."""
     connection = record_at(connection_address, CONNECTION_DTYPE)
-    websocket.begin_framer(connection.framer_address, websocket.MESSAGE_BYTES_MAX)
+    zero_bytes(connection.framer_address, FRAMER_BYTES)
+    record_at(connection.framer_address, FRAMER_DTYPE).message_bytes_max = MESSAGE_BYTES_MAX
     connection.fd = fd
     connection.filled_bytes = 0
     connection.queued_bytes = 0
@@ -133,18 +142,20 @@ def fill(connection_address: int, now_ns: int) -> int:
 
 @compiled
 def next_message(connection_address: int) -> int:
-    """Return a websocket.Found; control frames are answered before they are returned."""
+    """Return a websocket.Incoming; control frames are answered before they are returned."""
     connection = record_at(connection_address, CONNECTION_DTYPE)
-    found = websocket.next_message(
+    incoming = websocket.next_message(
         connection.framer_address, connection.buffer_address, connection.filled_bytes
     )
-    if found == Found.PING:
-        framer = record_at(connection.framer_address, FRAMER_DTYPE)
+    framer = record_at(connection.framer_address, FRAMER_DTYPE)
+    if incoming == Incoming.PING:
         queue(connection_address, Opcode.PONG, framer.payload_address, framer.payload_bytes)
         connection.ping_count += 1
-    elif found == Found.CLOSE or found == Found.VIOLATION:
-        queue_close(connection_address)
-    return found
+    elif incoming == Incoming.CLOSE:
+        queue(connection_address, Opcode.CLOSE, framer.payload_address, framer.payload_bytes)
+    elif incoming == Incoming.FAILED:
+        queue_close(connection_address, framer.close_code)
+    return incoming
 
 
 @compiled
@@ -157,26 +168,12 @@ def keep_rest(connection_address: int) -> None:
 
 
 @compiled
-def next_key(connection_address: int) -> int:
-    """Return a masking key that no frame used; -1 when the main thread made too few."""
-    connection = record_at(connection_address, CONNECTION_DTYPE)
-    # pairs with: keys made
-    made_count = load_acquire(connection_address + KEYS_MADE_BYTES)
-    if connection.keys_used_count >= made_count:
-        return -1
-    key = load_word(connection.keys_address + 8 * (connection.keys_used_count % KEY_COUNT))
-    # pairs with: keys used
-    store_release(connection_address + KEYS_USED_BYTES, connection.keys_used_count + 1)
-    return key
-
-
-@compiled
 def queue(connection_address: int, opcode: int, payload_address: int, payload_bytes: int) -> bool:
     """Write a frame behind what waits to be sent; False when there is no room or no key."""
     connection = record_at(connection_address, CONNECTION_DTYPE)
     if connection.queued_bytes + payload_bytes + FRAME_OVERHEAD_BYTES > connection.outbox_bytes:
         return False
-    key = next_key(connection_address)
+    key = websocket.take_mask(connection.masks_address)
     if key < 0:
         return False
     connection.queued_bytes += websocket.write_frame(
@@ -190,15 +187,14 @@ def queue(connection_address: int, opcode: int, payload_address: int, payload_by
 
 
 @compiled
-def queue_close(connection_address: int) -> None:
-    """Queue a close frame with the framer's code; section 7.1.5 gives 1005 no bytes at all."""
+def queue_close(connection_address: int, close_code: int) -> None:
+    """Queue a close frame with a code of ours."""
     connection = record_at(connection_address, CONNECTION_DTYPE)
-    framer = record_at(connection.framer_address, FRAMER_DTYPE)
-    code_address = connection.outbox_address - 8
-    code = framer.close_code
-    store_word(code_address, (code >> 8) | ((code & 0xFF) << 8))
-    code_bytes = 0 if code == websocket.CloseCode.NO_CODE else 2
-    queue(connection_address, Opcode.CLOSE, code_address, code_bytes)
+    key = websocket.take_mask(connection.masks_address)
+    room_bytes = connection.outbox_bytes - connection.queued_bytes
+    if key >= 0 and room_bytes > 2 * FRAME_OVERHEAD_BYTES:
+        out_address = connection.outbox_address + connection.queued_bytes
+        connection.queued_bytes += websocket.write_close(out_address, close_code, key)
 
 
 @compiled

@@ -35,7 +35,7 @@ from vortex.desk import DESK, IN_FLIGHT
 from vortex.instruments import build_catalog
 from vortex.limits import LIMITS
 from vortex.records import ANSWER, INSTRUMENT, ORDER, ORDER_EVENT, POSITION, REQUEST, TOUCH
-from vortex.websocket import FRAMER, Found, Opcode
+from vortex.websocket import FRAMER, Incoming, Opcode
 
 CONTEXT = Layout(
     "gateway_context",
@@ -428,13 +428,13 @@ def read_socket(context_address: int, decode_answer: Any) -> int:
     taken_count = 0
     while count > 0:
         found = connection.next_message(context.connection_address)
-        if found == Found.NEED_MORE:
+        if found == Incoming.NEED_MORE:
             break
-        if found == Found.CLOSE or found == Found.VIOLATION:
+        if found == Incoming.CLOSE or found == Incoming.FAILED:
             framer = record_at(the_socket.framer_address, FRAMER_DTYPE)
             disconnect(context_address, framer.close_code)
             return taken_count + 1
-        if found == Found.TEXT:
+        if found == Incoming.TEXT:
             take_answer(context_address, now, decode_answer)
         taken_count += 1
     if count > 0:
@@ -708,7 +708,8 @@ def main(role: str, launch: Launch) -> int:
             stage.config.orders.recv_window_ms,
         )  # fmt: skip
         buffers = connection.Buffers()
-        link = OrderLink(stage, key, buffers, stage.own_table("orders").records, session)
+        positions, orders = (stage.table(name).records for name in ("positions", "orders"))
+        link = OrderLink(stage, key, buffers, positions, orders)
         peers = np.array(
             [stage.table(f"status.{name}").address for name in stage.wiring.roles if name != role]
         )

@@ -39,10 +39,11 @@ class Link:
         """The connected socket."""
         return self.client.sock
 
-    def ask(self, text: str) -> str:
+    def ask(self, message: bytes) -> bytes:
         """Send one text message and return the next one; only before compiled code took over."""
-        self.client.send(text)
-        return self.client.recv()
+        self.client.send(message.decode())
+        answer = self.client.recv()
+        return answer if isinstance(answer, bytes) else answer.encode()
 
     def hand_over(self) -> int:
         """Make the descriptor fit for compiled code and return it."""

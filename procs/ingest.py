@@ -34,7 +34,7 @@ from vortex import venues
 from vortex.codes import Kind, Refusal
 from vortex.instruments import build_catalog
 from vortex.records import DEPTH, FEED, INSTRUMENT, MARKET_SLOT_BYTES
-from vortex.websocket import FRAMER, Found
+from vortex.websocket import FRAMER, Incoming
 
 CONTEXT = Layout(
     "ingest_context",
@@ -207,17 +207,17 @@ def take_frames(context_address: int, kernel_ns: int, recv_ns: int, decode: Any)
         if now - recv_ns > DRAIN_NS_MAX or not has_room(context_address, now):
             break
         found = connection.next_message(context.connection_address)
-        if found == Found.NEED_MORE:
+        if found == Incoming.NEED_MORE:
             break
-        if found == Found.CLOSE or found == Found.VIOLATION:
+        if found == Incoming.CLOSE or found == Incoming.FAILED:
             disconnect(context_address, framer.close_code, now)
             return taken_count + 1
-        if found == Found.TEXT or found == Found.BINARY:
+        if found == Incoming.TEXT or found == Incoming.BINARY:
             take_message(
                 context_address, framer.payload_address, framer.payload_bytes,
                 kernel_ns, recv_ns, decode,
             )  # fmt: skip
-        elif found == Found.PING:
+        elif found == Incoming.PING:
             add(context.counters_address, Counter.PINGS, 1)
         taken_count += 1
     return taken_count

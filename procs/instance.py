@@ -74,8 +74,7 @@ class InstanceLock:
         os.pwrite(self._fd, msgspec.json.encode(mark), 0)
 
     def release(self) -> None:
-        """Free the lock and forget the mark."""
-        os.ftruncate(self._fd, 0)
+        """Free the lock; the mark stays, so that the logs of the last run can be found."""
         os.close(self._fd)
 
 
@@ -99,6 +98,14 @@ def is_up(instance: str) -> bool:
         return True
     finally:
         os.close(fd)
+    return False
+
+
+def is_up_by(mark: Mark) -> bool:
+    """Return whether the process of ``mark`` still holds its instance."""
+    for path in runtime_folder().glob("*.lock"):
+        if read_mark(path.stem) == mark:
+            return is_up(path.stem)
     return False
 
 

@@ -112,7 +112,7 @@ class Answer(IntEnum):
     OTHER = 4  # anything else that is well formed
     STREAM_ENDED = 5  # the user data stream was terminated
     SHUTDOWN = 6
-    FATE = 7  # what a query over HTTP said of one order
+    FATE = 7  # what the main thread learnt of one order
 
 
 class Outcome(IntEnum):

@@ -1,40 +1,52 @@
-"""WebSocket frames as pure bytes, in the client's role.  *Source:* RFC 6455.
+"""WebSocket frames of a client, as pure bytes: no socket, no copy where none is needed.
 
-``next_message`` parses in place in the buffer that the driver fills.  An unfragmented message is
-never copied; fragments are moved together over the headers between them.  The driver calls it until
-it answers NEED_MORE, then ``compact``, and reads on.
+Receiving: the driver fills one buffer and asks for one message after another:
 
-Every buffer has 64 bytes of readable and writable room on both sides.
+    filled += recv(buffer + filled, ...)
+    while (incoming := next_message(framer, buffer, filled)) != Incoming.NEED_MORE:
+        ...  # framer.payload_address, framer.payload_bytes
+    filled = compact(framer, buffer, filled)
+
+A payload lies in the buffer and stays valid until ``compact``.  A fragmented message is put
+together in place.  No extension is ever offered, so none is accepted.
+
+*Source:* RFC 6455.
 """
 
 from enum import IntEnum
+from typing import Any
 
+from ipc.atomics import load_acquire, store_release
 from ipc.compiled import compiled
-from ipc.layout import Field, Layout
+from ipc.layout import Field, Layout, reserved
 from ipc.memory import copy_bytes, load_byte, load_word, record_at, store_byte, store_word
+from vortex.utf8 import is_utf8
+from vortex.words import wrapping_product
 
-FRAMER = Layout(
-    "framer",
-    "How far one connection's buffer is parsed, and what was found last.",
-    Field("parsed_bytes", "i8", "offset of the next frame"),
-    Field("payload_address", "i8", "payload of what was found last"),
-    Field("payload_bytes", "i8", "its length"),
-    Field("close_code", "i8", "why the connection must be closed, or the peer's code"),
-    Field("message_opcode", "i8", "opcode of the message being assembled; 0 for none"),
-    Field("message_start_bytes", "i8", "offset where it is assembled"),
-    Field("message_bytes", "i8", "how much of it is there"),
-    Field("message_bytes_max", "i8", "larger messages are refused"),
-)
-FRAMER_DTYPE = FRAMER.dtype
+#: What a buffer must hold beyond the largest message: headers, a control frame, and the 64
+#: readable bytes that decoders want behind a payload.
+BUFFER_MARGIN_BYTES = 256
 
-MESSAGE_BYTES_MAX = 2 << 20
 CONTROL_BYTES_MAX = 125
 HEADER_BYTES_MAX = 14
-HIGH_BITS = -0x7F7F7F7F7F7F7F80  # 0x80 in each byte
+MASK_BYTES = 4
+
+
+class Incoming(IntEnum):
+    """What ``next_message`` found."""
+
+    NEED_MORE = 0
+    TEXT = 1  # a whole message
+    BINARY = 2  # a whole message
+    PING = 3  # to be answered with the same payload
+    PONG = 4
+    CLOSE = 5  # to be answered with the same payload, once; then nothing may be sent
+    FAILED = 6  # the server broke the protocol: send ``close_code`` and hang up
+    ENDED = 7  # asked again after CLOSE or FAILED
 
 
 class Opcode(IntEnum):
-    """RFC 6455 section 11.8."""
+    """What a frame carries."""
 
     CONTINUATION = 0
     TEXT = 1
@@ -44,248 +56,312 @@ class Opcode(IntEnum):
     PONG = 10
 
 
-class Found(IntEnum):
-    """What ``next_message`` found; the payload stands in the framer."""
-
-    VIOLATION = -1  # the peer broke the protocol; ``close_code`` says how
-    NEED_MORE = 0
-    TEXT = 1
-    BINARY = 2
-    CLOSE = 8
-    PING = 9
-    PONG = 10
-
-
 class CloseCode(IntEnum):
-    """RFC 6455 section 7.4.1."""
+    """Why a connection is closed, as far as this file decides it."""
 
     NORMAL = 1000
     PROTOCOL_ERROR = 1002
-    NO_CODE = 1005
+    NO_CODE = 1005  # never sent: the close frame was empty
     NOT_UTF8 = 1007
-    TOO_LARGE = 1009
+    TOO_BIG = 1009
 
 
-@compiled
-def begin_framer(framer_address: int, message_bytes_max: int) -> None:
-    """Begin with an empty buffer."""
-    framer = record_at(framer_address, FRAMER_DTYPE)
-    framer.parsed_bytes = 0
-    framer.message_opcode = 0
-    framer.message_start_bytes = 0
-    framer.message_bytes = 0
-    framer.message_bytes_max = message_bytes_max
+NO_CODE = int(CloseCode.NO_CODE)
+
+FRAMER = Layout(
+    "framer",
+    "Where the reading of one connection's frames stands.  Offsets are from the buffer's start.",
+    Field("message_bytes_max", "i8", "the largest message that is accepted"),
+    Field("parsed_bytes", "i8", "offset of the first byte that is not read yet"),
+    Field("fragments_offset", "i8", "where the fragments of an unfinished message begin"),
+    Field("fragments_bytes", "i8", "how many bytes of it there are"),
+    Field("fragments_opcode", "i8", "its Opcode; 0 when no message is unfinished"),
+    Field("payload_address", "i8", "the payload found last"),
+    Field("payload_bytes", "i8", "its length"),
+    Field("close_code", "i8", "CLOSE: the code received; FAILED: the code to send; else 0"),
+    Field("is_ended", "i8", "1 after CLOSE or FAILED"),
+    reserved(56),
+)
+FRAMER_DTYPE = FRAMER.dtype
+
+MASKS = Layout(
+    "masks",
+    "Random keys to mask with, each used once.  Another thread may fill while one takes.",
+    Field("keys_address", "i8", "int64 keys, each a random number of 32 bits"),
+    Field("key_count", "i8", "room for keys, a power of two"),
+    Field("filled_count", "i8", "keys ever written"),
+    Field("taken_count", "i8", "keys ever taken"),
+    reserved(32),
+)
+MASKS_DTYPE = MASKS.dtype
+MASKS_FILLED_BYTES = MASKS.offset_bytes("filled_count")
+MASKS_TAKEN_BYTES = MASKS.offset_bytes("taken_count")
 
 
-@compiled
-def is_utf8(address: int, byte_count: int) -> bool:
-    """Return whether the bytes are valid UTF-8.  *Source:* RFC 3629 section 4."""
-    end = address + byte_count
-    while address < end:
-        while address + 8 <= end and load_word(address) & HIGH_BITS == 0:
-            address += 8
-        if address >= end:
-            break
-        lead = load_byte(address)
-        address += 1
-        if lead < 0x80:
-            continue
-        if lead < 0xC2 or lead > 0xF4:
-            return False
-        more_count = 1 + (lead >= 0xE0) + (lead >= 0xF0)
-        if address + more_count > end:
-            return False
-        second = load_byte(address)
-        lowest = 0x80
-        highest = 0xBF
-        if lead == 0xE0:
-            lowest = 0xA0
-        elif lead == 0xED:
-            highest = 0x9F
-        elif lead == 0xF0:
-            lowest = 0x90
-        elif lead == 0xF4:
-            highest = 0x8F
-        if second < lowest or second > highest:
-            return False
-        for index in range(1, more_count):
-            if load_byte(address + index) & 0xC0 != 0x80:
-                return False
-        address += more_count
-    return True
+def reset_framer(framer: Any, message_bytes_max: int) -> None:
+    """Make a FRAMER row ready for a new connection, whose handshake is done."""
+    framer["message_bytes_max"] = message_bytes_max
+    for field in FRAMER.fields[1:-1]:
+        framer[field.name] = 0
 
 
-@compiled
-def header_fault(first: int, second: int, assembling: int) -> bool:
-    """Return whether the first two bytes of a frame break the protocol (sections 5.2 to 5.5)."""
-    opcode = first & 0x0F
-    is_final = first & 0x80 != 0
-    if first & 0x70 != 0 or second & 0x80 != 0:
-        return True  # no extension was negotiated; a server masks nothing
-    if opcode >= Opcode.CLOSE:
-        return opcode > Opcode.PONG or not is_final or second > CONTROL_BYTES_MAX
-    if opcode > Opcode.BINARY:
-        return True
-    is_continuation = opcode == Opcode.CONTINUATION
-    return is_continuation != (assembling != 0)
+def masks_wanted(masks_address: int) -> int:
+    """Return how many keys there is room for; the caller draws four random bytes for each."""
+    masks = record_at(masks_address, MASKS_DTYPE)
+    # pairs with: the place of a key is free again
+    taken_count = load_acquire(masks_address + TAKEN_OFFSET_BYTES)
+    return int(masks.key_count - (masks.filled_count - taken_count))
 
 
-@compiled
-def extended_length(address: int, second: int) -> int:
-    """Return the payload's length, -1 when it is not in its shortest form or too large to be."""
-    if second < 126:
-        return second
-    length = 0
-    size = 2 if second == 126 else 8
-    for index in range(size):
-        length = (length << 8) | load_byte(address + 2 + index)
-    if size == 2:
-        return length if length >= 126 else -1
-    return length if length > 0xFFFF else -1  # the top bit makes it negative
-
-
-@compiled
-def fail(framer_address: int, close_code: int) -> int:
-    """Note why the connection must be closed."""
-    record_at(framer_address, FRAMER_DTYPE).close_code = close_code
-    return Found.VIOLATION
+def fill_masks(masks_address: int, random: bytes) -> None:
+    """Add one key for each four bytes of ``random``, which is fresh and hard to guess."""
+    masks = record_at(masks_address, MASKS_DTYPE)
+    count = len(random) // MASK_BYTES
+    assert count <= masks_wanted(masks_address), "more keys than there is room for"
+    for offset in range(count):
+        key = int.from_bytes(random[offset * MASK_BYTES : (offset + 1) * MASK_BYTES], "little")
+        index = int(masks.filled_count + offset) & int(masks.key_count - 1)
+        store_word(int(masks.keys_address) + index * 8, key)
+    # pairs with: the keys are filled
+    store_release(masks_address + FILLED_OFFSET_BYTES, int(masks.filled_count) + count)
 
 
 @compiled
 def next_message(framer_address: int, buffer_address: int, byte_count: int) -> int:
-    """Find the next message or control frame in ``byte_count`` bytes; return a Found."""
+    """Return what stands next in the buffer of which ``byte_count`` bytes are filled.
+
+    TEXT, BINARY, PING, PONG and CLOSE leave the payload in ``payload_address`` and
+    ``payload_bytes``.  Text and close reasons have been checked to be UTF-8.
+
+    *Source:* RFC 6455 sections 5.2 to 5.6, 7.4, 8.1.
+    """
     framer = record_at(framer_address, FRAMER_DTYPE)
+    if framer.is_ended:
+        return Incoming.ENDED
     while True:
+        start = buffer_address + framer.parsed_bytes
         available_bytes = byte_count - framer.parsed_bytes
-        if available_bytes < 2:
-            return Found.NEED_MORE
-        frame_address = buffer_address + framer.parsed_bytes
-        first = load_byte(frame_address)
-        second = load_byte(frame_address + 1)
-        if header_fault(first, second, framer.message_opcode):
-            return fail(framer_address, CloseCode.PROTOCOL_ERROR)
-        header_bytes = 2
-        if second == 126:
-            header_bytes = 4
-        elif second == 127:
-            header_bytes = 10
-        if available_bytes < header_bytes:
-            return Found.NEED_MORE
-        payload_bytes = extended_length(frame_address, second)
-        if payload_bytes < 0:
-            return fail(framer_address, CloseCode.PROTOCOL_ERROR)
-        if framer.message_bytes + payload_bytes > framer.message_bytes_max:
-            return fail(framer_address, CloseCode.TOO_LARGE)
-        if available_bytes < header_bytes + payload_bytes:
-            return Found.NEED_MORE
+        header_bytes, payload_bytes, error = read_header(framer_address, start, available_bytes)
+        if error:
+            return _fail(framer_address, error)
+        if header_bytes == 0 or available_bytes < header_bytes + payload_bytes:
+            return Incoming.NEED_MORE
         framer.parsed_bytes += header_bytes + payload_bytes
-        framer.payload_address = frame_address + header_bytes
+        payload_address = start + header_bytes
+        first = load_byte(start)
+        if first & 0x8 == 0 and (first & 0x80 == 0 or framer.fragments_opcode):
+            _append(framer_address, buffer_address, payload_address, payload_bytes, first & 15)
+            if first & 0x80 == 0:
+                continue
+            return _finish_fragments(framer_address, buffer_address)
+        framer.payload_address = payload_address
         framer.payload_bytes = payload_bytes
-        opcode = first & 0x0F
-        if opcode >= Opcode.CLOSE:
-            return take_control(framer_address, opcode)
-        found = take_data(framer_address, buffer_address, opcode, first & 0x80 != 0)
-        if found != Found.NEED_MORE:
-            return found
+        return _whole(framer_address, first & 15)
 
 
 @compiled
-def take_control(framer_address: int, opcode: int) -> int:
-    """Judge a control frame; a close frame's code goes into ``close_code`` (section 7.4)."""
-    if opcode != Opcode.CLOSE:
-        return opcode
-    framer = record_at(framer_address, FRAMER_DTYPE)
-    framer.close_code = CloseCode.NO_CODE
-    if framer.payload_bytes == 0:
-        return Found.CLOSE
-    if framer.payload_bytes == 1:
-        return fail(framer_address, CloseCode.PROTOCOL_ERROR)
-    code = load_byte(framer.payload_address) << 8 | load_byte(framer.payload_address + 1)
-    is_registered = 1000 <= code <= 1014 and not 1004 <= code <= 1006
-    if not is_registered and not 3000 <= code <= 4999:
-        return fail(framer_address, CloseCode.PROTOCOL_ERROR)
-    if not is_utf8(framer.payload_address + 2, framer.payload_bytes - 2):
-        return fail(framer_address, CloseCode.NOT_UTF8)
-    framer.close_code = code
-    return Found.CLOSE
+def read_header(framer_address: int, address: int, available_bytes: int) -> tuple[int, int, int]:
+    """Return header bytes, payload bytes and error of the frame at ``address``.
 
-
-@compiled
-def take_data(framer_address: int, buffer_address: int, opcode: int, is_final: bool) -> int:
-    """Take one data frame: a whole message, or a fragment moved behind those before it."""
-    framer = record_at(framer_address, FRAMER_DTYPE)
-    if opcode != Opcode.CONTINUATION:
-        if not is_final:
-            framer.message_opcode = opcode
-            framer.message_start_bytes = framer.payload_address - buffer_address
-            framer.message_bytes = framer.payload_bytes
-            return Found.NEED_MORE
+    Header bytes 0: not all of it is there yet.  The error is a CloseCode, 0 for none.
+    """
+    if available_bytes < 2:
+        return 0, 0, 0
+    first, second = load_byte(address), load_byte(address + 1)
+    opcode = first & 15
+    is_control = opcode & 8 != 0
+    unfinished = record_at(framer_address, FRAMER_DTYPE).fragments_opcode != 0
+    # Reserved bits and reserved opcodes; the server must not mask; a continuation continues
+    # something, and nothing else comes between but control frames, which are short and whole.
+    wrong = first & 0x70 != 0 or second & 0x80 != 0 or opcode & 7 > 2
+    if is_control:
+        wrong = wrong or first & 0x80 == 0 or second > CONTROL_BYTES_MAX
     else:
-        target_address = buffer_address + framer.message_start_bytes + framer.message_bytes
-        copy_bytes(target_address, framer.payload_address, framer.payload_bytes)
-        framer.message_bytes += framer.payload_bytes
-        if not is_final:
-            return Found.NEED_MORE
-        opcode = framer.message_opcode
-        framer.payload_address = buffer_address + framer.message_start_bytes
-        framer.payload_bytes = framer.message_bytes
-        framer.message_opcode = 0
-        framer.message_bytes = 0
-    if opcode == Opcode.TEXT and not is_utf8(framer.payload_address, framer.payload_bytes):
-        return fail(framer_address, CloseCode.NOT_UTF8)
-    return opcode
+        wrong = wrong or unfinished != (opcode == Opcode.CONTINUATION)
+    if wrong:
+        return 0, 0, CloseCode.PROTOCOL_ERROR
+    if second < 126:
+        return _limited(framer_address, 2, second, is_control)
+    length_bytes = 2 if second == 126 else 8
+    if available_bytes < 2 + length_bytes:
+        return 0, 0, 0
+    payload_bytes = 0
+    if load_byte(address + 2) & 0x80 and length_bytes == 8:
+        return 0, 0, CloseCode.PROTOCOL_ERROR
+    for index in range(length_bytes):
+        payload_bytes = payload_bytes << 8 | load_byte(address + 2 + index)
+    if payload_bytes < (126 if length_bytes == 2 else 65536):
+        return 0, 0, CloseCode.PROTOCOL_ERROR
+    return _limited(framer_address, 2 + length_bytes, payload_bytes, is_control)
+
+
+@compiled
+def _limited(
+    framer_address: int, header_bytes: int, payload_bytes: int, is_control: bool
+) -> tuple[int, int, int]:
+    """Return what ``read_header`` returns; TOO_BIG when the message outgrows its limit."""
+    framer = record_at(framer_address, FRAMER_DTYPE)
+    room_bytes = framer.message_bytes_max - framer.fragments_bytes
+    if payload_bytes > room_bytes and not is_control:
+        return 0, 0, CloseCode.TOO_BIG
+    return header_bytes, payload_bytes, 0
+
+
+@compiled
+def _fail(framer_address: int, close_code: int) -> int:
+    framer = record_at(framer_address, FRAMER_DTYPE)
+    framer.close_code = close_code
+    framer.is_ended = 1
+    return Incoming.FAILED
+
+
+@compiled
+def _append(
+    framer_address: int, buffer_address: int, payload_address: int, payload_bytes: int, opcode: int
+) -> None:
+    """Put one fragment behind those before it; the first stays where it is."""
+    framer = record_at(framer_address, FRAMER_DTYPE)
+    if framer.fragments_opcode == 0:
+        framer.fragments_opcode = opcode
+        framer.fragments_offset = payload_address - buffer_address
+        framer.fragments_bytes = payload_bytes
+        return
+    target = buffer_address + framer.fragments_offset + framer.fragments_bytes
+    copy_bytes(target, payload_address, payload_bytes)
+    framer.fragments_bytes += payload_bytes
+
+
+@compiled
+def _finish_fragments(framer_address: int, buffer_address: int) -> int:
+    """Return the message that is now whole."""
+    framer = record_at(framer_address, FRAMER_DTYPE)
+    opcode = framer.fragments_opcode
+    framer.payload_address = buffer_address + framer.fragments_offset
+    framer.payload_bytes = framer.fragments_bytes
+    framer.fragments_opcode = 0
+    framer.fragments_bytes = 0
+    return _whole(framer_address, opcode)
+
+
+@compiled
+def _whole(framer_address: int, opcode: int) -> int:
+    """Return what the payload found last is, after its own rules were checked."""
+    framer = record_at(framer_address, FRAMER_DTYPE)
+    if opcode == Opcode.TEXT:
+        if not is_utf8(framer.payload_address, framer.payload_bytes):
+            return _fail(framer_address, CloseCode.NOT_UTF8)
+        return Incoming.TEXT
+    if opcode == Opcode.BINARY:
+        return Incoming.BINARY
+    if opcode == Opcode.PING:
+        return Incoming.PING
+    if opcode == Opcode.PONG:
+        return Incoming.PONG
+    return _close(framer_address)
+
+
+@compiled
+def _close(framer_address: int) -> int:
+    """Check a close frame's code and reason."""
+    framer = record_at(framer_address, FRAMER_DTYPE)
+    address, byte_count = framer.payload_address, framer.payload_bytes
+    close_code = NO_CODE
+    if byte_count == 1:
+        return _fail(framer_address, CloseCode.PROTOCOL_ERROR)
+    if byte_count >= 2:
+        close_code = load_byte(address) << 8 | load_byte(address + 1)
+        if not may_be_sent(close_code):
+            return _fail(framer_address, CloseCode.PROTOCOL_ERROR)
+        if not is_utf8(address + 2, byte_count - 2):
+            return _fail(framer_address, CloseCode.NOT_UTF8)
+    framer.close_code = close_code
+    framer.is_ended = 1
+    return Incoming.CLOSE
+
+
+@compiled
+def may_be_sent(close_code: int) -> bool:
+    """Return whether a close frame may carry ``close_code``.
+
+    *Source:* RFC 6455 section 7.4; IANA WebSocket Close Code Number Registry (1012 to 1014).
+    """
+    if 3000 <= close_code <= 4999:
+        return True
+    return 1000 <= close_code <= 1014 and not 1004 <= close_code <= 1006
 
 
 @compiled
 def compact(framer_address: int, buffer_address: int, byte_count: int) -> int:
-    """Move what is still needed to the front; return how many bytes that is."""
+    """Move what is still needed to the buffer's start; return how many bytes are filled then.
+
+    Payloads found before are gone.  Costs nothing worth mentioning when all was read.
+    """
     framer = record_at(framer_address, FRAMER_DTYPE)
-    start_bytes = framer.parsed_bytes
-    if framer.message_opcode != 0:
-        # The fragments so far, and right behind them what is not parsed yet.
-        start_bytes = framer.message_start_bytes
-        unparsed_bytes = byte_count - framer.parsed_bytes
-        end_bytes = start_bytes + framer.message_bytes
-        copy_bytes(
-            buffer_address + end_bytes, buffer_address + framer.parsed_bytes, unparsed_bytes
-        )
-        framer.parsed_bytes = end_bytes
-        byte_count = end_bytes + unparsed_bytes
-    kept_bytes = byte_count - start_bytes
-    if start_bytes > 0:
-        copy_bytes(buffer_address, buffer_address + start_bytes, kept_bytes)
-        framer.parsed_bytes -= start_bytes
-        framer.message_start_bytes = 0
-    return kept_bytes
+    kept_bytes = framer.fragments_bytes
+    if framer.fragments_opcode:
+        copy_bytes(buffer_address, buffer_address + framer.fragments_offset, kept_bytes)
+        framer.fragments_offset = 0
+    tail_bytes = byte_count - framer.parsed_bytes
+    tail_address = buffer_address + framer.parsed_bytes
+    copy_bytes(buffer_address + kept_bytes, tail_address, tail_bytes)
+    framer.parsed_bytes = kept_bytes
+    return kept_bytes + tail_bytes
+
+
+@compiled
+def take_mask(masks_address: int) -> int:
+    """Return a fresh key, or -1 when the pool is empty: whoever fills it is late."""
+    masks = record_at(masks_address, MASKS_DTYPE)
+    # pairs with: masking keys filled
+    if masks.taken_count == load_acquire(masks_address + MASKS_FILLED_BYTES):
+        return -1
+    key = load_word(masks.keys_address + (masks.taken_count & (masks.key_count - 1)) * 8)
+    # pairs with: masking keys taken
+    store_release(masks_address + MASKS_TAKEN_BYTES, masks.taken_count + 1)
+    return key
+
+
+@compiled
+def header_bytes_of(payload_bytes: int) -> int:
+    """Return how many bytes stand before the payload of a client's frame."""
+    length_bytes = 0 if payload_bytes < 126 else 2 if payload_bytes < 65536 else 8
+    return 2 + length_bytes + MASK_BYTES
 
 
 @compiled
 def write_frame(
-    out_address: int, opcode: int, payload_address: int, payload_bytes: int, mask_key: int
+    out_address: int, opcode: int, payload_address: int, payload_bytes: int, mask: int
 ) -> int:
-    """Write one whole masked frame (section 5.3); return its bytes, at most 14 more than the payload.
+    """Write one whole client frame, masked with the 32 bits of ``mask``; return its bytes.
 
-    ``mask_key`` is 32 strong random bits that no other frame used.
+    The payload is copied and masked in one pass; it may stand where it goes to already, at
+    ``out_address + header_bytes_of(payload_bytes)``.  Seven bytes behind the frame are overwritten.
+
+    *Source:* RFC 6455 sections 5.2, 5.3.
     """
+    header_bytes = header_bytes_of(payload_bytes)
     store_byte(out_address, 0x80 | opcode)
-    header_bytes = 2
-    if payload_bytes < 126:
+    length_bytes = header_bytes - 2 - MASK_BYTES
+    if length_bytes == 0:
         store_byte(out_address + 1, 0x80 | payload_bytes)
-    elif payload_bytes <= 0xFFFF:
-        store_byte(out_address + 1, 0x80 | 126)
-        store_byte(out_address + 2, payload_bytes >> 8)
-        store_byte(out_address + 3, payload_bytes)
-        header_bytes = 4
     else:
-        store_byte(out_address + 1, 0x80 | 127)
-        for index in range(8):
-            store_byte(out_address + 2 + index, payload_bytes >> (56 - 8 * index))
-        header_bytes = 10
-    key = mask_key & 0xFFFFFFFF
-    for index in range(4):
-        store_byte(out_address + header_bytes + index, key >> (8 * index))
-    target_address = out_address + header_bytes + 4
-    doubled_key = key | (key << 32)
+        store_byte(out_address + 1, 0x80 | (126 if length_bytes == 2 else 127))
+    for index in range(length_bytes):
+        shift = 8 * (length_bytes - 1 - index)
+        store_byte(out_address + 2 + index, payload_bytes >> shift)
+    for index in range(MASK_BYTES):
+        store_byte(out_address + 2 + length_bytes + index, mask >> (8 * index))
+    masks = wrapping_product(mask & 0xFFFFFFFF, 0x100000001)
+    target = out_address + header_bytes
     for offset in range(0, payload_bytes, 8):
-        store_word(target_address + offset, load_word(payload_address + offset) ^ doubled_key)
-    return header_bytes + 4 + payload_bytes
+        store_word(target + offset, load_word(payload_address + offset) ^ masks)
+    return header_bytes + payload_bytes
+
+
+@compiled
+def write_close(out_address: int, close_code: int, mask: int) -> int:
+    """Write a masked close frame with ``close_code``; return its bytes."""
+    payload = out_address + header_bytes_of(2)
+    store_byte(payload, close_code >> 8)
+    store_byte(payload + 1, close_code)
+    return write_frame(out_address, Opcode.CLOSE, payload, 2, mask)

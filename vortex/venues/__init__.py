@@ -29,7 +29,19 @@ out_address)``
 
 All payloads have 64 readable bytes behind their end.
 
-cold: see the functions at the end of ``binance_spot``.
+cold
+
+``stream_path(symbols)``, ``subscribe_message(symbols, request_id)``, ``snapshot_path(symbol)``,
+``exchange_info_path(symbols)``
+    Where to connect, and what to ask for.
+``read_instruments(body, symbols, source_id)``
+    Return rows of the INSTRUMENT table.
+``request(method, request_id, params)``, ``signed_params``, ``signed_query``, ``signing_prefix``
+    Return requests that are not worth compiling, signed where they must be.
+``read_account``, ``read_open_orders``, ``read_trades``, ``read_subscription``
+    Return what the replies to them say.
+``LIMITS``
+    What the venue allows.
 """
 
 import importlib

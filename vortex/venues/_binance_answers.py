@@ -1,6 +1,6 @@
 """What Binance Spot says on the order connection: replies, execution reports, account events.
 
-*Source:* Binance Spot API documentation, "WebSocket API" (responses), "User data streams", "Errors".
+*Source:* Binance Spot API documentation: WebSocket API (responses), User data streams, Errors.
 """
 
 from typing import NamedTuple

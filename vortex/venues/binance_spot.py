@@ -7,6 +7,34 @@ Each market message is first tried against the form that the venue sends today, 
 *Source:* Binance Spot API documentation, "WebSocket Streams" and "WebSocket API".
 """
 
+from vortex.instruments import read_exchange_info as read_instruments
+from vortex.venues._binance_account import (
+    LIMITS,
+    Asker,
+    Refused,
+    account_request,
+    cancel_all_request,
+    client_order_id,
+    exchange_info_path,
+    new_session,
+    open_orders_request,
+    order_request,
+    read_account,
+    read_cancel_all,
+    read_open_orders,
+    read_order,
+    read_reply,
+    read_subscription,
+    read_trades,
+    request,
+    signed_params,
+    signed_query,
+    snapshot_path,
+    stream_path,
+    subscribe_message,
+    subscribe_request,
+    trades_request,
+)
 from vortex.venues._binance_answers import decode_answer
 from vortex.venues._binance_market import decode_market, decode_snapshot
 from vortex.venues._binance_orders import (
@@ -18,12 +46,38 @@ from vortex.venues._binance_orders import (
 )
 
 __all__ = [
+    "LIMITS",
+    "Asker",
+    "Refused",
+    "account_request",
+    "cancel_all_request",
+    "client_order_id",
     "decode_answer",
     "decode_market",
     "decode_snapshot",
     "encode_cancel_all",
     "encode_order_status",
     "encode_request",
+    "exchange_info_path",
+    "new_session",
+    "open_orders_request",
+    "order_request",
     "parse_client_order_id",
+    "read_account",
+    "read_cancel_all",
+    "read_instruments",
+    "read_open_orders",
+    "read_order",
+    "read_reply",
+    "read_subscription",
+    "read_trades",
+    "request",
+    "signed_params",
+    "signed_query",
     "signing_prefix",
+    "snapshot_path",
+    "stream_path",
+    "subscribe_message",
+    "subscribe_request",
+    "trades_request",
 ]

@@ -1,0 +1,193 @@
+"""The whole thing in one command: a local exchange, the engine on it, one status line a second.
+
+``python -m procs.demo``, the body of ``make run``.  The key of the exchange's account is made here,
+at run time, and lives only in the environment of the processes that need it.
+"""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from procs import config as configuration
+from procs import instance, report
+from procs.cli import open_view
+from procs.config import KEY_VARIABLE, SECRET_VARIABLE, Config
+from procs.placement import plan
+from procs.view import View
+
+ORDERS_PER_30S_MIN, FILLS_PER_30S_MIN = 100, 20
+
+
+class Demo:
+    """The exchange, the engine and what is said of them; ``close`` ends both."""
+
+    def __init__(self, config: Config, folder: Path) -> None:
+        self.config = config
+        self.folder = folder
+        self.environment = dict(os.environ)
+        self.environment[KEY_VARIABLE] = secrets.token_hex(32)
+        self.environment[SECRET_VARIABLE] = secrets.token_hex(32)
+        self.exchange: subprocess.Popen[str] | None = None
+        self.config_path = folder / "demo.toml"
+        self.interrupted = False
+
+    def start_exchange(self, arguments: list[str]) -> dict[str, int]:
+        """Start the exchange on a housekeeping CPU; return its ports."""
+        cpu = plan(self.config.placement, ["exchange"]).housekeeping_cpus[0]
+        command = [sys.executable, "-m", "procs.exchange", "--cpu", str(cpu),
+                   "--report", str(self.folder / "exchange.json"), *arguments]  # fmt: skip
+        self.exchange = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env=self.environment,
+            start_new_session=True,
+        )  # fmt: skip
+        assert self.exchange.stdout is not None
+        line = self.exchange.stdout.readline()
+        if not line:
+            raise click.ClickException("the exchange did not start; its message stands above")
+        ports: dict[str, int] = json.loads(line)
+        return ports
+
+    def start_engine(self, ports: dict[str, int]) -> None:
+        """Point the configuration at the exchange and start the engine on it."""
+        rest_url = f"http://127.0.0.1:{ports['rest_port']}"
+        ws_url = f"ws://127.0.0.1:{ports['ws_port']}"
+        replace = msgspec.structs.replace
+        sources = [replace(s, rest_url=rest_url, stream_url=ws_url) for s in self.config.sources]
+        orders = replace(
+            self.config.orders, rest_url=rest_url, order_url=f"{ws_url}/ws-api/v3"
+        )
+        self.config = replace(self.config, sources=sources, orders=orders)
+        text = msgspec.toml.encode(self.config)
+        self.config_path.write_bytes(text)
+        self.control("start", "-c", str(self.config_path))
+
+    def control(self, *arguments: str) -> None:
+        """Run one vortexctl command; its output is ours."""
+        command = [sys.executable, "-m", "procs.cli", *arguments]
+        status = subprocess.run(command, env=self.environment, check=False).returncode
+        if status != 0:
+            raise click.ClickException(f"vortexctl {arguments[0]} failed with status {status}")
+
+    def watch(self, seconds: int) -> None:
+        """Print one line a second for ``seconds``, or until Ctrl-C when that is 0."""
+        view, _ = open_view(self.config.instance)
+        started = time.monotonic()
+        printed = 0
+        try:
+            while not self.interrupted and (seconds == 0 or printed < seconds):
+                time.sleep(max(started + printed + 1 - time.monotonic(), 0.0))
+                printed += 1
+                click.echo(status_line(view, printed))
+                if not instance.is_up(self.config.instance):
+                    raise click.ClickException("the engine ended by itself; see its logs")
+        finally:
+            view.close()
+
+    def close(self) -> None:
+        """End the engine, then the exchange."""
+        if instance.is_up(self.config.instance):
+            self.control("stop", "-n", self.config.instance)
+        if self.exchange is not None:
+            self.exchange.send_signal(signal.SIGTERM)
+            self.exchange.wait()
+
+
+def status_line(view: View, second: int) -> str:
+    """Return how it goes, in one line."""
+    facts = report.make(view)
+    latency = facts["tick_to_order_ns"]
+    position = " ".join(f"{s} {held}" for s, held in facts["position"].items())
+    p50, p99 = (report.microseconds(latency[p]) for p in ("p50", "p99"))
+    return (
+        f"{second:>4} s  messages {facts['messages']:>7}  orders {facts['orders']:>6}  "
+        f"fills {facts['fills']:>5}  {position}  pnl {float(facts['pnl']):.2f}  "
+        f"tick-to-order p50 {p50} p99 {p99} us  "
+        f"rings {view.fill_fraction():.1%}  dropped {facts['dropped']}"
+    )
+
+
+def verdict(facts: dict[str, Any], seconds: float, is_market: bool) -> list[str]:
+    """Return what was wrong with a run; nothing when it was as it should be."""
+    faults = []
+    if facts["dropped"]:
+        faults.append(f"{facts['dropped']} records were dropped")
+    if is_market:
+        share = seconds / 30
+        if facts["orders"] < ORDERS_PER_30S_MIN * share:
+            faults.append(f"only {facts['orders']} orders in {seconds:.0f} s")
+        if facts["fills"] < FILLS_PER_30S_MIN * share:
+            faults.append(f"only {facts['fills']} fills in {seconds:.0f} s")
+    return faults
+
+
+@click.command(help=__doc__)
+@click.option("--config", "config_path", default="configs/demo.toml",
+              type=click.Path(exists=True, path_type=Path), help="Configuration to run.")  # fmt: skip
+@click.option("--seconds", default=60, help="How long; 0 until Ctrl-C.")
+@click.option("--report", "report_path", type=click.Path(path_type=Path), help="Write JSON here.")
+@click.option("--capture", type=click.Path(exists=True, path_type=Path),
+              help="Serve this recording instead of the simulated market.")  # fmt: skip
+@click.option("--speed", default="1", help="Pace of the recording: a factor, or max.")
+@click.option("--seed", default=1, help="Seed of the simulated market.")
+def main(
+    config_path: Path, seconds: int, report_path: Path | None, capture: Path | None, speed: str,
+    seed: int,
+) -> None:  # fmt: skip
+    """Run the demonstration."""
+    try:
+        config = configuration.load(config_path)
+    except configuration.ConfigError as error:
+        raise click.ClickException(str(error)) from error
+    if instance.is_up(config.instance):
+        raise click.ClickException(
+            f"instance {config.instance!r} is up; end it: vortexctl stop -n {config.instance}"
+        )
+    arguments = ["--config", "configs/exchange.toml", "--seed", str(seed)]
+    if capture is not None:
+        arguments += ["--capture", str(capture), "--speed", speed]
+        config = of_capture(config)
+    folder = Path(config.runs_folder) / f"demo-{os.getpid()}"
+    folder.mkdir(parents=True)
+    demo = Demo(config, folder)
+    signal.signal(signal.SIGINT, lambda *_: setattr(demo, "interrupted", True))
+    started = time.monotonic()
+    try:
+        ports = demo.start_exchange(arguments)
+        click.echo(f"exchange: REST on port {ports['rest_port']}, streams on {ports['ws_port']}")
+        demo.start_engine(ports)
+        click.echo(f"trading after {time.monotonic() - started:.1f} s")
+        started = time.monotonic()
+        demo.watch(seconds)
+        ran_s = time.monotonic() - started
+        mark = instance.read_mark(config.instance)
+    finally:
+        demo.close()
+    assert mark is not None
+    facts = json.loads((Path(mark.run_folder) / "report.json").read_text())
+    click.echo("\n".join(["", *report.lines(facts)]))
+    if report_path is not None:
+        report_path.write_text(json.dumps(facts, indent=2) + "\n")
+    faults = verdict(facts, ran_s, capture is None)
+    if faults:
+        raise click.ClickException("; ".join(faults))
+
+
+def of_capture(config: Config) -> Config:
+    """Return the configuration for a recording: its first symbol alone."""
+    replace = msgspec.structs.replace
+    first = config.sources[0].symbols[0]
+    sources = [replace(config.sources[0], symbols=[first])]
+    return replace(config, sources=sources, strategies=[config.choice(first)])
+
+
+if __name__ == "__main__":
+    main()

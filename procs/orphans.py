@@ -1,0 +1,76 @@
+"""Ending what a dead supervisor left: stages that still run, and segments.
+
+The gateway noticed the death and pulled its quotes; here the stages are told to leave, killed if
+they do not, and the segments are removed.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ipc import control
+from ipc.control import Order
+from ipc.segment import is_live, list_segments, remove_stale
+from ipc.shared import SharedTable
+from procs import wiring
+from procs.instance import Mark
+from procs.view import View
+
+LEAVE_S = 10.0
+
+
+def end(instance: str, mark: Mark | None, say: Callable[[str], object]) -> bool:
+    """End the stages and remove the segments of an instance without supervisor.
+
+    Return whether there was anything to end.
+    """
+    if not list_segments(instance):
+        return False
+    if any(is_live(name) for name in list_segments(instance)):
+        if mark is None:
+            say(f"segments of {instance!r} are in use by processes of an unknown run; end them first")
+            return True
+        end_stages(Path(mark.run_folder), say)
+    for name in remove_stale(instance):
+        say(f"removed {name}")
+    return True
+
+
+def end_stages(run_folder: Path, say: Callable[[str], object]) -> None:
+    """Tell every stage that still lives to leave; kill those that do not."""
+    view = View.of_run(run_folder)
+    commands = SharedTable.attach(
+        view.wiring.segment("commands"), control.COMMAND, writable=True
+    )
+    living = {}
+    for index, role in enumerate(view.wiring.roles):
+        if view.tables[f"status.{role}"].segment.is_locked(0):
+            living[role] = os.pidfd_open(int(view.status(role)["pid"]))
+        control.give_pull(commands.record_address(index), 1)
+    deadline = time.monotonic() + LEAVE_S
+    while wiring.GATEWAY in living and time.monotonic() < deadline:
+        if view.status(wiring.GATEWAY)["is_flat"] == 1:
+            break
+        time.sleep(0.02)
+    for index in range(len(view.wiring.roles)):
+        control.give_order(commands.record_address(index), Order.STOP)
+    while time.monotonic() < deadline and any(alive(view, role) for role in living):
+        time.sleep(0.02)
+    for role, fd in living.items():
+        if alive(view, role):
+            signal.pidfd_send_signal(fd, signal.SIGKILL)
+            say(f"killed {role}, which did not leave")
+        else:
+            say(f"{role} left")
+        os.close(fd)
+    while any(alive(view, role) for role in living):
+        time.sleep(0.02)
+    commands.close()
+    view.close()
+
+
+def alive(view: View, role: str) -> bool:
+    """Return whether a stage's process still holds its role."""
+    return view.tables[f"status.{role}"].segment.is_locked(0)
