@@ -19,7 +19,9 @@ orders       the order table and how an order may change
 positions    what the fills add up to
 limits       what the gateway refuses
 quoting      the difference between wanted and standing quotes
-matching     a price-time-priority book, for the local exchange
+matching     a price-time-priority book, for the local exchange; matching_records and
+             matching_store hold its records and where it keeps things
+random_numbers  the same numbers from the same seed, for simulations
 traders      ten simulated traders, for the local exchange
 strategies   one strategy a file
 venues       one venue a file

@@ -50,7 +50,7 @@ BOOK_SIDE = Layout(
     "One side of the book: its levels lie sorted, the best one last.",
     Field("levels_address", "i8", "first MATCH_LEVEL"),
     Field("level_count", "i8", "how many levels stand"),
-    Field("sign", "i8", "codes.Side: 1 for bids, -1 for asks"),
+    Field("side", "i8", "codes.Side: 1 for bids, -1 for asks"),
     reserved(40),
 )
 

@@ -62,10 +62,10 @@ def open_store(address: int, order_capacity_count: int) -> None:
     book.orders_address = book.asks_address + SIDE_BYTES
     book.slots_address = book.orders_address + order_capacity_count * ORDER_BYTES
     bids = record_at(book.bids_address, SIDE_DTYPE)
-    bids.sign = Side.BUY
+    bids.side = Side.BUY
     bids.levels_address = book.slots_address + slots * WORD_BYTES
     asks = record_at(book.asks_address, SIDE_DTYPE)
-    asks.sign = Side.SELL
+    asks.side = Side.SELL
     asks.levels_address = bids.levels_address + order_capacity_count * LEVEL_BYTES
     book.events_address = asks.levels_address + order_capacity_count * LEVEL_BYTES
     zero_bytes(book.slots_address, slots * WORD_BYTES)
@@ -162,7 +162,7 @@ def level_position(side: Record, price_ticks: int) -> int:
     position: int = side.level_count
     while position > 0:
         below = level_at(side, position - 1).price_ticks
-        if (price_ticks - below) * side.sign > 0:
+        if (price_ticks - below) * side.side > 0:
             break
         position -= 1
         if below == price_ticks:
@@ -256,6 +256,6 @@ def add_top(book: Record) -> None:
 def tell_level(book: Record, side: Record, price_ticks: int, qty_lots: int) -> None:
     """Number a change of a level and tell it, and the new top if it moved."""
     book.update_id += 1
-    event = add_event(book, MatchEvent.LEVEL, side.sign, 0, 0, price_ticks, qty_lots)
+    event = add_event(book, MatchEvent.LEVEL, side.side, 0, 0, price_ticks, qty_lots)
     event.update_id = book.update_id
     add_top(book)

@@ -16,10 +16,10 @@ from ipc.types import Record
 RANDOM = Layout(
     "random",
     "State of one generator; not all zero.",
-    Field("x", "i8", "oldest word"),
-    Field("y", "i8", "second"),
-    Field("z", "i8", "third"),
-    Field("w", "i8", "newest word, the last number drawn"),
+    Field("first", "i8", "the oldest word"),
+    Field("second", "i8", "the word after it"),
+    Field("third", "i8", "the word after that"),
+    Field("fourth", "i8", "the newest word: the last number drawn"),
     multiple_bytes=8,
 )
 RANDOM_DTYPE = RANDOM.dtype
@@ -31,20 +31,20 @@ def seed_random(address: int, seed: str) -> None:
     """Set the generator at ``address`` from any text."""
     digest = hashlib.blake2b(seed.encode(), digest_size=16).digest()
     state: Record = record_at(address, RANDOM_DTYPE)
-    state.x = int.from_bytes(digest[0:4], "little") | 1
-    state.y = int.from_bytes(digest[4:8], "little")
-    state.z = int.from_bytes(digest[8:12], "little")
-    state.w = int.from_bytes(digest[12:16], "little")
+    state.first = int.from_bytes(digest[0:4], "little") | 1
+    state.second = int.from_bytes(digest[4:8], "little")
+    state.third = int.from_bytes(digest[8:12], "little")
+    state.fourth = int.from_bytes(digest[12:16], "little")
 
 
 @compiled
 def draw_word(address: int) -> int:
     """Return a number from 0 to 2**32 - 1."""
     state = record_at(address, RANDOM_DTYPE)
-    mixed = (state.x ^ (state.x << 11)) & MASK_32
-    state.x, state.y, state.z = state.y, state.z, state.w
-    state.w = (state.w ^ (state.w >> 19)) ^ (mixed ^ (mixed >> 8))
-    word: int = state.w
+    mixed = (state.first ^ (state.first << 11)) & MASK_32
+    state.first, state.second, state.third = state.second, state.third, state.fourth
+    state.fourth = (state.fourth ^ (state.fourth >> 19)) ^ (mixed ^ (mixed >> 8))
+    word: int = state.fourth
     return word
 
 

@@ -34,7 +34,7 @@ BURST_SLOT_COUNT = 24
 FAIR_SCALE = 65_536
 REVERSION_STEPS = 1_200_000  # the fair price forgets a move in about twenty minutes
 
-# Odds per million in one millisecond, at an activity of 100.
+# Odds per million in one millisecond, at an activity of 10,000 basis points.
 MAKER_ODDS = 190_000
 DEEP_ODDS = 30_000
 NOISE_ODDS = 7_000
@@ -51,29 +51,29 @@ TREND_TICKS = 6
 CROWD = Layout(
     "crowd",
     "The traders of one symbol: the generator, what they believe, and their standing orders.",
-    Field("random", "i8", "state of the generator, random_numbers.RANDOM", (4,)),
+    Field("random_number", "i8", "state of the generator, random_numbers.RANDOM", (4,)),
     Field("book_address", "i8", "head of the matching engine that they trade on"),
     Field("anchor_ticks", "i8", "price to which the fair price returns in the long run"),
-    Field("fair_scaled", "i8", "fair price now, in 65,536ths of a tick"),
-    Field("deviation_scaled", "i8", "its standard deviation in one millisecond"),
-    Field("trend_scaled", "i8", "sum of recent moves of the mid, fading, in 65,536ths of a tick"),
+    Field("fair_fine_ticks", "i8", "fair price now, in 65,536ths of a tick"),
+    Field("deviation_fine_ticks", "i8", "its standard deviation in one millisecond"),
+    Field("trend_fine_ticks", "i8", "recent moves of the mid, fading, in 65,536ths of a tick"),
     Field("last_mid_ticks", "i8", "mid at the last step"),
-    Field("activity_percent", "i8", "multiplies most odds; wanders between 60 and 160"),
+    Field("activity_bps", "i8", "multiplies most odds; wanders between 6,000 and 16,000"),
     Field("maker_lots", "i8", "typical size of a maker's order"),
     Field("taker_lots", "i8", "typical size of a taker's order"),
-    Field("burst_steps_left", "i8", "steps of the present burst still to come"),
-    Field("burst_slot", "i8", "slot that the burst fills next"),
+    Field("burst_left_count", "i8", "steps of the present burst still to come"),
+    Field("burst_index", "i8", "slot that the burst fills next"),
     Field("step_count", "i8", "milliseconds since the market opened"),
-    Field("maker_slots", "i8", "orders of the makers", (MAKER_COUNT * MAKER_SLOT_COUNT,)),
-    Field("deep_slots", "i8", "orders of the deep trader", (DEEP_SLOT_COUNT,)),
-    Field("burst_slots", "i8", "orders of the burster", (BURST_SLOT_COUNT,)),
+    Field("maker_order_id", "i8", "orders of the makers", (MAKER_COUNT * MAKER_SLOT_COUNT,)),
+    Field("deep_order_id", "i8", "orders of the deep trader", (DEEP_SLOT_COUNT,)),
+    Field("burst_order_id", "i8", "orders of the burster", (BURST_SLOT_COUNT,)),
     reserved(64),
 )
 CROWD_DTYPE = CROWD.dtype
 CROWD_BYTES = CROWD_DTYPE.itemsize
-MAKER_SLOTS_OFFSET = CROWD.offset_bytes("maker_slots")
-DEEP_SLOTS_OFFSET = CROWD.offset_bytes("deep_slots")
-BURST_SLOTS_OFFSET = CROWD.offset_bytes("burst_slots")
+MAKER_SLOTS_OFFSET = CROWD.offset_bytes("maker_order_id")
+DEEP_SLOTS_OFFSET = CROWD.offset_bytes("deep_order_id")
+BURST_SLOTS_OFFSET = CROWD.offset_bytes("burst_order_id")
 
 
 class CrowdParameters(NamedTuple):
@@ -92,11 +92,11 @@ def open_crowd(address: int, book_address: int, parameters: CrowdParameters, see
     crowd: Record = record_at(address, CROWD_DTYPE)
     crowd.book_address = book_address
     crowd.anchor_ticks = parameters.anchor_ticks
-    crowd.fair_scaled = parameters.anchor_ticks * FAIR_SCALE
-    crowd.deviation_scaled = int(parameters.deviation_ticks_per_second * FAIR_SCALE / 1000**0.5)
+    crowd.fair_fine_ticks = parameters.anchor_ticks * FAIR_SCALE
+    crowd.deviation_fine_ticks = int(parameters.deviation_ticks_per_second * FAIR_SCALE / 1000**0.5)
     crowd.maker_lots = parameters.maker_lots
     crowd.taker_lots = parameters.taker_lots
-    crowd.activity_percent = 100
+    crowd.activity_bps = 10_000
     crowd.last_mid_ticks = parameters.anchor_ticks
     fill_book(address)
 
@@ -104,7 +104,7 @@ def open_crowd(address: int, book_address: int, parameters: CrowdParameters, see
 @compiled
 def fair_ticks(crowd: Record) -> int:
     """Return the fair price, rounded down to a tick."""
-    price_ticks: int = crowd.fair_scaled // FAIR_SCALE
+    price_ticks: int = crowd.fair_fine_ticks // FAIR_SCALE
     return price_ticks
 
 
@@ -198,9 +198,9 @@ def act_noise(address: int) -> None:
 def act_momentum(address: int) -> None:
     """Take in the direction of the recent move, if there was one."""
     crowd = record_at(address, CROWD_DTYPE)
-    if abs(crowd.trend_scaled) < TREND_TICKS * FAIR_SCALE:
+    if abs(crowd.trend_fine_ticks) < TREND_TICKS * FAIR_SCALE:
         return
-    side = 1 if crowd.trend_scaled > 0 else -1
+    side = 1 if crowd.trend_fine_ticks > 0 else -1
     best = best_ticks(crowd.book_address, -side)
     if best != 0:
         qty_lots = draw_heavy(address, crowd.taker_lots)
@@ -222,7 +222,7 @@ def act_informed(address: int) -> None:
 def act_burst(address: int) -> None:
     """Flicker at the touch: place and withdraw small orders, faster than anybody reads."""
     crowd = record_at(address, CROWD_DTYPE)
-    crowd.burst_steps_left -= 1
+    crowd.burst_left_count -= 1
     for _ in range(BURST_FLICKER_COUNT):
         if not has_room(crowd.book_address):
             break
@@ -230,8 +230,8 @@ def act_burst(address: int) -> None:
         best = best_ticks(crowd.book_address, side)
         if best == 0:
             best = fair_ticks(crowd) - side
-        slot_address = address + BURST_SLOTS_OFFSET + crowd.burst_slot * SLOT_BYTES
-        crowd.burst_slot = (crowd.burst_slot + 1) % BURST_SLOT_COUNT
+        slot_address = address + BURST_SLOTS_OFFSET + crowd.burst_index * SLOT_BYTES
+        crowd.burst_index = (crowd.burst_index + 1) % BURST_SLOT_COUNT
         improve_ticks = side if draw_chance(address, 150_000) else 0
         qty_lots = 1 + draw_below(address, crowd.taker_lots)
         requote(crowd.book_address, slot_address, side, best + improve_ticks, qty_lots)
@@ -241,10 +241,10 @@ def act_burst(address: int) -> None:
 def begin_burst(address: int) -> None:
     """Sweep one side, shift the fair price that way, and flicker for the next steps."""
     crowd = record_at(address, CROWD_DTYPE)
-    crowd.burst_steps_left = BURST_STEP_COUNT
+    crowd.burst_left_count = BURST_STEP_COUNT
     side = draw_side(address)
     best = best_ticks(crowd.book_address, -side)
-    crowd.fair_scaled += side * BURST_SHIFT_TICKS * FAIR_SCALE
+    crowd.fair_fine_ticks += side * BURST_SHIFT_TICKS * FAIR_SCALE
     if best != 0:
         limit_ticks = best + side * (SWEEP_TICKS + draw_below(address, SWEEP_TICKS))
         take_liquidity(crowd.book_address, side, limit_ticks, 2000 * crowd.maker_lots)
@@ -266,25 +266,27 @@ def end_burst(address: int) -> None:
 def drift(address: int) -> None:
     """Move the fair price, the trend and the activity by one millisecond."""
     crowd = record_at(address, CROWD_DTYPE)
-    away = crowd.fair_scaled - crowd.anchor_ticks * FAIR_SCALE
-    crowd.fair_scaled += draw_bell(address, crowd.deviation_scaled) - away // REVERSION_STEPS
+    away = crowd.fair_fine_ticks - crowd.anchor_ticks * FAIR_SCALE
+    crowd.fair_fine_ticks += (
+        draw_bell(address, crowd.deviation_fine_ticks) - away // REVERSION_STEPS
+    )
     bid = best_ticks(crowd.book_address, Side.BUY.value)
     ask = best_ticks(crowd.book_address, Side.SELL.value)
     if bid != 0 and ask != 0:
         mid = (bid + ask) // 2
         moved = (mid - crowd.last_mid_ticks) * FAIR_SCALE
-        crowd.trend_scaled += moved - crowd.trend_scaled // 256
+        crowd.trend_fine_ticks += moved - crowd.trend_fine_ticks // 256
         crowd.last_mid_ticks = mid
     if draw_chance(address, 20_000):
-        step = draw_side(address) * 4
-        crowd.activity_percent = min(160, max(60, crowd.activity_percent + step))
+        step_bps = draw_side(address) * 400
+        crowd.activity_bps = min(16_000, max(6_000, crowd.activity_bps + step_bps))
 
 
 @compiled
 def wants(address: int, odds: int) -> bool:
     """Return whether a trader of these odds acts now, if there is room for what it may cause."""
     crowd = record_at(address, CROWD_DTYPE)
-    acts = draw_chance(address, odds * crowd.activity_percent // 100)
+    acts = draw_chance(address, odds * crowd.activity_bps // 10_000)
     return acts and has_room(crowd.book_address)
 
 
@@ -306,9 +308,9 @@ def step(address: int) -> None:
         act_momentum(address)
     if wants(address, INFORMED_ODDS):
         act_informed(address)
-    if crowd.burst_steps_left > 0:
+    if crowd.burst_left_count > 0:
         act_burst(address)
-        if crowd.burst_steps_left == 0:
+        if crowd.burst_left_count == 0:
             end_burst(address)
     elif wants(address, BURST_ODDS):
         begin_burst(address)

@@ -14,11 +14,16 @@ accounts     one account: balances, locks, fees
 orders       one order and the shapes in which the venue tells of it
 desk         places, cancels and replaces the account's orders on the markets
 simulated    a market made by matching and ten traders
+recording    a recording on disk: its lines, its symbol, the tick and lot that fit it
 replay       a market made from a recording
 feed         one symbol's market streams, encoded once per event
+connection   one WebSocket client: pings, message assembly, limits
 streams      topics, subscribers, and the stream connections
 methods      what a request may ask for, the same for WebSocket API and REST
-ws_api       WebSocket API connections and the user data stream
+replacing    cancel and replace
+user_stream  who listens to the account's events
+ws_api       WebSocket API connections
+request_log  the requests as they came, for an audit
 rest         the REST side
 server       listeners, timers, the report
 """

@@ -16,8 +16,11 @@ from pathlib import Path
 import click
 import msgspec
 
+from ipc.compiled import cache_directory
 from procs.exchange.config import ConfigError, load_config
 from procs.exchange.server import Exchange, Server
+
+logger = logging.getLogger("procs.exchange")
 
 KEY_VARIABLE, SECRET_VARIABLE = "VORTEX_API_KEY", "VORTEX_API_SECRET"
 
@@ -44,11 +47,26 @@ async def serve(server: Server, rest_port: int, ws_port: int) -> None:
         raise failure
 
 
+def read_speed(text: str) -> float:
+    """Return the factor of a replay's speed; 0 for `max`."""
+    if text == "max":
+        return 0.0
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not speed > 0:
+        raise ConfigError(f"--speed {text}: give a number above zero, or max")
+    return speed
+
+
 @click.command(help=__doc__)
 @click.option("--config", "config_path", type=click.Path(path_type=Path), help="TOML file.")
 @click.option("--rest-port", default=0, help="Port of REST; 0 takes any free one.")
 @click.option("--ws-port", default=0, help="Port of streams and WebSocket API.")
 @click.option("--seed", type=int, help="Seed of the market; overrides the file.")
+@click.option("--capture", type=click.Path(path_type=Path), help="Replay this recording.")
+@click.option("--speed", default="1", help="Of the replay: a factor, or max.")
 @click.option("--request-log", type=click.Path(path_type=Path), help="Write requests here.")
 @click.option("--report", type=click.Path(path_type=Path), help="Write a report on exit.")
 @click.option("--cpu", type=int, help="Pin the process to this CPU.")
@@ -57,12 +75,15 @@ def main(
     rest_port: int,
     ws_port: int,
     seed: int | None,
+    capture: Path | None,
+    speed: str,
     request_log: Path | None,
     report: Path | None,
     cpu: int | None,
 ) -> None:
     """Start the exchange, and leave with its report."""
     logging.basicConfig(level=logging.WARNING, format="exchange: %(message)s")
+    logger.setLevel(logging.INFO)
     api_key, api_secret = os.environ.get(KEY_VARIABLE), os.environ.get(SECRET_VARIABLE)
     if not api_key or not api_secret:
         sys.exit(f"set {KEY_VARIABLE} and {SECRET_VARIABLE} to the key of the account to serve")
@@ -74,8 +95,16 @@ def main(
         config = msgspec.structs.replace(config, seed=seed)
     if cpu is not None:
         os.sched_setaffinity(0, {cpu})
+    if not cache_directory().is_dir():
+        logger.info("compiling the market, which takes up to a minute the first time")
     exchange = Exchange(config, api_key, api_secret)
-    exchange.open_simulated()
+    if capture is None:
+        exchange.open_simulated()
+    else:
+        try:
+            exchange.open_recording(capture, read_speed(speed))
+        except ConfigError as error:
+            sys.exit(str(error))
     asyncio.run(serve(Server(exchange, request_log), rest_port, ws_port))
     if report is not None:
         report.write_text(json.dumps(exchange.report(), indent=1))

@@ -97,6 +97,7 @@ class Desk:
         self.orders[key] = self.open_orders[key] = order
         self.by_client_id[request.symbol, order.client_order_id] = order
         self.order_count += 1
+        self.limits.add_order()
         self._tell(order, "NEW")
         self._busy_order = order
         market.submit(order)

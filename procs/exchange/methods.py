@@ -203,9 +203,7 @@ class Methods:
         refusal = self.limits.order_refusal()
         if refusal is not None:
             raise refusal
-        order = self.desk.place(request)
-        self.limits.add_order()
-        return order.placed()
+        return self.desk.place(request).placed()
 
     def _find(self, parameters: Parameters) -> Order | None:
         client_id = parameters.get("origClientOrderId", "")

@@ -71,7 +71,7 @@ def replace_order(desk: Desk, limits: RateLimits, parameters: Parameters) -> dic
         new_result, new_response = FAILURE, too_many.body()
     elif may_place:
         new_result, new_response = place_half(desk, request, cancel_result == SUCCESS)
-    if not too_many and new_result != FAILURE:
+    if new_result == NOT_ATTEMPTED and not too_many:
         limits.add_order()
     answer = {
         "cancelResult": cancel_result,

@@ -8,6 +8,7 @@ import msgspec
 from procs.exchange.errors import VenueError
 
 FLUSH_LINES = 256
+FLUSH_NS = 500_000_000
 
 
 class RequestLog:
@@ -16,6 +17,7 @@ class RequestLog:
     def __init__(self, path: Path | None) -> None:
         self._file = None if path is None else path.open("wb")
         self._lines: list[bytes] = []
+        self._flushed_ns = 0
 
     def write(self, recv_ns: int, via: str, request: bytes, refusal: VenueError | None) -> None:
         """Keep one request and how it ended; code 0 is success."""
@@ -29,7 +31,8 @@ class RequestLog:
             "code": refusal.code if refusal else 0,
         }
         self._lines.append(msgspec.json.encode(row))
-        if len(self._lines) >= FLUSH_LINES:
+        if len(self._lines) >= FLUSH_LINES or recv_ns - self._flushed_ns > FLUSH_NS:
+            self._flushed_ns = recv_ns
             self.flush()
 
     def flush(self) -> None:

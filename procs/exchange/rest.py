@@ -1,7 +1,7 @@
 """The REST side: the same methods under their HTTP names, and a status page of our own.
 
-`GET /vortex/status` is not the venue's: it tells, unsigned and on loopback only, what the report
-tells at the end.
+`GET /vortex/status` is not the venue's: it tells, unsigned, what the report tells at the end,
+less the single fills and orders.
 """
 
 import inspect

@@ -10,16 +10,20 @@ import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 from aiohttp import web
-from picows import WSListener, WSUpgradeRequest, ws_create_server
+from picows import WSCloseCode, WSListener, WSUpgradeRequest, ws_create_server
 
 from procs.exchange.accounts import Account
 from procs.exchange.config import ExchangeConfig
+from procs.exchange.connection import Connection
 from procs.exchange.desk import Desk
 from procs.exchange.instrument import Instrument, text_e8
 from procs.exchange.methods import Methods
 from procs.exchange.rate_limits import RateLimits
+from procs.exchange.recording import summarize, symbol_config
+from procs.exchange.replay import Player, ReplayMarket
 from procs.exchange.request_log import RequestLog
 from procs.exchange.rest import Rest
 from procs.exchange.signatures import Keyring
@@ -29,6 +33,7 @@ from procs.exchange.user_stream import UserStream
 from procs.exchange.ws_api import ApiConnection
 
 TICK_S = 0.002
+SHUTDOWN_S = 1.0
 STEP_NS = 1_000_000
 CATCH_UP_STEPS = 50
 FAST_FLUSH_STEPS, SLOW_FLUSH_STEPS = 100, 1000
@@ -48,7 +53,7 @@ class Exchange:
         self.user_stream = UserStream(self.desk)
         self.simulated: list[SimulatedMarket] = []
         self.step_count = 0
-        self.capture_finished = False
+        self.player: Player | None = None
 
     def open_simulated(self) -> None:
         """Open every configured symbol as a simulated market."""
@@ -65,6 +70,17 @@ class Exchange:
             self.simulated.append(market)
             self.desk.markets[row.symbol] = market
 
+    def open_recording(self, path: Path, speed: float) -> None:
+        """Open the symbol of a recording instead; ``speed`` 0 is as fast as sockets take it."""
+        summary = summarize(path)
+        row = symbol_config(summary, self.config.symbols)
+        instrument = Instrument(row, self.config.open_orders_max)
+        market = ReplayMarket(instrument, self.desk, has_snapshot=summary.has_snapshot)
+        self.desk.markets[row.symbol] = market
+        self.player = Player(
+            path, market, self.streams, speed=speed, after_batch=self.user_stream.flush
+        )
+
     def step(self, now_ns: int) -> None:
         """Let one millisecond pass on every simulated market; frames count as of ``now_ns``."""
         self.step_count += 1
@@ -80,7 +96,16 @@ class Exchange:
         self.user_stream.flush()
 
     def report(self) -> dict[str, Any]:
-        """Return what happened so far; the same for the report file and the status page."""
+        """Return what happened so far, with every fill and open order."""
+        fills = {
+            symbol: [row for order in orders for row in order.trade_rows()]
+            for symbol, orders in self.desk.filled.items()
+        }
+        open_orders = [order.status_row() for order in self.desk.open_orders.values()]
+        return {**self.status(), "fills": fills, "open_orders": open_orders}
+
+    def status(self) -> dict[str, Any]:
+        """Return what happened so far in numbers: the status page."""
         desk = self.desk
         positions = {
             symbol: market.instrument.qty_text(desk.positions_lots.get(symbol, 0))
@@ -98,15 +123,11 @@ class Exchange:
             "orders_received": desk.order_count,
             "signature_failures": self.keyring.failure_count,
             "fill_count": desk.fill_count,
-            "fills": {
-                symbol: [row for order in orders for row in order.trade_rows()]
-                for symbol, orders in desk.filled.items()
-            },
-            "open_orders": [order.status_row() for order in desk.open_orders.values()],
+            "open_order_count": len(desk.open_orders),
             "balances": self.account.status(omit_zero=False)["balances"],
             "fees": {asset: text_e8(fee) for asset, fee in self.account.fees_e8.items()},
             "positions": positions,
-            "capture_finished": self.capture_finished,
+            "capture_finished": self.player is not None and self.player.is_finished,
         }
 
 
@@ -119,6 +140,7 @@ class Server:
         self._draw = random.Random(exchange.config.seed)
         self._runner: web.AppRunner | None = None
         self._sockets: asyncio.Server | None = None
+        self._connections: WeakSet[Connection] = WeakSet()
         self.rest_port = 0
         self.ws_port = 0
 
@@ -126,15 +148,17 @@ class Server:
         """Listen on both ports; 0 takes any free one."""
         host = self.exchange.config.host
         rest = Rest(
-            self.exchange.methods, self.exchange.user_stream, self.log, self.exchange.report
+            self.exchange.methods, self.exchange.user_stream, self.log, self.exchange.status
         )
-        self._runner = web.AppRunner(rest.application(), access_log=None, handle_signals=False)
+        self._runner = web.AppRunner(
+            rest.application(), access_log=None, shutdown_timeout=SHUTDOWN_S
+        )
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, rest_port)
         await site.start()
         self.rest_port = int(self._runner.addresses[0][1])
         self._sockets = await ws_create_server(
-            self._connection,
+            self._connect,
             host,
             ws_port,
             enable_auto_pong=False,
@@ -142,7 +166,13 @@ class Server:
         )
         self.ws_port = int(self._sockets.sockets[0].getsockname()[1])
 
-    def _connection(self, request: WSUpgradeRequest) -> WSListener | None:
+    def _connect(self, request: WSUpgradeRequest) -> WSListener | None:
+        connection = self._connection_of(request)
+        if connection is not None:
+            self._connections.add(connection)
+        return connection
+
+    def _connection_of(self, request: WSUpgradeRequest) -> Connection | None:
         target = request.path.decode()
         path = urlsplit(target).path
         config = self.exchange.config
@@ -171,7 +201,9 @@ class Server:
         return None
 
     async def run_market(self) -> None:
-        """Step the simulated markets as the wall clock goes, until cancelled."""
+        """Play the recording, or step the simulated markets as the wall clock goes."""
+        if self.exchange.player is not None:
+            await self.exchange.player.run()
         market_ns = time.monotonic_ns()
         while True:
             await asyncio.sleep(TICK_S)
@@ -180,14 +212,11 @@ class Server:
             market_ns += steps * STEP_NS
             for _ in range(min(steps, CATCH_UP_STEPS)):
                 self.exchange.step(time.monotonic_ns())
-            if self.exchange.step_count % FAST_FLUSH_STEPS < CATCH_UP_STEPS:
-                self.log.flush()
 
     async def stop(self) -> None:
         """Close all connections and ports."""
-        for connection in tuple(self.exchange.streams.connections):
-            if connection.transport is not None:
-                connection.transport.disconnect()
+        for connection in tuple(self._connections):
+            connection.close(WSCloseCode.GOING_AWAY, "The exchange stops")
         if self._sockets is not None:
             self._sockets.close()
         if self._runner is not None:

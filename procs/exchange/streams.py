@@ -89,12 +89,12 @@ class Topic:
             self._queue(self.bare, payload)
         self.streams.market_frame_count += 1
 
-    def publish_recorded(self, line: bytes) -> None:
-        """Send one frame that is wrapped already, verbatim to those who want it so."""
+    def publish_recorded(self, line: bytes, data: msgspec.Raw) -> None:
+        """Send a recorded frame: the line as it is, or the data inside it, as they were."""
         if self.wrapped:
             self._queue(self.wrapped, line)
         if self.bare:
-            self._queue(self.bare, line[len(self.prefix) : -1])
+            self._queue(self.bare, bytes(data))
         self.streams.market_frame_count += 1
 
     def _queue(self, subscribers: "set[StreamConnection]", message: bytes) -> None:
@@ -120,6 +120,10 @@ class Streams:
         if name not in self.topics:
             self.topics[name] = Topic(name, self)
         return self.topics[name]
+
+    def can_write(self) -> bool:
+        """Return whether no client's socket is full."""
+        return all(connection.can_write for connection in self.connections)
 
     def flush(self, now_ns: int) -> None:
         """Write what was published since the last call, and count it as of ``now_ns``."""

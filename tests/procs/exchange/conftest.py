@@ -1,0 +1,167 @@
+"""A running exchange, and a client that shares nothing with it but the protocol."""
+
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+import websocket
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+class Client:
+    """Speaks to one exchange process: signed REST, WebSocket API, streams."""
+
+    def __init__(self, ports, key, secret):
+        self.rest_port, self.ws_port = ports["rest_port"], ports["ws_port"]
+        self.key, self.secret = key, secret
+        self.sockets = []
+
+    def connect(self, target):
+        socket = websocket.create_connection(f"ws://127.0.0.1:{self.ws_port}{target}", timeout=20)
+        self.sockets.append(socket)
+        return socket
+
+    def close(self):
+        for socket in self.sockets:
+            socket.close()
+
+    def sign(self, payload):
+        return hmac.new(self.secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
+
+    def rest(self, verb, path, parameters=None, *, signed=True, in_body=False):
+        parameters = dict(parameters or {})
+        headers = {}
+        if signed:
+            parameters.setdefault("timestamp", int(time.time() * 1000))
+            headers["X-MBX-APIKEY"] = self.key
+        text = urlencode(parameters)
+        if signed:
+            text += f"&signature={self.sign(text)}"
+        if in_body:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        connection = http.client.HTTPConnection("127.0.0.1", self.rest_port, timeout=20)
+        target = path if in_body or not text else f"{path}?{text}"
+        connection.request(verb, target, body=text if in_body else None, headers=headers)
+        answer = connection.getresponse()
+        body = json.loads(answer.read())
+        connection.close()
+        return answer.status, body
+
+    def api(self, query=""):
+        return Api(self, self.connect(f"/ws-api/v3{query}"))
+
+
+class Api:
+    """One WebSocket API connection; keeps the events that arrive among the replies."""
+
+    def __init__(self, client, socket):
+        self.client, self.socket = client, socket
+        self.events, self.next_id = [], 0
+
+    def signed(self, parameters):
+        parameters = {"apiKey": self.client.key, **parameters}
+        parameters.setdefault("timestamp", int(time.time() * 1000))
+        payload = "&".join(f"{name}={parameters[name]}" for name in sorted(parameters))
+        parameters["signature"] = self.client.sign(payload)
+        return parameters
+
+    def call(self, method, parameters=None, *, signed=True):
+        parameters = self.signed(parameters or {}) if signed else dict(parameters or {})
+        return self.send({"method": method, "params": parameters})
+
+    def send(self, request):
+        self.next_id += 1
+        self.socket.send(json.dumps({"id": self.next_id, **request}))
+        while True:
+            message = json.loads(self.socket.recv())
+            if "event" in message:
+                self.events.append(message["event"])
+            elif message["id"] == self.next_id:
+                return message
+
+    def subscribe(self):
+        reply = self.call("userDataStream.subscribe.signature")
+        assert reply["status"] == 200, reply
+        return self
+
+    def until(self, wanted, seconds=30):
+        """Return the first event, kept or to come, that is wanted; drop those before it."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            while self.events:
+                event = self.events.pop(0)
+                if wanted(event):
+                    return event
+            message = json.loads(self.socket.recv())
+            if "event" in message:
+                self.events.append(message["event"])
+        raise AssertionError("the event did not come")
+
+    def until_execution(self, kind, client_id):
+        """Return the executionReport of this kind for an order (`C` holds it on a cancel)."""
+        return self.until(
+            lambda e: (
+                e["e"] == "executionReport" and e["x"] == kind and client_id in (e["c"], e["C"])
+            )
+        )
+
+
+@contextmanager
+def running_exchange(folder, *options, config=""):
+    key, secret = secrets.token_hex(32), secrets.token_hex(32)
+    config_path, report_path = folder / "exchange.toml", folder / "report.json"
+    config_path.write_text(config)
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            *("-m", "procs.exchange"),
+            *("--config", str(config_path), "--report", str(report_path), *options),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "VORTEX_API_KEY": key, "VORTEX_API_SECRET": secret},
+        stdout=subprocess.PIPE,
+    )
+    client = None
+    try:
+        line = process.stdout.readline()
+        assert line, f"the exchange ended with {process.wait()}"
+        client = Client(json.loads(line), key, secret)
+        client.process, client.report_path = process, report_path
+        yield client
+    finally:
+        if client is not None:
+            client.close()
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        code = process.wait(timeout=30)
+        process.stdout.close()
+    assert code == 0, "the exchange did not stop cleanly"
+
+
+@pytest.fixture(scope="session")
+def exchange(tmp_path_factory):
+    """The default market, shared by the tests of this folder."""
+    with running_exchange(tmp_path_factory.mktemp("exchange")) as client:
+        yield client
+
+
+@pytest.fixture
+def start_exchange(tmp_path):
+    """Return the function that runs another exchange with options of one's own."""
+
+    def start(*options, config=""):
+        return running_exchange(tmp_path, *options, config=config)
+
+    return start

@@ -1,0 +1,86 @@
+"""The default market in market time: rates and bursts by the exchange's own count."""
+
+import json
+from itertools import pairwise
+
+from procs.exchange.config import ExchangeConfig
+from procs.exchange.server import Exchange
+
+STEP_NS = 1_000_000
+
+
+class Listener:
+    """A subscriber without a socket: keeps the payloads of its frames."""
+
+    def __init__(self):
+        self.pending, self.frames, self.can_write = [], [], True
+
+    def flush(self):
+        self.frames += self.pending[1::2]
+        self.pending.clear()
+
+
+def listen(exchange, names):
+    listener = Listener()
+    exchange.streams.connections.add(listener)
+    for name in names:
+        exchange.streams.topic(name).wrapped.add(listener)
+    return listener
+
+
+def names(*kinds):
+    return [f"{symbol}@{kind}" for symbol in ("btcusdt", "ethusdt") for kind in kinds]
+
+
+def test_a_thousand_frames_a_second_with_bursts():
+    """Sixty seconds of the default market: at least 1,000 frames a second, 500 in 10 ms."""
+    exchange = Exchange(ExchangeConfig(), "key", "secret")
+    exchange.open_simulated()
+    listener = listen(exchange, names("depth@100ms", "bookTicker", "trade"))
+    for step in range(1, 60_001):
+        exchange.step(step * STEP_NS)
+        if step % 1000 == 0:
+            listener.frames.clear()
+    report = exchange.report()
+    assert report["market_frames_per_second"] >= 1000
+    assert report["market_frames_per_10ms_max"] >= 500
+    assert report["frames_sent"] == report["market_frames"]
+
+
+def test_one_seed_tells_one_story():
+    """Two exchanges of one seed send the same market, whenever they run."""
+
+    def story(seed):
+        exchange = Exchange(ExchangeConfig(seed=seed), "key", "secret")
+        exchange.open_simulated()
+        listener = listen(exchange, names("depth@100ms", "bookTicker", "trade"))
+        for step in range(1, 1501):
+            exchange.step(step * STEP_NS)
+        frames = [json.loads(frame)["data"] for frame in listener.frames]
+        timeless = [{k: v for k, v in frame.items() if k not in "ET"} for frame in frames]
+        return timeless, exchange.report()["market_frames_per_second"]
+
+    first, same, other = story(3), story(3), story(4)
+    assert first == same
+    assert first[0] != other[0]
+
+
+def test_diffs_of_both_speeds_chain():
+    """Diffs at 100 ms and at 1 s cover the same updates without a hole, and agree."""
+    exchange = Exchange(ExchangeConfig(), "key", "secret")
+    exchange.open_simulated()
+    fast = listen(exchange, ["btcusdt@depth@100ms"])
+    slow = listen(exchange, ["btcusdt@depth"])
+    for step in range(1, 3001):
+        exchange.step(step * STEP_NS)
+    books = []
+    for listener in (fast, slow):
+        diffs = [json.loads(frame)["data"] for frame in listener.frames]
+        assert all(b["U"] == a["u"] + 1 for a, b in pairwise(diffs))
+        book = {}
+        for diff in diffs:
+            book.update({("b", p): q for p, q in diff["b"]} | {("a", p): q for p, q in diff["a"]})
+        books.append((diffs[0]["U"], diffs[-1]["u"], book))
+    assert len(fast.frames) == 30
+    assert len(slow.frames) == 3
+    assert books[0] == books[1]
