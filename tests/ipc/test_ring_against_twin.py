@@ -1,4 +1,4 @@
-"""The ring beside a slow twin, a deque and a few numbers, under scripts that hypothesis makes up."""
+"""The ring beside a slow twin, a deque and some numbers, under scripts made up by hypothesis."""
 
 import itertools
 import os
