@@ -73,6 +73,7 @@ def write(name: str, values: list[int], rules: Rules = KEPT) -> Party:
         if not rules.claims_before_writing:
             yield "store", "claimed", seq + 1, False
         if not rules.commit_is_fenced:
+            yield "load", "pause"  # here it can be stopped
             yield "store", "published", seq + 1, True
             yield "note", "published", name, seq, value
         elif rules.publishes_last:
@@ -103,6 +104,7 @@ def take_over_reader(name: str, rules: Rules) -> Party:
         seq = max(published, consumed, epoch_start if rules.reader_skips_to_epoch else 0)
         if (yield "swap", "consumed", consumed, seq):
             yield "note", "took over", name
+            yield "note", "starts", seq
             return generation + 1, epoch, seq
 
 

@@ -17,14 +17,17 @@ from tests.ipc.ring_model import KEPT, Rules, observe, read, read_cell, write, w
 pytestmark = pytest.mark.timeout(120)
 
 
-def judge_ring(notes: tuple[Operation, ...], whole_run: bool, value_count: int) -> None:
+def judge_ring(notes: tuple[Operation, ...], whole_run: bool) -> None:
     """Raise where the ring's contract is broken."""
     published: dict[int, int] = {}
     delivered: list[tuple[str, int]] = []
     replaced: set[str] = set()
+    start_seq = 0
     for kind, *rest in notes:
         if kind == "took over":
             replaced.add({"second writer": "writer", "second reader": "reader"}.get(rest[0], ""))
+        elif kind == "starts":
+            start_seq = rest[0]
         elif kind == "published":
             name, seq, value = rest
             assert name not in replaced, f"{name} was replaced and published {value}"
@@ -43,16 +46,13 @@ def judge_ring(notes: tuple[Operation, ...], whole_run: bool, value_count: int) 
             seq, words = rest
             assert words == (published.get(seq),) * 2, f"{words} observed as {seq}"
     if whole_run:
-        assert len(delivered) == value_count, "stuck"
+        due = [seq for seq in published if seq >= start_seq]
+        assert [seq for _, seq in delivered] == due, "stuck"
 
 
-def explore(lives: list[Life], value_count: int = 0, weak: bool = False) -> int:
-    """Explore; ``value_count`` are delivered at every end, where nobody dies or stops."""
-
-    def judge(notes: tuple[Operation, ...], at_end: bool) -> None:
-        judge_ring(notes, at_end and value_count > 0, value_count)
-
-    return Explorer(lives, judge, {}, weak).run()
+def explore(lives: list[Life], ends: bool = False, weak: bool = False) -> int:
+    """Explore; with ``ends`` all is delivered wherever nothing more can happen."""
+    return Explorer(lives, lambda notes, at_end: judge_ring(notes, at_end and ends), {}, weak).run()
 
 
 WRITER_WORDS = frozenset({"published", "claimed", "epoch", "epoch_start", "hole_start", "hole_end"})
@@ -98,6 +98,7 @@ def between_bursts(operation: Operation | None) -> bool:
         ("swap", "published"),
         ("load", "consumed"),
         ("wait", "consumed"),
+        ("load", "pause"),
     )
 
 
@@ -141,13 +142,15 @@ SCENARIOS: dict[str, Scenario] = {
 }
 
 
-@pytest.mark.parametrize("weak", [False, True], ids=["tso", "weak"])
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_no_interleaving_breaks_the_ring(name: str, weak: bool) -> None:
-    value_count = 3 if name == "plain" else 0
-    state_count = explore(SCENARIOS[name](KEPT), value_count, weak)
-    print(name, state_count)
-    assert state_count > 1_000
+def test_no_interleaving_breaks_the_ring(name: str) -> None:
+    assert explore(SCENARIOS[name](KEPT), ends=name == "plain") > 1_000
+
+
+@pytest.mark.parametrize("name", ["plain", "observed", "writer dies"])
+def test_no_interleaving_breaks_the_ring_where_stores_pass_each_other(name: str) -> None:
+    """Only releases and fences keep stores in order: what the code says, not what x86 gives."""
+    assert explore(SCENARIOS[name](KEPT), weak=True) > 1_000
 
 
 MUTATIONS = {
@@ -171,7 +174,7 @@ MUTATIONS = {
 def test_the_model_notices(mutation: str) -> None:
     name, rules = MUTATIONS[mutation]
     with pytest.raises(AssertionError):
-        explore(SCENARIOS[name](rules), 3 if name == "plain" else 0)
+        explore(SCENARIOS[name](rules), ends=name == "plain")
 
 
 def test_a_writer_stopped_in_a_burst_of_stores_can_tear_its_successors_record() -> None:
