@@ -4,8 +4,8 @@ A party is a generator that yields one operation and is sent its result:
 
 ``("load", word)``, ``("store", word, value, is_release)``, ``("fence",)`` (release),
 ``("swap", word, expected, value)`` (compare-exchange, after its own stores have reached memory),
-``("wait", word, value)`` (a load once the word differs), and ``("note", ...)``, which is no step but
-goes into the record that the invariant judges.
+``("wait", word, value)`` (a load once the word differs), and ``("note", ...)``, which is no step
+but goes into the record that the invariant judges.
 
 Each party's stores reach memory later, at any moment: in order as on x86 (total store order), or,
 ``weak``, in any order that releases and fences leave.  A party that ``may_die`` does so before any
@@ -240,7 +240,7 @@ class Explorer:
 
 
 def _put(items: tuple[Any, ...], index: int, item: Any) -> tuple[Any, ...]:
-    return items[:index] + (item,) + items[index + 1 :]
+    return (*items[:index], item, *items[index + 1 :])
 
 
 def _write(memory: tuple[tuple[str, int], ...], word: str, value: int) -> tuple[Any, ...]:
