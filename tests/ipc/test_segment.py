@@ -3,6 +3,7 @@
 import os
 import signal
 import stat
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -194,7 +195,7 @@ def test_a_killed_holder_frees_its_lock_while_its_corpse_is_unreaped(instance: s
         assert made.is_locked(3)
         holder.signal(signal.SIGKILL)
         os.waitid(os.P_PID, holder.process.pid, os.WEXITED | os.WNOWAIT)
-        assert os.path.exists(f"/proc/{holder.process.pid}"), "reaped: the test proved nothing"
+        assert Path(f"/proc/{holder.process.pid}").exists(), "reaped: the test proved nothing"
         made.lock(3)
 
 
