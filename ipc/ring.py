@@ -187,12 +187,12 @@ def take_over_writer(ring_address: int) -> bool:
     # pairs with: records published
     published_seq = load_acquire(ring.writer_address + PUBLISHED_BYTES)
     claimed_seq = load_relaxed(ring.writer_address + CLAIMED_BYTES)
-    start_seq = published_seq + 1
-    if claimed_seq - published_seq > 0:
-        start_seq = claimed_seq + 1
-    _widen_hole(ring_address, published_seq, start_seq)
-    ring.pending_count = 0
     ring.epoch = load_relaxed(ring.writer_address + EPOCH_BYTES) + 1
+    start_seq = published_seq
+    if ring.epoch > 1:  # the first writer has nobody to fence
+        start_seq = max(published_seq, claimed_seq) + 1
+        _widen_hole(ring_address, published_seq, start_seq)
+    ring.pending_count = 0
     store_relaxed(ring.writer_address + EPOCH_START_BYTES, start_seq)
     # pairs with: epoch entered
     store_release(ring.writer_address + EPOCH_BYTES, ring.epoch)
