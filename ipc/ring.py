@@ -239,8 +239,7 @@ def ready_count(ring_address: int) -> int:
     count = ring.limit_seq - ring.next_seq
     if count <= 0:
         return 0
-    if count > ring.backlog_max_count:
-        ring.backlog_max_count = count
+    ring.backlog_max_count = max(ring.backlog_max_count, count)
     return int(count)
 
 

@@ -16,7 +16,7 @@ from msgspec import Meta
 from vortex import strategies, venues
 
 KEY_VARIABLE = "VORTEX_API_KEY"
-SECRET_VARIABLE = "VORTEX_API_SECRET"  # noqa: S105 - the name of a variable
+SECRET_VARIABLE = "VORTEX_API_SECRET"
 
 Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{0,23}$")]
 PositiveInt = Annotated[int, Meta(ge=1)]

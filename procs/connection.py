@@ -8,7 +8,6 @@ import os
 
 import numpy as np
 
-from ipc.atomics import load_acquire, store_release
 from ipc.compiled import compiled
 from ipc.layout import Field, Layout, reserved
 from ipc.memory import address_of, copy_bytes, record_at, zero_bytes
@@ -18,8 +17,6 @@ from vortex import websocket
 from vortex.websocket import (
     FRAMER,
     MASKS,
-    MASKS_FILLED_BYTES,
-    MASKS_TAKEN_BYTES,
     Incoming,
     Opcode,
 )
@@ -90,16 +87,9 @@ class Buffers:
     def renew_keys(self) -> None:
         """Main thread: replace the keys that were used, from the system's strong source."""
         masks_address = address_of(self._masks)
-        # pairs with: masking keys taken
-        taken_count = load_acquire(masks_address + MASKS_TAKEN_BYTES)
-        filled_count = int(self._masks[0]["filled_count"])
-        wanted_count = taken_count + KEY_COUNT - filled_count
-        if wanted_count < KEY_COUNT // 2:
-            return
-        fresh = np.frombuffer(os.urandom(4 * wanted_count), np.uint32).astype(np.int64)
-        self._keys[(filled_count + np.arange(wanted_count)) % KEY_COUNT] = fresh
-        # pairs with: masking keys filled
-        store_release(masks_address + MASKS_FILLED_BYTES, filled_count + wanted_count)
+        wanted_count = websocket.masks_wanted(masks_address)
+        if wanted_count >= KEY_COUNT // 2:
+            websocket.fill_masks(masks_address, os.urandom(websocket.MASK_BYTES * wanted_count))
 
 
 @compiled

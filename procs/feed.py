@@ -43,7 +43,7 @@ class Backoff:
 
     def failed(self) -> None:
         """Wait longer than the last time."""
-        self._next = time.monotonic() + self._delay_s * random.uniform(0.8, 1.2)  # noqa: S311
+        self._next = time.monotonic() + self._delay_s * random.uniform(0.8, 1.2)
         self._delay_s = min(2 * self._delay_s, BACKOFF_S_MAX)
 
     def reset(self) -> None:

@@ -25,10 +25,10 @@ def request(method: str, base_url: str, path: str, headers: Mapping[str, str]) -
         On any other answer, or none.
     """
     url = base_url.rstrip("/") + path
-    call = urllib.request.Request(url, method=method, headers=dict(headers))  # noqa: S310
+    call = urllib.request.Request(url, method=method, headers=dict(headers))
     shown = f"{method} {url.partition('?')[0]}"  # the query may hold a signature
     try:
-        with urllib.request.urlopen(call, timeout=TIMEOUT_S) as answer:  # noqa: S310
+        with urllib.request.urlopen(call, timeout=TIMEOUT_S) as answer:
             return bytes(answer.read())
     except urllib.error.HTTPError as error:
         body = error.read()

@@ -10,7 +10,6 @@ from procs import http
 from procs.config import Config, ConfigError, StrategyChoice
 from vortex import units, venues
 from vortex.limits import LIMITS
-from vortex.records import INSTRUMENT
 
 NS_PER_MS = 1_000_000
 

@@ -36,7 +36,7 @@ from procs.stage import (
 from procs.wiring import MERGE, ORDER_ROWS
 from vortex import quoting, strategies
 from vortex.codes import Kind, Side
-from vortex.quoting import QUOTE_COUNT, REQUEST_BYTES, STANDING, WANTED
+from vortex.quoting import REQUEST_BYTES, STANDING, WANTED
 from vortex.records import ORDER, ORDER_EVENT, REQUEST, TOP, TRADE
 from vortex.strategies import VIEW, Strategy
 

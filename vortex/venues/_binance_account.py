@@ -304,7 +304,7 @@ def read_order(payload: bytes) -> OpenOrder:
 
 
 def read_cancel_all(payload: bytes) -> int:
-    """Return how many orders ``openOrders.cancelAll`` cancelled; that there were none is no fault."""
+    """Return how many orders ``openOrders.cancelAll`` cancelled; none is no fault."""
     try:
         return len(read_reply(payload, list[Any]))
     except Refused as refused:
