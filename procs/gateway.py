@@ -37,7 +37,7 @@ from procs.stage import (
 )
 from procs.wiring import GATEWAY_LATENCIES, ORDER_ROWS
 from vortex import desk, limits, venues
-from vortex.codes import Kind, Reject
+from vortex.codes import Answer, Kind, Reject
 from vortex.desk import DESK, IN_FLIGHT
 from vortex.instruments import build_catalog
 from vortex.limits import LIMITS
@@ -63,6 +63,7 @@ CONTEXT = Layout(
     Field("answer_address", "i8", "the ANSWER in hand"),
     Field("text_address", "i8", "the payload in hand"),
     Field("scratch_address", "i8", "room for events that find none on the ring"),
+    Field("heard_address", "i8", "event that a request must have heard, per instrument"),
     Field("peers_address", "i8", "addresses of the STATUS of the stages before this one"),
     Field("peer_count", "i8", "how many"),
     Field("latency_address", "i8", "histograms, as wiring.GATEWAY_LATENCIES"),
@@ -134,11 +135,33 @@ class Counter(IntEnum):
     SENT_BYTES = 13
     CONNECTIONS = 14
     DISCONNECTIONS = 15
-    DISCARDED = 16  # requests of a former strategy
+    DISCARDED = 16  # requests of a former strategy, or from before it was told to begin anew
     LATE = 17  # answers to forgotten requests
+    STRAYS = 18  # orders that stand although the venue had denied them
 
 
 # Checking and sending requests.
+
+
+@compiled
+def is_outdated(context_address: int, request_address: int) -> bool:
+    """Return whether the strategy has forgotten a request, or will when it reads its events.
+
+    It was made before the strategy heard that it begins from nothing standing (RESUMED), or that
+    events were lost.  Serving it would place an order beside the one that is asked for next.
+    """
+    context = record_at(context_address, CONTEXT_DTYPE)
+    request = record_at(request_address, REQUEST_DTYPE)
+    heard_seq = load_word(context.heard_address + 8 * request.instrument_id)
+    return bool(request.events_consumed_seq < heard_seq)
+
+
+@compiled
+def must_hear(context_address: int, instrument_id: int) -> None:
+    """From now on requests for the instrument count that have heard all events until now."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    events = record_at(context.events_address, RING_DTYPE)
+    store_word(context.heard_address + 8 * instrument_id, events.next_seq)
 
 
 @compiled
@@ -253,6 +276,10 @@ def take_request(context_address: int, now: int, wall_ns: int, encode_request: A
     request_address = ring.slot(context.requests_address, 0)
     request = record_at(request_address, REQUEST_DTYPE)
     add(context.counters_address, Counter.REQUESTS, 1)
+    if is_outdated(context_address, request_address):
+        add(context.counters_address, Counter.DISCARDED, 1)
+        ring.consume(context.requests_address, 1)
+        return 0
     reason = check(context_address, request_address, now, wall_ns)
     request_id = 0
     if reason == Reject.NONE:
@@ -348,6 +375,8 @@ def claim_events(context_address: int) -> int:
     if address == 0:
         add(context.counters_address, Counter.EVENTS_LOST, 1)
         ring.raise_epoch(context.events_address)
+        for instrument_id in range(context.instrument_count):
+            must_hear(context_address, instrument_id)
     return address
 
 
@@ -373,6 +402,8 @@ def tell_all(context_address: int, kind: int, reason: int, now: int) -> bool:
         the_desk.event_count = 0
         desk.next_event(context.desk_address, kind, instrument_id, reason)
         publish_events(context_address, 1, now)
+        if kind == Kind.RESUMED:
+            must_hear(context_address, instrument_id)
     return True
 
 
@@ -397,8 +428,18 @@ def take_answer(context_address: int, now: int, decode_answer: Any) -> None:
 
 
 @compiled
+def is_ending(answer_kind: int) -> bool:
+    """Return whether the venue will tell nothing more on this connection, fills least of all."""
+    return answer_kind == Answer.STREAM_ENDED or answer_kind == Answer.SHUTDOWN
+
+
+@compiled
 def enter_answer(context_address: int, now: int) -> None:
-    """Let the desk take the ANSWER in hand, and pass its events on."""
+    """Let the desk take the ANSWER in hand, and pass its events on.
+
+    Where we and the venue cannot agree on what stands, the connection is given up: connecting
+    anew cancels everything and reconciles.
+    """
     context = record_at(context_address, CONTEXT_DTYPE)
     the_desk = record_at(context.desk_address, DESK_DTYPE)
     answer = record_at(context.answer_address, ANSWER_DTYPE)
@@ -412,11 +453,16 @@ def enter_answer(context_address: int, now: int) -> None:
         # The strategy will reload from the table; the events themselves go nowhere.
         events_address = context.scratch_address
     fills_before, late_before = the_desk.fill_count, the_desk.late_count
+    strays_before = the_desk.stray_count
     count = desk.on_answer(context.desk_address, context.answer_address, events_address, now)
     if has_room:
         publish_events(context_address, count, now)
     add(context.counters_address, Counter.FILLS, the_desk.fill_count - fills_before)
     add(context.counters_address, Counter.LATE, the_desk.late_count - late_before)
+    add(context.counters_address, Counter.STRAYS, the_desk.stray_count - strays_before)
+    must_reconcile = the_desk.stray_count != strays_before or is_ending(answer.kind)
+    if must_reconcile and record_at(context.connection_address, CONNECTION_DTYPE).fd >= 0:
+        disconnect(context_address, 0)
     if answer.reject != Reject.NONE:
         add(context.counters_address, REJECT_BASE + answer.reject, 1)
     if the_desk.round_trip_ns > 0:
@@ -448,6 +494,8 @@ def read_socket(context_address: int, decode_answer: Any) -> int:
         if found == Incoming.TEXT:
             take_answer(context_address, now, decode_answer)
         taken_count += 1
+        if the_socket.fd < 0:
+            return taken_count  # given up on what the message said
     if count > 0:
         connection.keep_rest(context.connection_address)
     if connection.flush(context.connection_address) < 0:
@@ -730,6 +778,7 @@ def main(role: str, launch: Launch) -> int:
         touch_copy = np.zeros(1, TOUCH.dtype)
         answer = np.zeros(1, ANSWER.dtype)
         scratch = np.zeros(desk.EVENTS_PER_ANSWER_MAX, ORDER_EVENT.dtype)
+        heard = np.zeros(len(instruments.records), np.int64)
         text = np.zeros(venues.REQUEST_BUFFER_BYTES + 128, np.uint8)
         context = np.zeros(1, CONTEXT_DTYPE)
         stage.fill_common(context)
@@ -748,6 +797,7 @@ def main(role: str, launch: Launch) -> int:
         context["answer_address"] = address_of(answer)
         context["text_address"] = address_of(text) + 64
         context["scratch_address"] = address_of(scratch)
+        context["heard_address"] = address_of(heard)
         context["peers_address"] = address_of(peers)
         context["peer_count"] = len(peers)
         context["latency_address"] = stage.own_table("latency.gateway").address
