@@ -162,6 +162,12 @@ class Quotes:
         )
         return self.room[:count].copy()
 
+    def requests_needed(self, now_ns: int) -> list[int]:
+        """Return the quotes that need a request, without making it."""
+        addresses = (address_of(self.wanted), address_of(self.standing), address_of(self.quoting))
+        indices = range(quoting.QUOTE_COUNT)
+        return [i for i in indices if quoting.needed_request(*addresses, i, now_ns)]
+
     def hear(self, event: "np.void", now_ns: int) -> None:
         """Take one event of the gateway."""
         record = np.array([event], ORDER_EVENT.dtype)
