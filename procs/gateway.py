@@ -445,8 +445,9 @@ def enter_answer(context_address: int, now: int) -> None:
     answer = record_at(context.answer_address, ANSWER_DTYPE)
     wall_ns = now + wall_offset_ns(context.clock_address)
     limits.heed_venue(
-        context.rate_address, answer.order_count_10s, answer.retry_after_ms * NS_PER_MS, wall_ns
-    )
+        context.rate_address, answer.order_count_10s, answer.reject,
+        answer.retry_after_ms * NS_PER_MS, wall_ns,
+    )  # fmt: skip
     events_address = claim_events(context_address)
     has_room = events_address != 0
     if not has_room:
