@@ -1,4 +1,4 @@
-"""The latest value of a record: never torn, never a wait, and well again after its owner's death."""
+"""The latest value of a record: never torn, and well again after its owner's death."""
 
 import sys
 
