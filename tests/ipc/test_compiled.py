@@ -1,4 +1,4 @@
-"""The cache on disk: hit by the second process, missed as soon as anything it depends on changed."""
+"""The cache on disk: hit by the second process, missed when anything it depends on changed."""
 
 import os
 import shutil
