@@ -54,7 +54,11 @@ def load_byte(address: int) -> int:
 
 def store_byte(address: int, value: int) -> None:
     """Write the low eight bits of ``value``."""
+<<<<<<< HEAD
     ctypes.c_uint8.from_address(int(address)).value = value & 0xFF
+=======
+    ctypes.c_uint8.from_address(int(address)).value = int(value) & 0xFF
+>>>>>>> ipctests
 
 
 def load_word(address: int) -> int:
@@ -64,7 +68,11 @@ def load_word(address: int) -> int:
 
 def store_word(address: int, value: int) -> None:
     """Write eight bytes at any ``address``, little-endian."""
+<<<<<<< HEAD
     ctypes.c_int64.from_address(int(address)).value = value
+=======
+    ctypes.c_int64.from_address(int(address)).value = int(value)
+>>>>>>> ipctests
 
 
 def copy_bytes(target_address: int, source_address: int, byte_count: int) -> None:

@@ -18,7 +18,7 @@ import click
 import msgspec
 
 from procs import config as configuration
-from procs import instance, report
+from procs import instance, report, warm
 from procs.cli import open_view
 from procs.config import KEY_VARIABLE, SECRET_VARIABLE, Config
 from procs.placement import plan
@@ -40,8 +40,8 @@ class Demo:
         self.config_path = folder / "demo.toml"
         self.interrupted = False
 
-    def start_exchange(self, arguments: list[str]) -> dict[str, int]:
-        """Start the exchange on a housekeeping CPU; return its ports."""
+    def start_exchange(self, arguments: list[str]) -> None:
+        """Start the exchange on a housekeeping CPU."""
         cpu = plan(self.config.placement, ["exchange"]).housekeeping_cpus[0]
         command = [sys.executable, "-m", "procs.exchange", "--cpu", str(cpu),
                    "--report", str(self.folder / "exchange.json"), *arguments]  # fmt: skip
@@ -49,7 +49,10 @@ class Demo:
             command, stdout=subprocess.PIPE, text=True, env=self.environment,
             start_new_session=True,
         )  # fmt: skip
-        assert self.exchange.stdout is not None
+
+    def ports(self) -> dict[str, int]:
+        """Wait until the exchange listens; return its ports."""
+        assert self.exchange is not None and self.exchange.stdout is not None
         line = self.exchange.stdout.readline()
         if not line:
             raise click.ClickException("the exchange did not start; its message stands above")
@@ -159,7 +162,10 @@ def main(
     signal.signal(signal.SIGINT, lambda *_: setattr(demo, "interrupted", True))
     started = time.monotonic()
     try:
-        ports = demo.start_exchange(arguments)
+        demo.start_exchange(arguments)
+        if not warm.is_warm(config):
+            warm.warm(config, click.echo)  # while the exchange compiles what is its own
+        ports = demo.ports()
         click.echo(f"exchange: REST on port {ports['rest_port']}, streams on {ports['ws_port']}")
         demo.start_engine(ports)
         click.echo(f"trading after {time.monotonic() - started:.1f} s")

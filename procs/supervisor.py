@@ -57,12 +57,12 @@ class Supervisor:
     def start(self, run_folder: Path) -> None:
         """Bring everything up; return when every stage is ready and every book in sync."""
         self.run_folder = run_folder
-        os.sched_setaffinity(0, self.plan.housekeeping_cpus)
         self.credentials = credentials(self.config)
         for line in self.plan.lines():
             say(line)
         self.write_launches()
-        self.compile()
+        self.compile()  # on all CPUs: nothing trades yet
+        os.sched_setaffinity(0, self.plan.housekeeping_cpus)
         instruments = reference.fetch_instruments(self.config)
         for name in remove_stale(self.config.instance):
             self.log.info("removed stale segment %s", name)
