@@ -52,7 +52,8 @@ class Demo:
 
     def ports(self) -> dict[str, int]:
         """Wait until the exchange listens; return its ports."""
-        assert self.exchange is not None and self.exchange.stdout is not None
+        assert self.exchange is not None
+        assert self.exchange.stdout is not None
         line = self.exchange.stdout.readline()
         if not line:
             raise click.ClickException("the exchange did not start; its message stands above")
@@ -132,7 +133,7 @@ def verdict(facts: dict[str, Any], seconds: float, is_market: bool) -> list[str]
 
 @click.command(help=__doc__)
 @click.option("--config", "config_path", default="configs/demo.toml",
-              type=click.Path(exists=True, path_type=Path), help="Configuration to run.")  # fmt: skip
+              type=click.Path(exists=True, path_type=Path), help="What to run.")  # fmt: skip
 @click.option("--seconds", default=60, help="How long; 0 until Ctrl-C.")
 @click.option("--report", "report_path", type=click.Path(path_type=Path), help="Write JSON here.")
 @click.option("--capture", type=click.Path(exists=True, path_type=Path),

@@ -22,6 +22,7 @@ from ipc.layout import Field, Layout
 from ipc.memory import address_of, load_word, record_at, store_word
 from ipc.ring import NEW_EPOCH
 from ipc.sockets import WOULD_BLOCK
+from ipc.types import RecordArray
 from ipc.waiting import idle
 from procs import connection
 from procs.config import credentials
@@ -686,7 +687,7 @@ def entry(venue_name: str) -> Entry:
     )
 
 
-def begin_desk(stage: Stage) -> np.ndarray:  # type: ignore[type-arg]
+def begin_desk(stage: Stage) -> RecordArray:
     """Fill a DESK over the gateway's tables; what a former life knew is not trusted."""
     orders, positions = stage.own_table("orders"), stage.own_table("positions")
     orders.records[:] = np.zeros(1, ORDER.dtype)
