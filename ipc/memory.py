@@ -26,7 +26,7 @@ def record_at(address: int, dtype: "np.dtype[np.void]") -> Record:
 
     ``dtype`` must be a module constant when called from compiled code.
     """
-    memory = (ctypes.c_char * dtype.itemsize).from_address(address)
+    memory = (ctypes.c_char * dtype.itemsize).from_address(int(address))
     return np.frombuffer(memory, dtype=dtype).view(np.recarray)[0]
 
 
@@ -37,38 +37,38 @@ def address_of(array: "np.ndarray[Any, Any]") -> int:
 
 def records_at(address: int, dtype: "np.dtype[np.void]", count: int) -> RecordArray:
     """Return ``count`` records at ``address`` as an array view (cold code only)."""
-    memory = (ctypes.c_char * (dtype.itemsize * count)).from_address(address)
+    memory = (ctypes.c_char * (dtype.itemsize * count)).from_address(int(address))
     return np.frombuffer(memory, dtype=dtype)
 
 
 def load_byte(address: int) -> int:
     """Return the byte at ``address``, 0 to 255."""
-    return ctypes.c_uint8.from_address(address).value
+    return ctypes.c_uint8.from_address(int(address)).value
 
 
 def store_byte(address: int, value: int) -> None:
     """Write the low eight bits of ``value``."""
-    ctypes.c_uint8.from_address(address).value = value & 0xFF
+    ctypes.c_uint8.from_address(int(address)).value = int(value) & 0xFF
 
 
 def load_word(address: int) -> int:
     """Return eight bytes at any ``address`` as a little-endian int64."""
-    return ctypes.c_int64.from_address(address).value
+    return ctypes.c_int64.from_address(int(address)).value
 
 
 def store_word(address: int, value: int) -> None:
     """Write eight bytes at any ``address``, little-endian."""
-    ctypes.c_int64.from_address(address).value = value
+    ctypes.c_int64.from_address(int(address)).value = int(value)
 
 
 def copy_bytes(target_address: int, source_address: int, byte_count: int) -> None:
     """Copy ``byte_count`` bytes; the ranges may overlap."""
-    ctypes.memmove(target_address, source_address, byte_count)
+    ctypes.memmove(int(target_address), int(source_address), int(byte_count))
 
 
 def zero_bytes(address: int, byte_count: int) -> None:
     """Set ``byte_count`` bytes to zero."""
-    ctypes.memset(address, 0, byte_count)
+    ctypes.memset(int(address), 0, int(byte_count))
 
 
 @intrinsic
