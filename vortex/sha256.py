@@ -103,10 +103,10 @@ def _hash_block(state_address: int, data_address: int, scratch_address: int) -> 
         majority = (a & b) ^ (a & c) ^ (b & c)
         h, g, f, e = g, f, e, (d + first) & LOW_32
         d, c, b, a = c, b, a, (first + sigma_0 + majority) & LOW_32
-    state[0], state[1] = signed_32(state[0] + a), signed_32(state[1] + b)
-    state[2], state[3] = signed_32(state[2] + c), signed_32(state[3] + d)
-    state[4], state[5] = signed_32(state[4] + e), signed_32(state[5] + f)
-    state[6], state[7] = signed_32(state[6] + g), signed_32(state[7] + h)
+    state[0], state[1] = signed_32(int(state[0]) + a), signed_32(int(state[1]) + b)
+    state[2], state[3] = signed_32(int(state[2]) + c), signed_32(int(state[3]) + d)
+    state[4], state[5] = signed_32(int(state[4]) + e), signed_32(int(state[5]) + f)
+    state[6], state[7] = signed_32(int(state[6]) + g), signed_32(int(state[7]) + h)
 
 
 @compiled
