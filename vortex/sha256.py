@@ -133,23 +133,28 @@ class _Emitter:
         self.module = builder.module
 
     def function(self, name: str, arguments: int) -> Any:
+        """Return an instruction over vectors by its name in LLVM."""
         kind = ir.FunctionType(VECTOR, [VECTOR] * arguments)
         return cgutils.get_or_insert_function(self.module, kind, name)
 
     def pointer(self, address: Any, offset_bytes: int) -> Any:
+        """Return a pointer to the vector at an address."""
         moved = self.builder.add(address, ir.Constant(I64, offset_bytes))
         return self.builder.inttoptr(moved, VECTOR.as_pointer())
 
     def load(self, address: Any, offset_bytes: int) -> Any:
+        """Read a vector that need not be aligned."""
         value = self.builder.load(self.pointer(address, offset_bytes))
         value.align = 1
         return value
 
     def store(self, value: Any, address: Any, offset_bytes: int) -> None:
+        """Write a vector that need not be aligned."""
         stored = self.builder.store(value, self.pointer(address, offset_bytes))
         stored.align = 1
 
     def shuffle(self, first: Any, second: Any, lanes: list[int]) -> Any:
+        """Return the named lanes of two vectors, the second's counted from four."""
         return self.builder.shuffle_vector(first, second, ir.Constant(VECTOR, lanes))
 
     def rounds(self, state: tuple[Any, Any], data: Any) -> tuple[Any, Any]:
