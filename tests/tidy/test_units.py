@@ -5,8 +5,8 @@ from sources import layouts
 # fmt: off
 UNITS = {
     "ns", "ms", "cycle", "cycles", "ticks", "lots", "e8", "bps", "bytes", "count", "counts",
-    "index", "offset", "seq", "id", "pid", "number", "address", "min", "max", "capacity", "mask", "version",
-    "10s",
+    "offset", "index", "seq", "id", "pid", "number", "address", "min", "max", "capacity", "mask",
+    "version", "10s",
 }
 #: Codes, whose enum the field's own words name.
 CODES = {
