@@ -31,7 +31,7 @@ EXTRA_SOURCES_VARIABLE = "VORTEX_EXTRA_SOURCES"
 CACHE_VARIABLE = "VORTEX_CACHE_DIR"
 
 #: True when numba runs functions as plain Python (``NUMBA_DISABLE_JIT=1``).
-PLAIN_PYTHON = bool(numba_config.DISABLE_JIT)
+PLAIN_PYTHON = bool(numba_config.DISABLE_JIT)  # type: ignore[attr-defined]
 
 
 def source_fingerprint() -> str:
@@ -58,7 +58,7 @@ def cache_directory() -> Path:
     return base / source_fingerprint()
 
 
-numba_config.CACHE_DIR = str(cache_directory())
+numba_config.CACHE_DIR = str(cache_directory())  # type: ignore[attr-defined]
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:

@@ -19,7 +19,7 @@ from ipc.clock import calibrate, refresh_wall_offset
 from ipc.control import Order, State
 from ipc.errors import SharedMemoryError
 from ipc.memory import address_of
-from ipc.segment import remove_stale
+from ipc.segment import Segment, remove_stale
 from ipc.shared import SharedRing, SharedTable
 from procs import archive, instance, logs, placement, reference, warm, wiring
 from procs.config import KEY_VARIABLE, SECRET_VARIABLE, Config, ConfigError, credentials, load
@@ -57,12 +57,12 @@ class Supervisor:
     def start(self, run_folder: Path) -> None:
         """Bring everything up; return when every stage is ready and every book in sync."""
         self.run_folder = run_folder
-        os.sched_setaffinity(0, self.plan.housekeeping_cpus)
         self.credentials = credentials(self.config)
         for line in self.plan.lines():
             say(line)
         self.write_launches()
-        self.compile()
+        self.compile()  # on all CPUs: nothing trades yet
+        os.sched_setaffinity(0, self.plan.housekeeping_cpus)
         instruments = reference.fetch_instruments(self.config)
         for name in remove_stale(self.config.instance):
             self.log.info("removed stale segment %s", name)
@@ -106,8 +106,13 @@ class Supervisor:
             self.rings[name] = SharedRing.create(
                 self.wiring.segment(name), link.spec, run_id=self.run_id
             )
-        for shared in (*self.tables.values(), *self.rings.values()):
-            shared.segment.lock(archive.SUPERVISOR_ROLE)
+        for segment in self.segments():
+            segment.lock(archive.SUPERVISOR_ROLE)
+
+    def segments(self) -> list[Segment]:
+        """Return every segment of the run."""
+        tables = [table.segment for table in self.tables.values()]
+        return tables + [ring.segment for ring in self.rings.values()]
 
     def spawn(self, role: str) -> None:
         """Start one stage's process; only the gateway gets the key."""
@@ -245,9 +250,9 @@ class Supervisor:
 
     def remove_segments(self) -> None:
         """Remove every segment that ``create_segments`` created."""
-        for shared in (*self.tables.values(), *self.rings.values()):
-            shared.segment.unlink()
-            shared.close()
+        for segment in self.segments():
+            segment.unlink()
+            segment.close()
         self.tables.clear()
         self.rings.clear()
 

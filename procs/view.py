@@ -119,7 +119,7 @@ class View:
         return result
 
     def last_records(self, name: str, count_max: int) -> list[tuple[int, bytes]]:
-        """Return up to ``count_max`` of a ring's newest records as (sequence, bytes), whole ones."""
+        """Return up to ``count_max`` of a ring's newest records as (sequence, bytes)."""
         from ipc.ring import observe
 
         shared = self.rings[name]
@@ -134,5 +134,7 @@ class View:
 
     def close(self) -> None:
         """Unmap everything."""
-        for shared in (*self.tables.values(), *self.rings.values()):
+        for table in self.tables.values():
+            table.close()
+        for shared in self.rings.values():
             shared.close()

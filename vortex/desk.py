@@ -388,7 +388,7 @@ def on_execution(desk_address: int, answer_address: int, now_ns: int) -> None:
         )
     elif answer.execution == Execution.REJECTED:
         end_order(desk_address, row_address, OrderState.REJECTED, 0, Reject.VENUE_OTHER, now_ns)
-    elif answer.state == OrderState.EXPIRED:  # also by self-trade prevention
+    elif answer.state == OrderState.EXPIRED:  # execution EXPIRED, or PREVENTED from trading
         end_order(
             desk_address, row_address, OrderState.EXPIRED, answer.filled_lots, Reject.NONE, now_ns
         )
