@@ -14,7 +14,7 @@ from ipc.layout import Field, Layout, reserved
 from ipc.memory import record_at, zero_bytes
 from vortex.codes import Answer, Execution, Kind, OrderState, Outcome, Reject
 from vortex.orders import begin_order, find_order, is_open, next_order_id, row_of, set_order
-from vortex.positions import add_fill, is_new_fill
+from vortex.positions import add_fill, begin_fills, is_new_fill
 from vortex.records import ANSWER, ORDER, ORDER_EVENT, POSITION, REQUEST
 
 IN_FLIGHT_COUNT = 1_024
@@ -408,6 +408,8 @@ def on_answer(desk_address: int, answer_address: int, events_address: int, now_n
         on_execution(desk_address, answer_address, now_ns)
     elif answer.kind == Answer.FATE:
         on_status(desk_address, answer.order_id, answer_address, now_ns)
+    elif answer.kind == Answer.SINCE:
+        begin_fills(position_of(desk_address, answer.instrument_id), answer.trade_id)
     for index in range(desk.event_count):
         event = record_at(events_address + index * ORDER_EVENT_BYTES, ORDER_EVENT_DTYPE)
         event.recv_ns = now_ns

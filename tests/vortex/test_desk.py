@@ -300,3 +300,17 @@ def test_other_peoples_orders_are_none_of_ours():
     the_desk.report(Execution.CANCELED, 0)
     assert not the_desk.events
     assert the_desk.positions["base_lots"][0] == 0
+
+
+@pytest.mark.parametrize("newest", [50, -1])
+def test_the_fills_of_a_run_begin_after_those_of_the_past(newest):
+    the_desk = OrderDesk()
+    assert not the_desk.answer(kind=Answer.SINCE, trade_id=newest)
+    assert the_desk.positions["last_trade_id"] == newest
+    order_id = resting(the_desk)
+    the_desk.trade(order_id, newest, 1, 1)
+    assert the_desk.positions["fill_count"] == 0
+    the_desk.trade(order_id, newest + 1, 2, 3)
+    assert the_desk.positions["base_lots"] == 2
+    the_desk.answer(kind=Answer.SINCE, trade_id=newest + 9)
+    assert the_desk.positions["last_trade_id"] == newest + 1, "what was counted stays counted"

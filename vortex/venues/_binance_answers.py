@@ -478,14 +478,10 @@ def _decode_halves(
         answer.cancel_outcome = Outcome.UNKNOWN
     if place_outcome == Outcome.FAILURE and _is_unknown(0, _integer_at(placed.code, end, 0)):
         answer.place_outcome = Outcome.UNKNOWN
-    if place_outcome != Outcome.SUCCESS and canceled.order_id:
-        return _fill_canceled(canceled, end, catalog_address, session_address, out_address)
-    answer.canceled_order_id = _client_order_at(canceled.old_client_id, end, session_address)
     if canceled.order_id:
-        refusal = _fill_order(canceled, end, catalog_address, session_address, out_address)
-        if refusal < 0:
+        refusal = _fill_canceled(canceled, end, catalog_address, session_address, out_address)
+        if refusal < 0 or place_outcome != Outcome.SUCCESS:
             return refusal
-        answer.canceled_filled_lots = answer.filled_lots
     if placed.order_id:
         return _fill_order(placed, end, catalog_address, session_address, out_address)
     return 1
