@@ -231,6 +231,7 @@ def main(role: str, launch: Launch) -> int:
         touch_copy = np.zeros(1, TOUCH.dtype)
         answer = np.zeros(1, ANSWER.dtype)
         scratch = np.zeros(desk.EVENTS_PER_ANSWER_MAX, ORDER_EVENT.dtype)
+        heard = np.zeros(len(instruments.records), np.int64)
         text = np.zeros(venues.REQUEST_BUFFER_BYTES + 128, np.uint8)
         context = np.zeros(1, CONTEXT_DTYPE)
         stage.fill_common(context)
@@ -249,6 +250,7 @@ def main(role: str, launch: Launch) -> int:
         context["answer_address"] = address_of(answer)
         context["text_address"] = address_of(text) + 64
         context["scratch_address"] = address_of(scratch)
+        context["heard_address"] = address_of(heard)
         context["peers_address"] = address_of(peers)
         context["peer_count"] = len(peers)
         context["latency_address"] = stage.own_table("latency.gateway").address

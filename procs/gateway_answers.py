@@ -31,7 +31,7 @@ from procs.gateway_context import (
 )
 from procs.order_link import Subject
 from vortex import desk, limits
-from vortex.codes import Kind, Reject
+from vortex.codes import Answer, Kind, Reject
 from vortex.websocket import Incoming
 
 
@@ -53,26 +53,42 @@ def take_answer(context_address: int, now: int, decode_answer: Any) -> None:
 
 
 @compiled
+def is_ending(answer_kind: int) -> bool:
+    """Return whether the venue will tell nothing more on this connection, fills least of all."""
+    return answer_kind == Answer.STREAM_ENDED or answer_kind == Answer.SHUTDOWN
+
+
+@compiled
 def enter_answer(context_address: int, now: int) -> None:
-    """Let the desk take the ANSWER in hand, and pass its events on."""
+    """Let the desk take the ANSWER in hand, and pass its events on.
+
+    Where we and the venue cannot agree on what stands, the connection is given up: connecting
+    anew cancels everything and reconciles.
+    """
     context = record_at(context_address, CONTEXT_DTYPE)
     the_desk = record_at(context.desk_address, DESK_DTYPE)
     answer = record_at(context.answer_address, ANSWER_DTYPE)
     wall_ns = now + wall_offset_ns(context.clock_address)
     limits.heed_venue(
-        context.rate_address, answer.order_count_10s, answer.retry_after_ms * NS_PER_MS, wall_ns
-    )
+        context.rate_address, answer.order_count_10s, answer.reject,
+        answer.retry_after_ms * NS_PER_MS, wall_ns,
+    )  # fmt: skip
     events_address = claim_events(context_address)
     has_room = events_address != 0
     if not has_room:
         # The strategy will reload from the table; the events themselves go nowhere.
         events_address = context.scratch_address
     fills_before, late_before = the_desk.fill_count, the_desk.late_count
+    strays_before = the_desk.stray_count
     count = desk.on_answer(context.desk_address, context.answer_address, events_address, now)
     if has_room:
         publish_events(context_address, count, now)
     add(context.counters_address, Counter.FILLS, the_desk.fill_count - fills_before)
     add(context.counters_address, Counter.LATE, the_desk.late_count - late_before)
+    add(context.counters_address, Counter.STRAYS, the_desk.stray_count - strays_before)
+    must_reconcile = the_desk.stray_count != strays_before or is_ending(answer.kind)
+    if must_reconcile and record_at(context.connection_address, CONNECTION_DTYPE).fd >= 0:
+        disconnect(context_address, 0)
     if answer.reject != Reject.NONE:
         add(context.counters_address, REJECT_BASE + answer.reject, 1)
     if the_desk.round_trip_ns > 0:
@@ -104,6 +120,8 @@ def read_socket(context_address: int, decode_answer: Any) -> int:
         if found == Incoming.TEXT:
             take_answer(context_address, now, decode_answer)
         taken_count += 1
+        if the_socket.fd < 0:
+            return taken_count  # given up on what the message said
     if count > 0:
         connection.keep_rest(context.connection_address)
     if connection.flush(context.connection_address) < 0:

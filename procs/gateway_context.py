@@ -8,7 +8,7 @@ from ipc.compiled import compiled
 from ipc.counters import add
 from ipc.histogram import HISTOGRAM
 from ipc.layout import Field, Layout
-from ipc.memory import record_at
+from ipc.memory import record_at, store_word
 from procs import connection
 from procs.order_link import Subject
 from procs.stage import CONTEXT_FIELDS
@@ -39,6 +39,7 @@ CONTEXT = Layout(
     Field("answer_address", "i8", "the ANSWER in hand"),
     Field("text_address", "i8", "the payload in hand"),
     Field("scratch_address", "i8", "room for events that find none on the ring"),
+    Field("heard_address", "i8", "event that a request must have heard, per instrument"),
     Field("peers_address", "i8", "addresses of the STATUS of the stages before this one"),
     Field("peer_count", "i8", "how many"),
     Field("latency_address", "i8", "histograms, as wiring.GATEWAY_LATENCIES"),
@@ -108,8 +109,9 @@ class Counter(IntEnum):
     SENT_BYTES = 13
     CONNECTIONS = 14
     DISCONNECTIONS = 15
-    DISCARDED = 16  # requests of a former strategy
+    DISCARDED = 16  # requests of a former strategy, or from before it was told to begin anew
     LATE = 17  # answers to forgotten requests
+    STRAYS = 18  # orders that stand although the venue had denied them
 
 
 @compiled
@@ -120,6 +122,14 @@ def instrument_of(context_address: int, instrument_id: int) -> int:
 
 
 @compiled
+def must_hear(context_address: int, instrument_id: int) -> None:
+    """From now on requests for the instrument count that have heard all events until now."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    events = record_at(context.events_address, RING_DTYPE)
+    store_word(context.heard_address + 8 * instrument_id, events.next_seq)
+
+
+@compiled
 def claim_events(context_address: int) -> int:
     """Return where the next events go; a full ring begins anew, and the strategy reloads."""
     context = record_at(context_address, CONTEXT_DTYPE)
@@ -127,6 +137,8 @@ def claim_events(context_address: int) -> int:
     if address == 0:
         add(context.counters_address, Counter.EVENTS_LOST, 1)
         ring.raise_epoch(context.events_address)
+        for instrument_id in range(context.instrument_count):
+            must_hear(context_address, instrument_id)
     return address
 
 
@@ -152,6 +164,8 @@ def tell_all(context_address: int, kind: int, reason: int, now: int) -> bool:
         the_desk.event_count = 0
         desk.next_event(context.desk_address, kind, instrument_id, reason)
         publish_events(context_address, 1, now)
+        if kind == Kind.RESUMED:
+            must_hear(context_address, instrument_id)
     return True
 
 

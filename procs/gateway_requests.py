@@ -7,7 +7,7 @@ from ipc.clock import now_ns, wall_offset_ns
 from ipc.compiled import compiled
 from ipc.counters import add
 from ipc.histogram import record_value
-from ipc.memory import record_at
+from ipc.memory import load_word, record_at
 from ipc.ring import NEW_EPOCH
 from procs.gateway_context import (
     CONTEXT_DTYPE,
@@ -35,6 +35,19 @@ from procs.gateway_context import (
 from procs.stage import DRAIN_FRAME_MAX
 from vortex import desk, limits
 from vortex.codes import Kind, Reject
+
+
+@compiled
+def is_outdated(context_address: int, request_address: int) -> bool:
+    """Return whether the strategy has forgotten a request, or will when it reads its events.
+
+    It was made before the strategy heard that it begins from nothing standing (RESUMED), or that
+    events were lost.  Serving it would place an order beside the one that is asked for next.
+    """
+    context = record_at(context_address, CONTEXT_DTYPE)
+    request = record_at(request_address, REQUEST_DTYPE)
+    heard_seq = load_word(context.heard_address + 8 * request.instrument_id)
+    return bool(request.events_consumed_seq < heard_seq)
 
 
 @compiled
@@ -142,6 +155,10 @@ def take_request(context_address: int, now: int, wall_ns: int, encode_request: A
     request_address = ring.slot(context.requests_address, 0)
     request = record_at(request_address, REQUEST_DTYPE)
     add(context.counters_address, Counter.REQUESTS, 1)
+    if is_outdated(context_address, request_address):
+        add(context.counters_address, Counter.DISCARDED, 1)
+        ring.consume(context.requests_address, 1)
+        return 0
     reason = check(context_address, request_address, now, wall_ns)
     request_id = 0
     if reason == Reject.NONE:

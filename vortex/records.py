@@ -265,7 +265,8 @@ ANSWER = Layout(
     Field("is_maker", "i8", "1 when our order rested"),
     Field("venue_ns", "i8", "the venue's transaction time"),
     Field("order_count_10s", "i8", "unfilled orders in the venue's 10 s window; -1 when not told"),
-    reserved(48),
+    Field("canceled_filled_lots", "i8", "what of the order that was taken away had filled"),
+    reserved(40),
 )
 
 SESSION = Layout(

@@ -481,6 +481,11 @@ def _decode_halves(
     if place_outcome != Outcome.SUCCESS and canceled.order_id:
         return _fill_canceled(canceled, end, catalog_address, session_address, out_address)
     answer.canceled_order_id = _client_order_at(canceled.old_client_id, end, session_address)
+    if canceled.order_id:
+        refusal = _fill_order(canceled, end, catalog_address, session_address, out_address)
+        if refusal < 0:
+            return refusal
+        answer.canceled_filled_lots = answer.filled_lots
     if placed.order_id:
         return _fill_order(placed, end, catalog_address, session_address, out_address)
     return 1
@@ -495,6 +500,7 @@ def _fill_canceled(
     refusal = _fill_order(order, end, catalog_address, session_address, out_address)
     answer.order_id = 0
     answer.canceled_order_id = _client_order_at(order.old_client_id, end, session_address)
+    answer.canceled_filled_lots = answer.filled_lots
     return refusal
 
 
