@@ -131,6 +131,7 @@ def test_an_order_s_state(desk: Desk) -> None:
 
 def test_a_cancel_names_the_order_that_it_took_away(desk: Desk) -> None:
     expected = {**REPLY, **FIELDS, "status": 200, "canceled_order_id": 11}
+    expected |= {"canceled_filled_lots": 1}
     expected |= {"cancel_outcome": Outcome.SUCCESS, "state": OrderState.CANCELED}
     assert desk.decode(reply(200, result=CANCELED)) == expected
 

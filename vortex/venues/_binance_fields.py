@@ -109,9 +109,11 @@ def instrument_of(symbol: int, end: int, catalog_address: int) -> int:
 
 @compiled
 def optional_ticks(position: int, end: int, steps: Steps) -> int:
+    """Return the price at ``position``, 0 when there is none; negative is a Refusal."""
     return read_ticks(position, end, steps) if position else 0
 
 
 @compiled
 def optional_lots(position: int, end: int, steps: Steps) -> int:
+    """Return the quantity at ``position``, 0 when there is none; negative is a Refusal."""
     return read_lots(position, end, steps) if position else 0
