@@ -58,7 +58,6 @@ class Supervisor:
     def start(self, run_folder: Path) -> None:
         """Bring everything up; return when every stage is ready and every book in sync."""
         self.run_folder = run_folder
-        os.sched_setaffinity(0, self.plan.housekeeping_cpus)
         self.credentials = credentials(self.config)
         for line in self.plan.lines():
             say(line)
@@ -74,6 +73,8 @@ class Supervisor:
         for role in reversed(self.wiring.roles):  # readers before writers
             self.spawn(role)
         self.wait_ready()
+        # Only now: a start may use every CPU, and the stages went to theirs by themselves.
+        os.sched_setaffinity(0, self.plan.housekeeping_cpus)
 
     def write_launches(self) -> None:
         """Write each stage's launch file."""
