@@ -74,6 +74,8 @@ class Supervisor:
         for role in reversed(self.wiring.roles):  # readers before writers
             self.spawn(role)
         self.wait_ready()
+        # Only now: a start may use every CPU, and the stages went to theirs by themselves.
+        os.sched_setaffinity(0, self.plan.housekeeping_cpus)
 
     def write_launches(self) -> None:
         """Write each stage's launch file."""

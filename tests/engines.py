@@ -241,13 +241,13 @@ def frame(first_byte: int, payload: bytes) -> bytes:
     return bytes([first_byte, 127]) + size.to_bytes(8) + payload
 
 
-def strategy_of(symbol: str, qty_lots: int) -> dict[str, Any]:
+def strategy_of(symbol: str, qty_lots: int, half_spread_ticks: int = 2) -> dict[str, Any]:
     """Return a quoting strategy for one symbol, with room to trade."""
     return {
         "symbol": symbol,
         "name": "constant_spread",
         "params": {
-            "half_spread_ticks": 2, "qty_lots": qty_lots, "skew_ticks": 20,
+            "half_spread_ticks": half_spread_ticks, "qty_lots": qty_lots, "skew_ticks": 20,
             "inventory_lots_max": 10 * qty_lots,
         },
         "limits": {

@@ -11,14 +11,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from engines import MAKER_FEE, Engine, Exchange, Proxy, Watch, free_port, until
+from engines import MAKER_FEE, Engine, Exchange, Proxy, Watch, free_port, strategy_of, until
 
 from ipc.segment import list_segments
 from procs import book, ingest, report, strategy
 from vortex.codes import BookState, Kind
 from vortex.records import REQUEST, TOP
 
-BTC, ETH = 0, 1
+BTC = 0
+#: Quotes so far from the touch that nobody trades with them: they stand until they are pulled.
+WIDE = [strategy_of("BTCUSDT", 100, 3000), strategy_of("ETHUSDT", 1000, 1000)]
 
 
 class Running(NamedTuple):
@@ -365,7 +367,7 @@ def test_a_dead_supervisor_leaves_no_orders_and_stop_cleans_up(
     new_engine: Callable[..., Engine], market: Exchange
 ) -> None:
     """The gateway notices and pulls; `start` is refused; `stop` ends the stages."""
-    engine = new_engine()
+    engine = new_engine(strategies=WIDE)
     assert engine.start().returncode == 0
     until(lambda: market.status()["open_order_count"], "an order stood")
     os.kill(engine.mark.pid, signal.SIGKILL)
@@ -385,13 +387,14 @@ def test_what_a_killed_run_left_is_removed_at_the_next_start(
     new_engine: Callable[..., Engine], market: Exchange
 ) -> None:
     """Segments are removed, orders that stand are cancelled; then a killed stage ends that run."""
-    engine = new_engine()
+    engine = new_engine(strategies=WIDE)
     assert engine.start().returncode == 0
     until(lambda: market.status()["open_order_count"], "an order stood")
     for pid in (engine.mark.pid, *engine.pids):
         os.kill(pid, signal.SIGKILL)
     stale = list_segments(engine.name)
     assert stale
+    assert market.status()["open_order_count"]
     engine.supervise()
     log = engine.log("supervisor")
     assert all(f"removed stale segment {name}" in log for name in stale)
@@ -404,10 +407,11 @@ def test_orders_of_a_killed_gateway_are_cancelled(
     new_engine: Callable[..., Engine], market: Exchange
 ) -> None:
     """The supervisor starts the gateway again for as long as it takes to pull everything."""
-    engine = new_engine()
+    engine = new_engine(strategies=WIDE)
     engine.supervise()
     until(lambda: market.status()["open_order_count"], "an order stood")
     check_killed_stage(engine, market, "gateway")
+    assert "cancelled" in engine.log("gateway")
 
 
 def check_killed_stage(engine: Engine, market: Exchange, role: str) -> None:
