@@ -158,6 +158,7 @@ WOULD_TAKE = {"code": -2010, "msg": "Order would immediately match and take."}
 def test_a_replace_whose_halves_both_worked(desk: Desk) -> None:
     result = halves("SUCCESS", "SUCCESS", CANCELED, order(OURS))
     expected = {**REPLY, **FIELDS, "status": 200, "order_id": 77, "canceled_order_id": 11}
+    expected |= {"canceled_filled_lots": 1}
     expected |= {"cancel_outcome": Outcome.SUCCESS, "place_outcome": Outcome.SUCCESS}
     assert desk.decode(reply(200, result=result)) == {**expected, "state": OrderState.RESTING}
 
@@ -187,6 +188,7 @@ def test_a_replace_that_left_nothing_standing(desk: Desk) -> None:
         "cancel_outcome": Outcome.SUCCESS,
         "place_outcome": Outcome.FAILURE,
         "canceled_order_id": 11,
+        "canceled_filled_lots": 1,
         "state": OrderState.CANCELED,
     }
 
