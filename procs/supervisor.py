@@ -132,7 +132,7 @@ class Supervisor:
         launch = instance.launch_path(self.run_folder, role)
         with logs.log_path(self.run_folder, role).open("ab") as log:
             self.children[role] = subprocess.Popen(
-                [sys.executable, "-m", "procs.stage", role, str(launch)],
+                [sys.executable, "-m", "procs.run_stage", role, str(launch)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
                 start_new_session=True,
             )  # fmt: skip
