@@ -30,7 +30,7 @@ STATUS = Layout(
     Field("thread_id", "i8", "its hot thread"),
     Field("cpu_index", "i8", "the CPU that the hot thread is pinned to"),
     Field("wait_mode", "i8", "waiting.Wait"),
-    Field("is_flat", "i8", "gateway: 1 when nothing of ours stands at the venue"),
+    Field("is_flat", "i8", "gateway: 1 when told to pull, and nothing of ours stands any more"),
     Field("started_ns", "i8", "when the hot thread began"),
     reserved(40),
 )

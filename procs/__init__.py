@@ -4,6 +4,7 @@ config       the typed configuration file; everything is checked before anything
 wiring       every ring and table, who writes it and who reads it
 placement    which CPU each stage gets, and how it waits
 stage        life of a stage: attach, pin, hot thread, main thread, close
+run_stage    one stage's process from the command line
 ingest       socket bytes to market records
 book         market records to the top of the book
 strategy     the top of the book to requests

@@ -322,11 +322,23 @@ def begin_books(
         write_touch(context_address, instrument_id, now_ns)
 
 
+@compiled
+def tell_step(context_address: int, now: int, publish_ns: int) -> None:
+    """Tell observers of one step, by the first two market rings."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    last_index = min(context.ring_count, 2) - 1
+    log_step(
+        context.steps_address, now, publish_ns, context.rings_address,
+        context.rings_address + last_index * RING_BYTES, context.tops_address,
+    )  # fmt: skip
+
+
 def loop(context_address: int) -> int:
     """Drain and pass on until told to leave; return how often the loop came round."""
     context = record_at(context_address, CONTEXT_DTYPE)
     loop_count = 0
     work_count = 0
+    tell_step(context_address, now_ns(context.clock_address), now_ns(context.clock_address))
     while not must_leave(context.command_address, context.leave_address):
         now = now_ns(context.clock_address)
         taken_count = drain(context_address, now)
@@ -334,9 +346,7 @@ def loop(context_address: int) -> int:
             finish(context_address, now)
             publish_ns = now_ns(context.clock_address)
             ring.commit(context.tops_address, publish_ns)
-            first = record_at(context.rings_address, RING_DTYPE)
-            tops = record_at(context.tops_address, RING_DTYPE)
-            log_step(context.steps_address, now, publish_ns, first.next_seq, 0, tops.next_seq)
+            tell_step(context_address, now, publish_ns)
             work_count += 1
         loop_count += 1
         control.beat(context.status_address, now, loop_count, work_count)

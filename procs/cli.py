@@ -15,9 +15,10 @@ from typing import Any, NoReturn
 import click
 import msgspec
 
+from ipc.errors import SharedMemoryError
 from procs import instance, logs, orphans, report
 from procs.config import ConfigError, credentials, load
-from procs.instance import Mark, NotRunning
+from procs.instance import Mark, NotReady, NotRunning
 from procs.view import View
 
 STATUS_SCHEMA = 1
@@ -136,11 +137,16 @@ def open_view(name: str) -> tuple[View, Mark]:
     ------
     NotRunning
         When it is not up.
+    NotReady
+        When it is up, but not everything of it is there yet, or any more.
     """
     mark = instance.read_mark(name)
     if mark is None or not instance.is_up(name):
         raise NotRunning(f"instance {name!r} is not running")
-    return View.of_run(Path(mark.run_folder)), mark
+    try:
+        return View.of_run(Path(mark.run_folder)), mark
+    except (OSError, SharedMemoryError) as error:
+        raise NotReady(f"instance {name!r} is just starting or ending; try again") from error
 
 
 @main.command()
@@ -156,6 +162,13 @@ def status(name: str, output: str) -> None:
         else:
             click.echo(str(error))
         sys.exit(EXIT_NOT_RUNNING)
+    except NotReady as error:
+        if output == "json":
+            facts = {"schema": STATUS_SCHEMA, "running": True, "ready": False}
+            click.echo(msgspec.json.encode(facts))
+        else:
+            click.echo(str(error))
+        sys.exit(EXIT_FAILED)
     facts = status_facts(view, mark)
     if output == "json":
         click.echo(msgspec.json.encode(facts))

@@ -86,9 +86,9 @@ def watch(context_address: int, now: int) -> None:
             context.halt_reasons = 0
     else:
         context.halt_reasons = reasons if is_flat else context.halt_reasons | reasons
-    connected = reasons & Halt.DISCONNECTED == 0
-    flat_word = 1 if is_flat and connected else 0
-    store_word(context.status_address + control.FLAT_BYTES, flat_word)
+    # Only once told to pull: a word from before the order would be taken for its answer.
+    is_pulled = reasons & Halt.TOLD != 0 and reasons & Halt.DISCONNECTED == 0
+    store_word(context.status_address + control.FLAT_BYTES, 1 if is_flat and is_pulled else 0)
 
 
 @compiled
@@ -207,6 +207,7 @@ def begin_desk(stage: Stage) -> RecordArray:
 def main(role: str, launch: Launch) -> int:
     """Build the gateway process, run it, and release everything."""
     stage = Stage(role, launch)
+    stage.status_record["is_flat"] = 0
     try:
         venue = venues.load(stage.config.orders.venue)
         instruments = stage.table("instruments")

@@ -9,9 +9,16 @@ from typing import Self
 
 import msgspec
 
+TAKE_TRY_COUNT = 5
+TAKE_PAUSE_S = 0.01
+
 
 class NotRunning(Exception):
     """No such instance is up."""
+
+
+class NotReady(Exception):
+    """The instance is just starting or ending."""
 
 
 class AlreadyRunning(Exception):
@@ -59,16 +66,18 @@ class InstanceLock:
             When another supervisor holds it.
         """
         lock = cls(instance)
-        try:
-            fcntl.flock(lock._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(lock._fd)
-            mark = read_mark(instance)
-            pid = f" (pid {mark.pid})" if mark else ""
-            raise AlreadyRunning(
-                f"instance {instance!r} is up{pid}; `vortexctl stop -n {instance}` ends it"
-            ) from error
-        return lock
+        for _ in range(TAKE_TRY_COUNT):
+            try:
+                fcntl.flock(lock._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return lock
+            except BlockingIOError:
+                time.sleep(TAKE_PAUSE_S)  # somebody who only asked holds it for a moment
+        os.close(lock._fd)
+        mark = read_mark(instance)
+        pid = f" (pid {mark.pid})" if mark else ""
+        raise AlreadyRunning(
+            f"instance {instance!r} is up{pid}; `vortexctl stop -n {instance}` ends it"
+        )
 
     def write(self, mark: Mark) -> None:
         """Say who holds it."""
@@ -95,7 +104,8 @@ def is_up(instance: str) -> bool:
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Shared: two that ask at the same time must not take each other for the supervisor.
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     finally:

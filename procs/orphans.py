@@ -47,6 +47,8 @@ def end_stages(run_folder: Path, say: Callable[[str], object]) -> None:
         if view.tables[f"status.{role}"].segment.is_locked(0):
             living[role] = os.pidfd_open(int(view.status(role)["pid"]))
         control.give_pull(commands.record_address(index), 1)
+    if wiring.GATEWAY not in living:
+        say("the gateway is dead: orders may stand at the venue; the next start cancels them")
     deadline = time.monotonic() + LEAVE_S
     while wiring.GATEWAY in living and time.monotonic() < deadline:
         if view.status(wiring.GATEWAY)["is_flat"] == 1:

@@ -338,11 +338,22 @@ def record_decisions(context_address: int, publish_ns: int) -> None:
         merge.decided_count = 0
 
 
+@compiled
+def tell_step(context_address: int, now: int, publish_ns: int) -> None:
+    """Tell observers of one step."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    log_step(
+        context.steps_address, now, publish_ns,
+        context.tops_address, context.events_address, context.requests_address,
+    )  # fmt: skip
+
+
 def loop(context_address: int, params: RecordArray, states: RecordArray, decide: Any) -> int:
     """Drain, decide and request until told to leave; return how often the loop came round."""
     context = record_at(context_address, CONTEXT_DTYPE)
     loop_count = 0
     work_count = 0
+    tell_step(context_address, now_ns(context.clock_address), now_ns(context.clock_address))
     while not must_leave(context.command_address, context.leave_address):
         now = now_ns(context.clock_address)
         taken_count = drain(context_address, now)
@@ -351,11 +362,7 @@ def loop(context_address: int, params: RecordArray, states: RecordArray, decide:
             publish_ns = now_ns(context.clock_address)
             ring.commit(context.requests_address, publish_ns)
             record_decisions(context_address, publish_ns)
-            tops = record_at(context.tops_address, RING_DTYPE)
-            events = record_at(context.events_address, RING_DTYPE)
-            requests = record_at(context.requests_address, RING_DTYPE)
-            log_step(context.steps_address, now, publish_ns,
-                     tops.next_seq, events.next_seq, requests.next_seq)  # fmt: skip
+            tell_step(context_address, now, publish_ns)
             work_count += 1
         loop_count += 1
         control.beat(context.status_address, now, loop_count, work_count)

@@ -50,6 +50,7 @@ class Supervisor:
         self.rings: dict[str, SharedRing] = {}
         self.children: dict[str, subprocess.Popen[bytes]] = {}
         self.view: View | None = None
+        self.compiler: subprocess.Popen[str] | None = None
         self.stopping = False
 
     # Starting.
@@ -73,6 +74,8 @@ class Supervisor:
         for role in reversed(self.wiring.roles):  # readers before writers
             self.spawn(role)
         self.wait_ready()
+        # Only now: a start may use every CPU, and the stages went to theirs by themselves.
+        os.sched_setaffinity(0, self.plan.housekeeping_cpus)
 
     def write_launches(self) -> None:
         """Write each stage's launch file."""
@@ -90,9 +93,13 @@ class Supervisor:
         path = instance.launch_path(self.run_folder, wiring.GATEWAY)
         command = [sys.executable, "-m", "procs.warm", str(path)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            self.compiler = process
             assert process.stdout is not None
             for line in process.stdout:
                 say(line.rstrip())
+        self.compiler = None
+        if self.stopping:
+            raise StartError("stopped while compiling")
         if process.returncode != 0:
             raise StartError(f"compiling failed with status {process.returncode}")
 
@@ -125,7 +132,7 @@ class Supervisor:
         launch = instance.launch_path(self.run_folder, role)
         with logs.log_path(self.run_folder, role).open("ab") as log:
             self.children[role] = subprocess.Popen(
-                [sys.executable, "-m", "procs.stage", role, str(launch)],
+                [sys.executable, "-m", "procs.run_stage", role, str(launch)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
                 start_new_session=True,
             )  # fmt: skip
@@ -197,6 +204,8 @@ class Supervisor:
     def ask_stop(self, number: int, frame: FrameType | None) -> None:
         """Signal handler: end the run."""
         self.stopping = True
+        if self.compiler is not None:
+            self.compiler.terminate()
 
     # Ending.
 
@@ -212,11 +221,13 @@ class Supervisor:
                 child.send_signal(signal.SIGCONT)
                 child.kill()
                 child.wait()
-        if self.view is not None:
-            archive.write(self.view, self.run_folder)
-            self.view.close()
-            self.view = None
-        self.remove_segments()
+        try:
+            if self.view is not None:
+                archive.write(self.view, self.run_folder)
+                self.view.close()
+                self.view = None
+        finally:
+            self.remove_segments()
 
     def pull(self) -> None:
         """Ask the gateway to pull everything and wait until nothing stands."""
@@ -226,6 +237,10 @@ class Supervisor:
             control.give_pull(commands.record_address(index), 1)
         if gateway is None or self.view is None:
             return
+        if gateway.poll() is not None and self.view.status(wiring.GATEWAY)["started_ns"] != 0:
+            self.log.warning("the gateway is dead; starting it again to cancel what stands")
+            self.spawn(wiring.GATEWAY)
+            gateway = self.children[wiring.GATEWAY]
         deadline = time.monotonic() + self.config.liveness.stop_timeout_s
         while gateway.poll() is None and time.monotonic() < deadline:
             if self.view.status(wiring.GATEWAY)["is_flat"] == 1:

@@ -1,7 +1,7 @@
 """What a run looks like from outside: every table and ring, read-only, at no cost to the stages."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -37,7 +37,7 @@ class View:
         }
 
     @classmethod
-    def of_run(cls, run_folder: Path) -> "View":
+    def of_run(cls, run_folder: Path) -> Self:
         """Attach to the run whose launch files stand in ``run_folder``."""
         launch = read_launch(launch_path(run_folder, wiring.GATEWAY))
         return cls(launch.config, run_folder)

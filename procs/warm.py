@@ -16,7 +16,7 @@ import numpy as np
 
 from ipc import control, ring
 from ipc.clock import now_ns, wall_offset_ns
-from ipc.compiled import cache_directory
+from ipc.compiled import CACHE_DIRECTORY
 from ipc.mailbox import Letter, Mailbox
 from ipc.memory import address_of
 from procs.config import Config
@@ -28,7 +28,7 @@ def marker(config: Config) -> Path:
     """Return the file that says that everything for this configuration stands in the cache."""
     venues = {source.venue for source in config.sources} | {config.orders.venue}
     name = "-".join(["warm", config.strategies[0].name, *sorted(venues)])
-    return cache_directory() / name
+    return CACHE_DIRECTORY / name
 
 
 def is_warm(config: Config) -> bool:

@@ -63,12 +63,13 @@ MERGE = Layout(
 
 STEP = Layout(
     "step",
-    "One step of a stage that did something: what a replay needs to repeat it.",
+    "One step of a stage that did something: what a replay needs to repeat it.  The first of a "
+    "life did nothing; it tells where the inputs stood.",
     Field("now_ns", "i8", "the time that the step was given"),
     Field("publish_ns", "i8", "when its output was committed"),
     Field("consumed_seq", "i8", "records consumed of each input after it", (4,)),
     Field("published_seq", "i8", "records published after it"),
-    reserved(8),
+    Field("input_epoch", "i4", "epochs of the first two inputs after it", (2,)),
 )
 
 BLOCK = Layout("block", "A page of a book's memory; see vortex/book.py.",

@@ -12,7 +12,7 @@ UNITS = {
 CODES = {
     "kind", "side", "aggressor_side", "state", "reason", "reject", "status", "error_code", "order",
     "execution", "cancel_outcome", "place_outcome", "request_kind", "fee_asset", "wait_mode",
-    "wait", "epoch", "generation", "fragments_opcode", "close_code", "halt_reasons",
+    "wait", "epoch", "input_epoch", "generation", "fragments_opcode", "close_code", "halt_reasons",
 }
 #: Text, keys, whole structures of another's making, and what is plainly a number of its own kind.
 PLAIN = {

@@ -123,9 +123,6 @@ def test_an_acknowledged_order(desk: Desk) -> None:
     }
 
 
-TAKEN_AWAY = {"canceled_order_id": 11, "canceled_filled_lots": 1}
-
-
 def test_an_order_s_state(desk: Desk) -> None:
     answer = desk.decode(reply(200, result=order(OURS, status="PARTIALLY_FILLED")))
     expected = {**REPLY, **FIELDS, "status": 200, "order_id": 77, "state": OrderState.RESTING}
@@ -133,7 +130,8 @@ def test_an_order_s_state(desk: Desk) -> None:
 
 
 def test_a_cancel_names_the_order_that_it_took_away(desk: Desk) -> None:
-    expected = {**REPLY, **FIELDS, "status": 200, **TAKEN_AWAY}
+    expected = {**REPLY, **FIELDS, "status": 200, "canceled_order_id": 11}
+    expected |= {"canceled_filled_lots": 1}
     expected |= {"cancel_outcome": Outcome.SUCCESS, "state": OrderState.CANCELED}
     assert desk.decode(reply(200, result=CANCELED)) == expected
 
@@ -159,7 +157,8 @@ WOULD_TAKE = {"code": -2010, "msg": "Order would immediately match and take."}
 
 def test_a_replace_whose_halves_both_worked(desk: Desk) -> None:
     result = halves("SUCCESS", "SUCCESS", CANCELED, order(OURS))
-    expected = {**REPLY, **FIELDS, "status": 200, "order_id": 77, **TAKEN_AWAY}
+    expected = {**REPLY, **FIELDS, "status": 200, "order_id": 77, "canceled_order_id": 11}
+    expected |= {"canceled_filled_lots": 1}
     expected |= {"cancel_outcome": Outcome.SUCCESS, "place_outcome": Outcome.SUCCESS}
     assert desk.decode(reply(200, result=result)) == {**expected, "state": OrderState.RESTING}
 
@@ -188,7 +187,8 @@ def test_a_replace_that_left_nothing_standing(desk: Desk) -> None:
         "reject": Reject.VENUE_WOULD_TAKE,
         "cancel_outcome": Outcome.SUCCESS,
         "place_outcome": Outcome.FAILURE,
-        **TAKEN_AWAY,
+        "canceled_order_id": 11,
+        "canceled_filled_lots": 1,
         "state": OrderState.CANCELED,
     }
 

@@ -1,0 +1,30 @@
+"""Engines and exchanges for the tests of this folder; all are ended, whatever happens."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engines import Engine, Exchange
+
+
+@pytest.fixture(scope="session")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
+    """An exchange with its simulated market, shared by all tests that do not end it."""
+    running = Exchange(tmp_path_factory.mktemp("market"))
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def new_engine(market: Exchange, tmp_path: Path) -> Iterator[Callable[..., Engine]]:
+    """Return the function that configures an engine on the shared exchange."""
+    engines = []
+
+    def make(**tables: Any) -> Engine:
+        engines.append(Engine.on(tmp_path, market, **tables))
+        return engines[-1]
+
+    yield make
+    for engine in engines:
+        engine.close()
