@@ -236,8 +236,10 @@ def main(role: str, launch: Launch) -> int:
         text = np.zeros(venues.REQUEST_BUFFER_BYTES + 128, np.uint8)
         context = np.zeros(1, CONTEXT_DTYPE)
         stage.fill_common(context)
-        context["events_address"] = stage.writer("events").address
+        # Requests before events: the new epoch of the events makes the strategy ask again for all
+        # that the reader, when it attached, discarded.
         context["requests_address"] = stage.reader("requests").address
+        context["events_address"] = stage.writer("events").address
         context["connection_address"] = buffers.address
         context["desk_address"] = address_of(the_desk)
         context["rate_address"] = rate.address

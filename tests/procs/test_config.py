@@ -1,0 +1,201 @@
+"""What a configuration file may hold, and what is said of one that may not be used."""
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from engines import strategy_of
+
+from procs.config import (
+    KEY_VARIABLE,
+    SECRET_VARIABLE,
+    Config,
+    ConfigError,
+    Credentials,
+    credentials,
+    load,
+    params_of,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def good() -> dict[str, Any]:
+    """Return a configuration that is as it should be."""
+    return {
+        "instance": "unit",
+        "sources": [{
+            "rest_url": "http://127.0.0.1:1", "stream_url": "ws://127.0.0.1:2",
+            "symbols": ["BTCUSDT", "ETHUSDT"],
+        }],
+        "orders": {"rest_url": "http://127.0.0.1:1", "order_url": "ws://127.0.0.1:2/ws-api/v3"},
+        "strategies": [strategy_of("BTCUSDT", 100), strategy_of("ETHUSDT", 1000)],
+    }  # fmt: skip
+
+
+def change(tables: dict[str, Any], path: list[str | int], value: Any) -> dict[str, Any]:
+    """Set one key, by its path; None removes it."""
+    place: Any = tables
+    for step in path[:-1]:
+        place = place.setdefault(step, {}) if isinstance(place, dict) else place[step]
+    if value is None:
+        del place[path[-1]]
+    else:
+        place[path[-1]] = value
+    return tables
+
+
+def load_tables(folder: Path, tables: dict[str, Any]) -> Config:
+    """Write a configuration as TOML and load it."""
+    path = folder / "unit.toml"
+    path.write_bytes(msgspec.toml.encode(tables))
+    return load(path)
+
+
+def test_a_good_file_is_read(tmp_path: Path) -> None:
+    """Keys left out have their defaults; symbols count across sources."""
+    config = load_tables(tmp_path, good())
+    assert config.symbols == ["BTCUSDT", "ETHUSDT"]
+    assert config.choice("ETHUSDT").symbol == "ETHUSDT"
+    assert config.rings.stall_ms == 100
+    assert config.placement.wait == "auto"
+
+
+def test_the_demonstration_is_a_good_file() -> None:
+    """configs/demo.toml can be loaded, its strategies' parameters included."""
+    config = load(ROOT / "configs" / "demo.toml")
+    assert [type(params_of(choice)).__name__ for choice in config.strategies] == ["Params"] * 2
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (["colour"], "red", "unknown field `colour`"),
+        (["orders", "colour"], "red", "unknown field `colour` - at `$.orders`"),
+        (["rings", "market_bits"], "ten", "got `str` - at `$.rings.market_bits`"),
+        (["rings", "market_bits"], 3, ">= 6 - at `$.rings.market_bits`"),
+        (["rings", "stall_ms"], 0, ">= 1 - at `$.rings.stall_ms`"),
+        (["orders", "recv_window_ms"], 60_001, "<= 60000 - at `$.orders.recv_window_ms`"),
+        (["placement", "wait"], "sleep", "'sleep' - at `$.placement.wait`"),
+        (["placement", "engine_cpus"], [-1], ">= 0 - at `$.placement.engine_cpus[0]`"),
+        (["instance"], "../up", "at `$.instance`"),
+        (["sources", 0, "rest_url"], None, "`rest_url` - at `$.sources[0]`"),
+        (["sources"], [], "length >= 1 - at `$.sources`"),
+        (["sources", 0, "symbols"], ["BTCUSDT"] * 2, "twice in `$.sources[...].symbols`"),
+        (["sources", 0, "symbols"], ["BTCUSDT"], "`$.strategies` must name each symbol"),
+        (["sources", 0, "stream_url"], "http://x", "`$.sources[0].stream_url` must begin with ws"),
+        (["sources", 0, "rest_url"], "ftp://x", "`$.sources[0].rest_url` must begin with http://"),
+        (["sources", 0, "venue"], "nowhere", "`$.sources[0].venue`: no venue 'nowhere'"),
+        (["orders", "order_url"], "127.0.0.1", "`$.orders.order_url` must begin with ws://"),
+        (["orders", "venue"], "nowhere", "`$.orders.venue`: no venue 'nowhere'"),
+        (["strategies", 0, "name"], "nothing", "must be the same for all symbols"),
+        (["strategies", 1, "params", "colour"], 1, "`$.strategies[1].params`"),
+        (["strategies", 0, "params", "qty_lots"], 0, "`$.strategies[0].params`"),
+        (["strategies", 0, "params", "qty_lots"], None, "missing required field `qty_lots`"),
+        (["strategies", 0, "limits", "order_qty"], None, "`order_qty` - at `$.strategies[0]"),
+        (["strategies", 0, "limits", "order_qty"], 0.1, "`float` - at `$.strategies[0].limits"),
+    ],
+)
+def test_a_bad_key_is_named_by_its_path(
+    tmp_path: Path, path: list[str | int], value: Any, said: str
+) -> None:
+    """The message holds the file, the key's path and what is wrong with it."""
+    with pytest.raises(ConfigError) as caught:
+        load_tables(tmp_path, change(good(), path, value))
+    assert said in str(caught.value)
+    assert str(tmp_path / "unit.toml") in str(caught.value)
+
+
+def test_a_strategy_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """Its key is named, and which strategies there are."""
+    tables = good()
+    for choice in tables["strategies"]:
+        choice["name"] = "nothing"
+    with pytest.raises(ConfigError, match=r"`\$\.strategies\[0\]\.name`.*constant_spread"):
+        load_tables(tmp_path, tables)
+
+
+def test_two_sources_need_two_names(tmp_path: Path) -> None:
+    """Their processes are named after them."""
+    tables = good()
+    source = {**tables["sources"][0], "symbols": ["ETHUSDT"]}
+    tables["sources"] = [{**source, "symbols": ["BTCUSDT"]}, source]
+    with pytest.raises(ConfigError, match="the same name"):
+        load_tables(tmp_path, tables)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """Neither a missing file nor one that is not TOML ends in a traceback."""
+    with pytest.raises(ConfigError, match=r"cannot read .*gone\.toml: No such file"):
+        load(tmp_path / "gone.toml")
+    path = tmp_path / "broken.toml"
+    path.write_text("instance = [")
+    with pytest.raises(ConfigError, match=r"broken\.toml is not TOML"):
+        load(path)
+
+
+@pytest.fixture
+def no_keys(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Take the keys out of the environment."""
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+    monkeypatch.delenv(SECRET_VARIABLE, raising=False)
+    return monkeypatch
+
+
+def with_secrets(folder: Path, text: str, mode: int = 0o600) -> Config:
+    """Return a configuration that names a secrets file."""
+    path = folder / "secrets"
+    path.write_text(text)
+    path.chmod(mode)
+    return load_tables(folder, {**good(), "secrets": {"file": str(path)}})
+
+
+SECRETS = f"{KEY_VARIABLE}=the key\n{SECRET_VARIABLE} = no\n{SECRET_VARIABLE}=its=secret \n"
+
+
+def test_keys_come_from_the_environment(tmp_path: Path, no_keys: pytest.MonkeyPatch) -> None:
+    """The environment comes before the file."""
+    no_keys.setenv(KEY_VARIABLE, "a")
+    no_keys.setenv(SECRET_VARIABLE, "b")
+    assert credentials(with_secrets(tmp_path, SECRETS)) == Credentials("a", b"b")
+
+
+def test_keys_come_from_a_file_of_the_owners(tmp_path: Path, no_keys: pytest.MonkeyPatch) -> None:
+    """A secret may hold an equals sign; spaces around it do not count."""
+    assert credentials(with_secrets(tmp_path, SECRETS)) == Credentials("the key", b"its=secret")
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o601])
+def test_a_file_that_others_may_touch_is_refused(
+    tmp_path: Path, no_keys: pytest.MonkeyPatch, mode: int
+) -> None:
+    """Any bit for group or others is one too many; the message says what to do."""
+    config = with_secrets(tmp_path, SECRETS, mode)
+    assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == mode
+    with pytest.raises(ConfigError, match="chmod 600"):
+        credentials(config)
+
+
+def test_missing_keys_are_named(tmp_path: Path, no_keys: pytest.MonkeyPatch) -> None:
+    """Without environment, without file, or with a file that lacks one of them."""
+    with pytest.raises(ConfigError, match=f"set {KEY_VARIABLE} and {SECRET_VARIABLE}"):
+        credentials(load_tables(tmp_path, good()))
+    with pytest.raises(ConfigError, match=f"must hold {KEY_VARIABLE}"):
+        credentials(with_secrets(tmp_path, f"{KEY_VARIABLE}=only\n"))
+    config = with_secrets(tmp_path, SECRETS)
+    (tmp_path / "secrets").unlink()
+    with pytest.raises(ConfigError, match=r"`\$\.secrets\.file`: cannot read"):
+        credentials(config)
+
+
+def test_nothing_secret_is_shown(tmp_path: Path, no_keys: pytest.MonkeyPatch) -> None:
+    """Neither by repr nor by a message."""
+    shown = repr(credentials(with_secrets(tmp_path, SECRETS)))
+    assert "key" not in shown.replace("(...)", "")
+    assert "secret" not in shown
+    config = with_secrets(tmp_path, "VORTEX_API_KEY=hidden\n")
+    with pytest.raises(ConfigError) as caught:
+        credentials(config)
+    assert "hidden" not in str(caught.value)
