@@ -33,13 +33,16 @@ def position_text(view: View, instrument_id: int) -> str:
 
 
 def profit(view: View) -> Decimal:
-    """Return profit in the quote asset over all instruments, marked at mid, after fees."""
+    """Return profit in the quote asset over all instruments, marked at mid, after fees.
+
+    While a book is not in sync its mid is not known; the market's last trade stands in for it.
+    """
     total = 0
-    rows = zip(
-        view.records("positions"), view.records("instruments"), view.records("touches"), strict=True
-    )
-    for position, instrument, touch in rows:
+    for index, instrument in enumerate(view.records("instruments")):
+        touch, position = view.cell("touches", index), view.cell("positions", index)
         bid_ticks, ask_ticks = int(touch["bid_ticks"]), int(touch["ask_ticks"])
+        if not bid_ticks or not ask_ticks:
+            bid_ticks = ask_ticks = int(view.records("view")[index]["last_trade_ticks"])
         total += profit_e16(position, instrument, bid_ticks, ask_ticks)
     return Decimal(total) / E16
 

@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from ipc import control
+from ipc.cell import read_cell
 from ipc.clock import now_ns
 from ipc.control import State
 from ipc.histogram import HISTOGRAM
@@ -76,6 +77,13 @@ class View:
     def now_ns(self) -> int:
         """Return the run's clock."""
         return now_ns(self.tables["clock"].address)
+
+    def cell(self, name: str, index: int) -> Any:
+        """Return a whole copy of one record that its owner writes as a cell."""
+        table = self.tables[name]
+        copy = np.zeros(1, table.layout.dtype)
+        read_cell(table.record_address(index), address_of(copy), table.layout.dtype.itemsize)
+        return copy[0]
 
     def heartbeat_age_ns(self, role: str) -> int:
         """Return how long ago a stage's loop last came round."""
