@@ -51,7 +51,7 @@ SEND_BUFFER_BYTES = 1 << 20
 MESSAGE_BYTES_MAX = RECEIVE_BUFFER_BYTES // 2
 READ_BYTES_MAX = 64 << 10
 PAD_BYTES = 64
-KEY_COUNT = 4_096
+KEY_COUNT = 1 << 16  # seconds' worth, should the main thread be held up
 FRAME_OVERHEAD_BYTES = 14 + 8  # the header, and what masking by words writes past the end
 
 
@@ -155,6 +155,15 @@ def keep_rest(connection_address: int) -> None:
     connection.filled_bytes = websocket.compact(
         connection.framer_address, connection.buffer_address, connection.filled_bytes
     )
+
+
+@compiled
+def can_queue(connection_address: int, payload_bytes: int) -> bool:
+    """Return whether one more frame finds room and a masking key."""
+    connection = record_at(connection_address, CONNECTION_DTYPE)
+    frame_bytes = payload_bytes + FRAME_OVERHEAD_BYTES
+    has_room = connection.queued_bytes + frame_bytes <= connection.outbox_bytes
+    return has_room and websocket.has_mask(connection.masks_address)
 
 
 @compiled

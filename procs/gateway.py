@@ -49,7 +49,7 @@ from vortex import desk, venues
 from vortex.codes import Kind, Reject
 from vortex.desk import DESK, IN_FLIGHT
 from vortex.instruments import build_catalog
-from vortex.records import ANSWER, ORDER, ORDER_EVENT, TOUCH
+from vortex.records import ANSWER, ORDER, ORDER_EVENT, REQUEST, TOUCH
 
 
 @compiled
@@ -231,6 +231,7 @@ def main(role: str, launch: Launch) -> int:
         )
         touch_copy = np.zeros(1, TOUCH.dtype)
         answer = np.zeros(1, ANSWER.dtype)
+        request = np.zeros(1, REQUEST.dtype)
         scratch = np.zeros(desk.EVENTS_PER_ANSWER_MAX, ORDER_EVENT.dtype)
         heard = np.zeros(len(instruments.records), np.int64)
         text = np.zeros(venues.REQUEST_BUFFER_BYTES + 128, np.uint8)
@@ -251,6 +252,7 @@ def main(role: str, launch: Launch) -> int:
         context["touches_address"] = stage.table("touches").address
         context["touch_copy_address"] = address_of(touch_copy)
         context["answer_address"] = address_of(answer)
+        context["request_address"] = address_of(request)
         context["text_address"] = address_of(text) + 64
         context["scratch_address"] = address_of(scratch)
         context["heard_address"] = address_of(heard)

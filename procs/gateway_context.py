@@ -37,6 +37,7 @@ CONTEXT = Layout(
     Field("touches_address", "i8", "TOUCH table"),
     Field("touch_copy_address", "i8", "where a touch is copied to"),
     Field("answer_address", "i8", "the ANSWER in hand"),
+    Field("request_address", "i8", "the REQUEST in hand"),
     Field("text_address", "i8", "the payload in hand"),
     Field("scratch_address", "i8", "room for events that find none on the ring"),
     Field("heard_address", "i8", "event that a request must have heard, per instrument"),
@@ -67,6 +68,7 @@ ORDER_DTYPE = ORDER.dtype
 ORDER_BYTES = ORDER.dtype.itemsize
 POSITION_DTYPE = POSITION.dtype
 REQUEST_DTYPE = REQUEST.dtype
+REQUEST_BYTES = REQUEST.dtype.itemsize
 RING_DTYPE = ring.RING_DTYPE
 TOUCH_BYTES = TOUCH.dtype.itemsize
 HISTOGRAM_BYTES = HISTOGRAM.dtype.itemsize

@@ -7,9 +7,11 @@ from ipc.clock import now_ns, wall_offset_ns
 from ipc.compiled import compiled
 from ipc.counters import add
 from ipc.histogram import record_value
-from ipc.memory import load_word, record_at
+from ipc.memory import copy_bytes, load_word, record_at
 from ipc.ring import NEW_EPOCH
+from procs import connection
 from procs.gateway_context import (
+    CONNECTION_DTYPE,
     CONTEXT_DTYPE,
     DESK_DTYPE,
     FIRST_HOP,
@@ -19,6 +21,7 @@ from procs.gateway_context import (
     NS_PER_MS,
     RECV_TO_ORDER,
     REJECT_BASE,
+    REQUEST_BYTES,
     REQUEST_DTYPE,
     RING_DTYPE,
     TICK_TO_ORDER,
@@ -35,6 +38,7 @@ from procs.gateway_context import (
 from procs.stage import DRAIN_FRAME_MAX
 from vortex import desk, limits
 from vortex.codes import Kind, Reject
+from vortex.venues import REQUEST_BUFFER_BYTES
 
 
 @compiled
@@ -152,7 +156,7 @@ def take_request(context_address: int, now: int, wall_ns: int, encode_request: A
     The position on the ring is published here, before anything is sent.
     """
     context = record_at(context_address, CONTEXT_DTYPE)
-    request_address = ring.slot(context.requests_address, 0)
+    request_address = context.request_address
     request = record_at(request_address, REQUEST_DTYPE)
     add(context.counters_address, Counter.REQUESTS, 1)
     if is_outdated(context_address, request_address):
@@ -200,6 +204,15 @@ def record_latency(context_address: int, request_address: int, pick_ns: int, sen
 
 
 @compiled
+def may_send(context_address: int) -> bool:
+    """Return whether a request can go out; without a connection it is taken, and refused."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    if record_at(context.connection_address, CONNECTION_DTYPE).fd < 0:
+        return True
+    return connection.can_queue(context.connection_address, REQUEST_BUFFER_BYTES)
+
+
+@compiled
 def serve_requests(context_address: int, encode_request: Any) -> int:
     """Take and send what the strategy requests, one by one; return how many."""
     context = record_at(context_address, CONTEXT_DTYPE)
@@ -213,14 +226,18 @@ def serve_requests(context_address: int, encode_request: Any) -> int:
             continue
         now = now_ns(context.clock_address)
         wall_ns = now + wall_offset_ns(context.clock_address)
-        request_address = ring.slot(context.requests_address, 0)
+        if not may_send(context_address):
+            break
+        # A copy: the slot is the strategy's again before the order is sent.
+        copy_bytes(context.request_address, ring.slot(context.requests_address, 0), REQUEST_BYTES)
         payload_bytes = take_request(context_address, now, wall_ns, encode_request)
         count += 1
         if payload_bytes > 0:
             if not send_payload(context_address, payload_bytes):
                 disconnect(context_address, 0)
                 break
-            record_latency(context_address, request_address, now, now_ns(context.clock_address))
+            sent_ns = now_ns(context.clock_address)
+            record_latency(context_address, context.request_address, now, sent_ns)
     return count
 
 

@@ -309,6 +309,14 @@ def compact(framer_address: int, buffer_address: int, byte_count: int) -> int:
 
 
 @compiled
+def has_mask(masks_address: int) -> bool:
+    """Return whether ``take_mask`` would find a key."""
+    masks = record_at(masks_address, MASKS_DTYPE)
+    # pairs with: the keys are filled
+    return bool(masks.taken_count != load_acquire(masks_address + FILLED_OFFSET_BYTES))
+
+
+@compiled
 def take_mask(masks_address: int) -> int:
     """Return a fresh key, or -1 when the pool is empty: whoever fills it is late."""
     masks = record_at(masks_address, MASKS_DTYPE)
