@@ -28,8 +28,10 @@ class ConfigError(Exception):
     """The configuration cannot be used; the message names the key and what it should be."""
 
 
-class Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of the file: unknown keys are refused."""
+class Strict(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """A table of the file: unknown keys are refused, and what is left out stays out when written."""
 
 
 class Source(Strict, kw_only=True):
