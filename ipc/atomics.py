@@ -21,30 +21,30 @@ I64 = ir.IntType(64)
 
 def load_acquire(address: int) -> int:
     """Return the word at ``address``; later reads cannot move before it."""
-    return ctypes.c_int64.from_address(address).value
+    return ctypes.c_int64.from_address(int(address)).value
 
 
 def load_relaxed(address: int) -> int:
     """Return the word at ``address``, untorn, in no particular order."""
-    return ctypes.c_int64.from_address(address).value
+    return ctypes.c_int64.from_address(int(address)).value
 
 
 def store_release(address: int, value: int) -> None:
     """Write the word at ``address``; earlier reads and writes cannot move after it."""
-    ctypes.c_int64.from_address(address).value = value
+    ctypes.c_int64.from_address(int(address)).value = int(value)
 
 
 def store_relaxed(address: int, value: int) -> None:
     """Write the word at ``address``, untorn, in no particular order."""
-    ctypes.c_int64.from_address(address).value = value
+    ctypes.c_int64.from_address(int(address)).value = int(value)
 
 
 def compare_exchange(address: int, expected: int, value: int) -> bool:
     """Write ``value`` if the word is ``expected``; a full barrier.  Return whether it was."""
-    word = ctypes.c_int64.from_address(address)
+    word = ctypes.c_int64.from_address(int(address))
     if word.value != expected:
         return False
-    word.value = value
+    word.value = int(value)
     return True
 
 

@@ -59,7 +59,7 @@ def _monotonic_ns(typing_context: Any) -> Any:
     return types.int64(), codegen
 
 
-overload(monotonic_ns)(lambda: lambda: _monotonic_ns())
+overload(monotonic_ns)(lambda: lambda: _monotonic_ns())  # type: ignore[call-arg]
 
 
 @compiled

@@ -2,13 +2,14 @@
 
 Every hot function carries ``@compiled`` and nothing else, so the options are decided here once.
 numba's cache on disk does not notice a change in *another* file, so its directory is named after
-a fingerprint of all that the machine code depends on: our sources, the user's strategy file,
+a fingerprint of all that the machine code depends on: the sources in it, the user's strategy file,
 versions, the processor and numba's own options (a build without bounds checks would otherwise be
 served to a run that asks for them).
 """
 
 import hashlib
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -25,13 +26,41 @@ R = TypeVar("R")
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = ("ipc", "vortex", "procs", "tools")
+COMPILES = re.compile(r"^@compiled|compile_entry\(|compile_plug\(|@intrinsic|overload\(", re.M)
+IMPORTS = re.compile(
+    rf"^\s*(?:from|import) ((?:{'|'.join(FLOORS)})[.\w]*)(?: import (\([^)]*\)|[^\n]*))?", re.M
+)
 
 #: A user's strategy file outside the package; part of the fingerprint.
 EXTRA_SOURCES_VARIABLE = "VORTEX_EXTRA_SOURCES"
 CACHE_VARIABLE = "VORTEX_CACHE_DIR"
 
 #: True when numba runs functions as plain Python (``NUMBA_DISABLE_JIT=1``).
-PLAIN_PYTHON = bool(numba_config.DISABLE_JIT)
+PLAIN_PYTHON = bool(numba_config.DISABLE_JIT)  # type: ignore[attr-defined]
+
+
+def sources_of_machine_code() -> list[Path]:
+    """Return the files that compiled functions stand in, and all that those import of ours.
+
+    A compiled function freezes the constants and functions that it uses, wherever they come from;
+    what no such file imports, directly or not, cannot be in the machine code.
+    """
+    texts = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): (path, path.read_text())
+        for floor in FLOORS
+        for path in sorted((ROOT / floor).rglob("*.py"))
+    }
+    waiting = [name for name, (_, text) in texts.items() if COMPILES.search(text)]
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name in found or name not in texts:
+            continue
+        found.add(name)
+        for package, names in IMPORTS.findall(texts[name][1]):
+            parts = (part.split()[0] for part in names.strip("()").split(",") if part.strip())
+            waiting += [package, f"{package}.__init__", *(f"{package}.{part}" for part in parts)]
+    return [texts[name][0] for name in sorted(found)]
 
 
 def source_fingerprint() -> str:
@@ -42,7 +71,7 @@ def source_fingerprint() -> str:
     digest.update(repr((versions, cpu_name)).encode())
     options = {key: value for key, value in os.environ.items() if key.startswith("NUMBA_")}
     digest.update(repr(sorted(options.items())).encode())
-    paths = [path for floor in FLOORS for path in sorted((ROOT / floor).rglob("*.py"))]
+    paths = sources_of_machine_code()
     extra = os.environ.get(EXTRA_SOURCES_VARIABLE, "")
     paths += [Path(name) for name in extra.split(os.pathsep) if name]
     for path in paths:
@@ -58,7 +87,9 @@ def cache_directory() -> Path:
     return base / source_fingerprint()
 
 
-numba_config.CACHE_DIR = str(cache_directory())
+#: Of the sources as this process read them, whatever happens to them later.
+CACHE_DIRECTORY = cache_directory()
+numba_config.CACHE_DIR = str(CACHE_DIRECTORY)  # type: ignore[attr-defined]
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:

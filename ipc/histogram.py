@@ -62,7 +62,7 @@ def _bit_length(typing_context: Any, value: Any) -> Any:
     return types.int64(types.int64), codegen
 
 
-overload(bit_length)(lambda value: lambda value: _bit_length(value))
+overload(bit_length)(lambda value: lambda value: _bit_length(value))  # type: ignore[call-arg]
 
 
 @compiled

@@ -26,7 +26,7 @@ def record_at(address: int, dtype: "np.dtype[np.void]") -> Record:
 
     ``dtype`` must be a module constant when called from compiled code.
     """
-    memory = (ctypes.c_char * dtype.itemsize).from_address(int(address))
+    memory: Any = (ctypes.c_char * dtype.itemsize).from_address(int(address))
     return np.frombuffer(memory, dtype=dtype).view(np.recarray)[0]
 
 
@@ -37,13 +37,13 @@ def address_of(array: "np.ndarray[Any, Any]") -> int:
 
 def records_at(address: int, dtype: "np.dtype[np.void]", count: int) -> RecordArray:
     """Return ``count`` records at ``address`` as an array view (cold code only)."""
-    memory = (ctypes.c_char * (dtype.itemsize * count)).from_address(int(address))
+    memory: Any = (ctypes.c_char * (dtype.itemsize * count)).from_address(int(address))
     return np.frombuffer(memory, dtype=dtype)
 
 
 def words_at(address: int, count: int) -> Int64Array:
     """Return ``count`` words at ``address`` as an array view (cold code only)."""
-    memory = (ctypes.c_int64 * count).from_address(int(address))
+    memory: Any = (ctypes.c_int64 * count).from_address(int(address))
     return np.frombuffer(memory, dtype=np.int64)
 
 
@@ -54,7 +54,7 @@ def load_byte(address: int) -> int:
 
 def store_byte(address: int, value: int) -> None:
     """Write the low eight bits of ``value``."""
-    ctypes.c_uint8.from_address(int(address)).value = value & 0xFF
+    ctypes.c_uint8.from_address(int(address)).value = int(value) & 0xFF
 
 
 def load_word(address: int) -> int:
@@ -64,7 +64,7 @@ def load_word(address: int) -> int:
 
 def store_word(address: int, value: int) -> None:
     """Write eight bytes at any ``address``, little-endian."""
-    ctypes.c_int64.from_address(int(address)).value = value
+    ctypes.c_int64.from_address(int(address)).value = int(value)
 
 
 def copy_bytes(target_address: int, source_address: int, byte_count: int) -> None:

@@ -134,9 +134,6 @@ def commit(ring_address: int, publish_ns: int) -> bool:
     count = ring.pending_count
     if count == 0:
         return True
-    if is_replaced(ring_address):
-        ring.pending_count = 0
-        return False
     mask = ring.capacity_count - 1
     for index in range(count):
         slot_address = ring.slots_address + ((ring.next_seq + index) & mask) * ring.slot_bytes

@@ -56,11 +56,13 @@ CONTROL_BYTES = 128
 CONTROL_OFFSET_BYTES = RECEIVER.offset_bytes("control")
 IOVEC_OFFSET_BYTES = RECEIVER.offset_bytes("target_address")
 
-_recvmsg = types.ExternalFunction("recvmsg", types.int64(types.int32, types.int64, types.int32))
-_send = types.ExternalFunction(
+_recvmsg: Any = types.ExternalFunction(
+    "recvmsg", types.int64(types.int32, types.int64, types.int32)
+)
+_send: Any = types.ExternalFunction(
     "send", types.int64(types.int32, types.int64, types.int64, types.int32)
 )
-_errno_location = types.ExternalFunction("__errno_location", types.int64())
+_errno_location: Any = types.ExternalFunction("__errno_location", types.int64())
 
 
 def recvmsg(fd: int, header_address: int, flags: int) -> int:

@@ -7,6 +7,7 @@ next.  Parking gives the core away for some time; it is for machines that must n
 import os
 import time
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numba import types
@@ -17,8 +18,8 @@ from ipc.compiled import compiled
 
 PARK_US = 50
 
-_sched_yield = types.ExternalFunction("sched_yield", types.int32())
-_usleep = types.ExternalFunction("usleep", types.int32(types.int32))
+_sched_yield: Any = types.ExternalFunction("sched_yield", types.int32())
+_usleep: Any = types.ExternalFunction("usleep", types.int32(types.int32))
 
 
 class Wait(IntEnum):

@@ -30,7 +30,7 @@ def write(view: View, run_folder: Path) -> None:
 def save(path: Path, arrays: dict[str, "np.ndarray[Any, Any]"]) -> None:
     """Write arrays so that the file is whole or not there."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
     temporary = path.with_suffix(".part")
     temporary.write_bytes(buffer.getvalue())
     temporary.replace(path)

@@ -1,6 +1,6 @@
 """vortexctl: start, look at and stop an instance.
 
-Exit status as the LSB has it: 0 done, 1 failed, 2 wrong usage, 3 not running (``status``), 4 unknown.
+Exit status as the LSB has it: 0 done, 1 failed, 2 wrong usage, 3 not running (``status``).
 """
 
 import os

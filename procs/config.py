@@ -31,10 +31,10 @@ class ConfigError(Exception):
 class Strict(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
-    """A table of the file: unknown keys are refused, and what is left out stays out when written."""
+    """A table of the file: unknown keys are refused."""
 
 
-class Source(Strict, kw_only=True):
+class Source(Strict, frozen=True, kw_only=True, omit_defaults=True):
     """One connection to market data: one ingest process."""
 
     name: Name = "main"
@@ -44,7 +44,7 @@ class Source(Strict, kw_only=True):
     symbols: Annotated[list[str], Meta(min_length=1)]
 
 
-class OrderEntry(Strict, kw_only=True):
+class OrderEntry(Strict, frozen=True, kw_only=True, omit_defaults=True):
     """Where orders go."""
 
     venue: str = "binance_spot"
@@ -55,7 +55,7 @@ class OrderEntry(Strict, kw_only=True):
     answer_timeout_ms: PositiveInt = 1_000
 
 
-class Limits(Strict, kw_only=True):
+class Limits(Strict, frozen=True, kw_only=True, omit_defaults=True):
     """What the gateway enforces for one symbol; money in the quote asset, sizes in the base."""
 
     order_qty: str
@@ -67,14 +67,14 @@ class Limits(Strict, kw_only=True):
     touch_age_ms: Count = 0
 
 
-class Quoting(Strict, kw_only=True):
+class Quoting(Strict, frozen=True, kw_only=True, omit_defaults=True):
     """How eagerly quotes follow what the strategy wants."""
 
     reprice_ticks: PositiveInt = 1
     reject_pause_ms: Count = 20
 
 
-class StrategyChoice(Strict, kw_only=True):
+class StrategyChoice(Strict, frozen=True, kw_only=True, omit_defaults=True):
     """Which strategy quotes a symbol, with its parameters."""
 
     symbol: str
@@ -83,7 +83,7 @@ class StrategyChoice(Strict, kw_only=True):
     limits: Limits
 
 
-class Rings(Strict, kw_only=True):
+class Rings(Strict, frozen=True, kw_only=True, omit_defaults=True):
     """Sizes of the rings, as powers of two, and what happens when one is full."""
 
     market_bits: PowerOfTwoBits = 14
@@ -94,7 +94,7 @@ class Rings(Strict, kw_only=True):
     stall_ms: PositiveInt = 100
 
 
-class Books(Strict, kw_only=True):
+class Books(Strict, frozen=True, kw_only=True, omit_defaults=True):
     """Sizes of the books."""
 
     levels: Annotated[int, Meta(ge=64, le=1_000_000)] = 8_192
@@ -102,7 +102,7 @@ class Books(Strict, kw_only=True):
     snapshot_levels: Annotated[int, Meta(ge=5, le=5_000)] = 1_000
 
 
-class Placement(Strict, kw_only=True):
+class Placement(Strict, frozen=True, kw_only=True, omit_defaults=True):
     """CPUs; left out, they are worked out from the machine."""
 
     engine_cpus: list[Count] | None = None
@@ -110,7 +110,7 @@ class Placement(Strict, kw_only=True):
     wait: Literal["auto", "spin", "yield", "park"] = "auto"
 
 
-class Liveness(Strict, kw_only=True):
+class Liveness(Strict, frozen=True, kw_only=True, omit_defaults=True):
     """When silence is taken for death."""
 
     lease_ms: PositiveInt = 1_000
@@ -118,13 +118,13 @@ class Liveness(Strict, kw_only=True):
     stop_timeout_s: PositiveInt = 10
 
 
-class Secrets(Strict, kw_only=True):
+class Secrets(Strict, frozen=True, kw_only=True, omit_defaults=True):
     """Where the key is, if not in the environment."""
 
     file: str
 
 
-class Config(Strict, kw_only=True):
+class Config(Strict, frozen=True, kw_only=True, omit_defaults=True):
     """The whole file."""
 
     instance: Name = "vortex"

@@ -18,7 +18,7 @@ import click
 import msgspec
 
 from procs import config as configuration
-from procs import instance, report
+from procs import instance, report, warm
 from procs.cli import open_view
 from procs.config import KEY_VARIABLE, SECRET_VARIABLE, Config
 from procs.placement import plan
@@ -40,8 +40,8 @@ class Demo:
         self.config_path = folder / "demo.toml"
         self.interrupted = False
 
-    def start_exchange(self, arguments: list[str]) -> dict[str, int]:
-        """Start the exchange on a housekeeping CPU; return its ports."""
+    def start_exchange(self, arguments: list[str]) -> None:
+        """Start the exchange on a housekeeping CPU."""
         cpu = plan(self.config.placement, ["exchange"]).housekeeping_cpus[0]
         command = [sys.executable, "-m", "procs.exchange", "--cpu", str(cpu),
                    "--report", str(self.folder / "exchange.json"), *arguments]  # fmt: skip
@@ -49,6 +49,10 @@ class Demo:
             command, stdout=subprocess.PIPE, text=True, env=self.environment,
             start_new_session=True,
         )  # fmt: skip
+
+    def ports(self) -> dict[str, int]:
+        """Wait until the exchange listens; return its ports."""
+        assert self.exchange is not None
         assert self.exchange.stdout is not None
         line = self.exchange.stdout.readline()
         if not line:
@@ -129,7 +133,7 @@ def verdict(facts: dict[str, Any], seconds: float, is_market: bool) -> list[str]
 
 @click.command(help=__doc__)
 @click.option("--config", "config_path", default="configs/demo.toml",
-              type=click.Path(exists=True, path_type=Path), help="Configuration to run.")  # fmt: skip
+              type=click.Path(exists=True, path_type=Path), help="What to run.")  # fmt: skip
 @click.option("--seconds", default=60, help="How long; 0 until Ctrl-C.")
 @click.option("--report", "report_path", type=click.Path(path_type=Path), help="Write JSON here.")
 @click.option("--capture", type=click.Path(exists=True, path_type=Path),
@@ -159,7 +163,10 @@ def main(
     signal.signal(signal.SIGINT, lambda *_: setattr(demo, "interrupted", True))
     started = time.monotonic()
     try:
-        ports = demo.start_exchange(arguments)
+        demo.start_exchange(arguments)
+        if not warm.is_warm(config):
+            warm.warm(config, click.echo)  # while the exchange compiles what is its own
+        ports = demo.ports()
         click.echo(f"exchange: REST on port {ports['rest_port']}, streams on {ports['ws_port']}")
         demo.start_engine(ports)
         click.echo(f"trading after {time.monotonic() - started:.1f} s")

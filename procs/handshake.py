@@ -29,15 +29,13 @@ class Link:
         except (OSError, websocket.WebSocketException) as error:
             shown = url.partition("?")[0]
             raise HandshakeError(f"cannot connect to {shown}: {error}") from error
+        assert self.client.sock is not None
+        assert self.client.handshake_response is not None
+        self.socket: socket.socket = self.client.sock
         headers = self.client.handshake_response.headers
         if "sec-websocket-extensions" in headers:  # RFC 6455 section 4.1
-            self.client.sock.close()
+            self.socket.close()
             raise HandshakeError(f"{url} insists on an extension that was not offered")
-
-    @property
-    def socket(self) -> socket.socket:
-        """The connected socket."""
-        return self.client.sock
 
     def ask(self, message: bytes) -> bytes:
         """Send one text message and return the next one; only before compiled code took over."""
@@ -52,4 +50,4 @@ class Link:
 
     def close(self) -> None:
         """Close the socket without another frame."""
-        self.client.sock.close()
+        self.socket.close()

@@ -162,15 +162,27 @@ class OrderLink:
     def fetch_missed_fills(self, link: Link, instrument_id: int, symbol: str) -> None:
         """Fetch the fills that were reported while nobody listened, and tell the hot thread.
 
-        Before the first fill of a run there is no trade id to start from, and nothing was missed:
-        the run began with nothing standing.
+        A run begins with nothing standing, so at its first connection all fills are of the past.
         """
-        last_trade_id = int(self.positions[instrument_id]["last_trade_id"])
-        if last_trade_id == 0:
+        position = self.positions[instrument_id]
+        last_trade_id = int(position["last_trade_id"])
+        if last_trade_id == 0 and position["fill_count"] == 0:
+            self.begin_fills(link, instrument_id, symbol)
             return
         request = self.venue.trades_request(self.asker(), symbol, last_trade_id + 1)
-        for trade in self.venue.read_trades(link.ask(request)):
-            self.lend(self.fill_of(instrument_id, trade))
+        while trades := self.venue.read_trades(link.ask(request)):
+            for trade in trades:
+                self.lend(self.fill_of(instrument_id, trade))
+            request = self.venue.trades_request(self.asker(), symbol, trades[-1].id + 1)
+
+    def begin_fills(self, link: Link, instrument_id: int, symbol: str) -> None:
+        """Tell the hot thread after which of the account's fills those of the run come."""
+        request = self.venue.newest_trade_request(self.asker(), symbol)
+        trades = self.venue.read_trades(link.ask(request))
+        answer = np.zeros(1, ANSWER.dtype)
+        answer["kind"], answer["instrument_id"] = Answer.SINCE, instrument_id
+        answer["trade_id"] = trades[-1].id if trades else -1
+        self.lend(answer)
 
     def fill_of(self, instrument_id: int, trade: Any) -> RecordArray:
         """Return one fill as the ANSWER that an execution report would have become."""

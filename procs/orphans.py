@@ -30,9 +30,7 @@ def end(instance: str, mark: Mark | None, say: Callable[[str], object]) -> bool:
         return False
     if any(is_live(name) for name in list_segments(instance)):
         if mark is None:
-            say(
-                f"segments of {instance!r} are in use by processes of an unknown run; end them first"
-            )
+            say(f"segments of {instance!r} are held by processes of an unknown run; end them")
             return True
         end_stages(Path(mark.run_folder), say)
     for name in remove_stale(instance):

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from ipc.histogram import summary
-from procs import book, gateway, ingest, strategy, wiring
+from procs import book, gateway_context, ingest, strategy, wiring
 from procs.view import View
 from vortex.codes import Refusal, Reject
 from vortex.positions import profit_e16
@@ -33,13 +33,16 @@ def position_text(view: View, instrument_id: int) -> str:
 
 
 def profit(view: View) -> Decimal:
-    """Return profit in the quote asset over all instruments, marked at mid, after fees."""
+    """Return profit in the quote asset over all instruments, marked at mid, after fees.
+
+    While a book is not in sync its mid is not known; the market's last trade stands in for it.
+    """
     total = 0
-    rows = zip(
-        view.records("positions"), view.records("instruments"), view.records("touches"), strict=True
-    )
-    for position, instrument, touch in rows:
+    for index, instrument in enumerate(view.records("instruments")):
+        touch, position = view.cell("touches", index), view.cell("positions", index)
         bid_ticks, ask_ticks = int(touch["bid_ticks"]), int(touch["ask_ticks"])
+        if not bid_ticks or not ask_ticks:
+            bid_ticks = ask_ticks = int(view.records("view")[index]["last_trade_ticks"])
         total += profit_e16(position, instrument, bid_ticks, ask_ticks)
     return Decimal(total) / E16
 
@@ -48,7 +51,7 @@ def rejects(view: View) -> dict[str, int]:
     """Return how many requests were refused, by reason, ours and the venue's."""
     counts = {}
     for reason in Reject:
-        count = view.counter(wiring.GATEWAY, gateway.REJECT_BASE + reason)
+        count = view.counter(wiring.GATEWAY, gateway_context.REJECT_BASE + reason)
         if reason != Reject.NONE and count:
             counts[reason.name.lower()] = count
     return counts
@@ -66,7 +69,7 @@ def refusals(view: View) -> dict[str, int]:
 
 def dropped(view: View) -> int:
     """Return how many records were lost on the way: none in a healthy run."""
-    lost_events = view.counter(wiring.GATEWAY, gateway.Counter.EVENTS_LOST)
+    lost_events = view.counter(wiring.GATEWAY, gateway_context.Counter.EVENTS_LOST)
     return ingest_sum(view, ingest.Counter.DROPPED) + lost_events
 
 
@@ -78,14 +81,14 @@ def merged(view: View) -> int:
 
 def orders(view: View) -> int:
     """Return how many new orders were sent, replacements included."""
-    placed = view.counter(wiring.GATEWAY, gateway.Counter.PLACED)
-    return placed + view.counter(wiring.GATEWAY, gateway.Counter.REPLACED)
+    placed = view.counter(wiring.GATEWAY, gateway_context.Counter.PLACED)
+    return placed + view.counter(wiring.GATEWAY, gateway_context.Counter.REPLACED)
 
 
 def cancels(view: View) -> int:
     """Return how many cancels were sent, replacements included."""
-    canceled = view.counter(wiring.GATEWAY, gateway.Counter.CANCELED)
-    return canceled + view.counter(wiring.GATEWAY, gateway.Counter.REPLACED)
+    canceled = view.counter(wiring.GATEWAY, gateway_context.Counter.CANCELED)
+    return canceled + view.counter(wiring.GATEWAY, gateway_context.Counter.REPLACED)
 
 
 def latency(view: View, name: str) -> dict[str, int | None]:
@@ -105,13 +108,13 @@ def make(view: View) -> dict[str, Any]:
         "book_updates": view.counter(wiring.BOOK, book.Counter.UPDATES),
         "orders": orders(view),
         "cancels": cancels(view),
-        "fills": view.counter(wiring.GATEWAY, gateway.Counter.FILLS),
+        "fills": view.counter(wiring.GATEWAY, gateway_context.Counter.FILLS),
         "rejects": rejects(view),
         "merged": merged(view),
         "dropped": dropped(view),
         "gaps": view.counter(wiring.BOOK, book.Counter.GAPS),
         "invalid_messages": ingest_sum(view, ingest.Counter.INVALID)
-        + view.counter(wiring.GATEWAY, gateway.Counter.INVALID),
+        + view.counter(wiring.GATEWAY, gateway_context.Counter.INVALID),
         "refusals": refusals(view),
         "position": {s: position_text(view, i) for i, s in enumerate(view.config.symbols)},
         "pnl": text(profit(view).quantize(Decimal("0.00000001"))),

@@ -8,7 +8,6 @@ through a mailbox.
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -69,7 +68,7 @@ def log_step(
     second_input_address: int,
     output_address: int,
 ) -> None:
-    """Tell observers of one step; what a replay needs to repeat it.  Inputs and output are rings."""
+    """Tell observers of one step, all that a replay needs: how far each ring stands."""
     slot_address = ring.claim(steps_address)
     if slot_address == 0:
         return
@@ -276,30 +275,3 @@ def read_launch(path: Path) -> Launch:
 def write_launch(path: Path, launch: Launch) -> None:
     """Write what ``read_launch`` reads; it holds no secrets."""
     path.write_bytes(msgspec.json.format(msgspec.json.encode(launch), indent=1))
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run one stage: ``python -m procs.stage ROLE LAUNCH_FILE``."""
-    role, launch_path = arguments or sys.argv[1:]
-    if not __debug__:
-        sys.exit("vortex does not run under python -O: it would strip the checks; drop the -O")
-    launch = read_launch(Path(launch_path))
-    logs.to_stderr()
-    module = stage_module(role)
-    try:
-        return int(module.main(role, launch))
-    except Exception as error:
-        logs.logger(role).error("%s: %s", type(error).__name__, error, exc_info=True)
-        return 1
-
-
-def stage_module(role: str) -> Any:
-    """Return the module whose ``main(role, launch)`` is that stage."""
-    from procs import book, gateway, ingest, strategy
-
-    modules = {wiring.BOOK: book, wiring.STRATEGY: strategy, wiring.GATEWAY: gateway}
-    return modules.get(role, ingest)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

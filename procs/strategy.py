@@ -422,6 +422,8 @@ def main(role: str, launch: Launch) -> int:
             own = stage.own_table(table)
             own.records[:] = np.zeros(1, own.layout.dtype)
             context[field] = own.address
+        # Until the gateway says RESUMED: what it placed for a former life must be gone first.
+        stage.own_table("standing").records["is_halted"] = 1
         context["view_address"] = begin_views(stage)
         context["quoting_address"] = stage.table("quoting").address
         context["orders_address"] = stage.table("orders").address

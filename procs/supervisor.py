@@ -19,7 +19,7 @@ from ipc.clock import calibrate, refresh_wall_offset
 from ipc.control import Order, State
 from ipc.errors import SharedMemoryError
 from ipc.memory import address_of
-from ipc.segment import remove_stale
+from ipc.segment import Segment, remove_stale
 from ipc.shared import SharedRing, SharedTable
 from procs import archive, instance, logs, placement, reference, warm, wiring
 from procs.config import KEY_VARIABLE, SECRET_VARIABLE, Config, ConfigError, credentials, load
@@ -62,7 +62,8 @@ class Supervisor:
         for line in self.plan.lines():
             say(line)
         self.write_launches()
-        self.compile()
+        self.compile()  # on all CPUs: nothing trades yet
+        os.sched_setaffinity(0, self.plan.housekeeping_cpus)
         instruments = reference.fetch_instruments(self.config)
         for name in remove_stale(self.config.instance):
             self.log.info("removed stale segment %s", name)
@@ -112,8 +113,13 @@ class Supervisor:
             self.rings[name] = SharedRing.create(
                 self.wiring.segment(name), link.spec, run_id=self.run_id
             )
-        for shared in (*self.tables.values(), *self.rings.values()):
-            shared.segment.lock(archive.SUPERVISOR_ROLE)
+        for segment in self.segments():
+            segment.lock(archive.SUPERVISOR_ROLE)
+
+    def segments(self) -> list[Segment]:
+        """Return every segment of the run."""
+        tables = [table.segment for table in self.tables.values()]
+        return tables + [ring.segment for ring in self.rings.values()]
 
     def spawn(self, role: str) -> None:
         """Start one stage's process; only the gateway gets the key."""
@@ -126,7 +132,7 @@ class Supervisor:
         launch = instance.launch_path(self.run_folder, role)
         with logs.log_path(self.run_folder, role).open("ab") as log:
             self.children[role] = subprocess.Popen(
-                [sys.executable, "-m", "procs.stage", role, str(launch)],
+                [sys.executable, "-m", "procs.run_stage", role, str(launch)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
                 start_new_session=True,
             )  # fmt: skip
@@ -259,9 +265,9 @@ class Supervisor:
 
     def remove_segments(self) -> None:
         """Remove every segment that ``create_segments`` created."""
-        for shared in (*self.tables.values(), *self.rings.values()):
-            shared.segment.unlink()
-            shared.close()
+        for segment in self.segments():
+            segment.unlink()
+            segment.close()
         self.tables.clear()
         self.rings.clear()
 

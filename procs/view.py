@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from ipc import control
+from ipc.cell import read_cell
 from ipc.clock import now_ns
 from ipc.control import State
 from ipc.histogram import HISTOGRAM
@@ -77,6 +78,13 @@ class View:
         """Return the run's clock."""
         return now_ns(self.tables["clock"].address)
 
+    def cell(self, name: str, index: int) -> Any:
+        """Return a whole copy of one record that its owner writes as a cell."""
+        table = self.tables[name]
+        copy = np.zeros(1, table.layout.dtype)
+        read_cell(table.record_address(index), address_of(copy), table.layout.dtype.itemsize)
+        return copy[0]
+
     def heartbeat_age_ns(self, role: str) -> int:
         """Return how long ago a stage's loop last came round."""
         beat_ns = control.heartbeat_ns(self.tables[f"status.{role}"].address)
@@ -119,7 +127,7 @@ class View:
         return result
 
     def last_records(self, name: str, count_max: int) -> list[tuple[int, bytes]]:
-        """Return up to ``count_max`` of a ring's newest records as (sequence, bytes), whole ones."""
+        """Return up to ``count_max`` of a ring's newest records as (sequence, bytes)."""
         from ipc.ring import observe
 
         shared = self.rings[name]
@@ -134,5 +142,7 @@ class View:
 
     def close(self) -> None:
         """Unmap everything."""
-        for shared in (*self.tables.values(), *self.rings.values()):
+        for table in self.tables.values():
+            table.close()
+        for shared in self.rings.values():
             shared.close()

@@ -1,23 +1,26 @@
-"""Compile every stage before any starts, in one process, and say how it goes.
+"""Compile every stage before any starts, in one place, and say how it goes.
 
 ``python -m procs.warm LAUNCH_FILE``.  A stage that misses the cache refuses to start, so that no
 stage ever compiles while others trade.
 """
 
+import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
 from ipc import control, ring
 from ipc.clock import now_ns, wall_offset_ns
-from ipc.compiled import cache_directory
+from ipc.compiled import CACHE_DIRECTORY
 from ipc.mailbox import Letter, Mailbox
 from ipc.memory import address_of
 from procs.config import Config
-from procs.stage import Entry, read_launch
+from procs.stage import read_launch
 from vortex import strategies
 
 
@@ -25,7 +28,7 @@ def marker(config: Config) -> Path:
     """Return the file that says that everything for this configuration stands in the cache."""
     venues = {source.venue for source in config.sources} | {config.orders.venue}
     name = "-".join(["warm", config.strategies[0].name, *sorted(venues)])
-    return cache_directory() / name
+    return CACHE_DIRECTORY / name
 
 
 def is_warm(config: Config) -> bool:
@@ -33,16 +36,29 @@ def is_warm(config: Config) -> bool:
     return marker(config).exists()
 
 
-def entries(config: Config) -> Iterator[tuple[str, Callable[[], Entry]]]:
-    """Yield each stage's name and what compiles its loop."""
+def jobs(config: Config) -> list[tuple[str, str]]:
+    """Return what must be compiled as (stage, venue or strategy), the longest first."""
+    found = [("gateway", config.orders.venue)]
+    found += [("ingest", venue) for venue in sorted({source.venue for source in config.sources})]
+    found += [("book", ""), ("strategy", config.strategies[0].name)]
+    return found
+
+
+def compile_job(job: tuple[str, str]) -> tuple[str, float, bool]:
+    """Compile one stage; return its name, the seconds it took and whether it was not cached."""
     from procs import book, gateway, ingest, strategy
 
-    for venue in sorted({source.venue for source in config.sources}):
-        yield f"ingest ({venue})", lambda venue=venue: ingest.entry(venue)
-    yield "book", book.entry
-    name = config.strategies[0].name
-    yield f"strategy ({name})", lambda: strategy.entry(strategies.load(name))
-    yield f"gateway ({config.orders.venue})", lambda: gateway.entry(config.orders.venue)
+    stage, name = job
+    started = time.monotonic()
+    if stage == "gateway":
+        entry = gateway.entry(name)
+    elif stage == "ingest":
+        entry = ingest.entry(name)
+    elif stage == "book":
+        entry = book.entry()
+    else:
+        entry = strategy.entry(strategies.load(name))
+    return f"{stage} {name}".strip(), time.monotonic() - started, entry.missed_cache
 
 
 def exercise_cold_helpers() -> None:
@@ -67,14 +83,17 @@ def exercise_cold_helpers() -> None:
 
 
 def warm(config: Config, say: Callable[[str], None]) -> None:
-    """Compile what is not in the cache; ``say`` hears a line per stage."""
+    """Compile what is not in the cache, on all CPUs; ``say`` hears a line per stage."""
+    started = time.monotonic()
+    work = jobs(config)
+    say(f"compiling {len(work)} stages, once for these sources and this machine ...")
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        pending = [pool.submit(compile_job, job) for job in work]
+        for done in as_completed(pending):
+            name, took_s, missed = done.result()
+            say(f"  {name}: compiled in {took_s:.0f} s" if missed else f"  {name}: cached")
     exercise_cold_helpers()
-    for name, make in entries(config):
-        started = time.monotonic()
-        say(f"compiling {name} ...")
-        missed = make().missed_cache
-        took_s = time.monotonic() - started
-        say(f"compiled {name} in {took_s:.1f} s" if missed else f"{name} is compiled already")
+    say(f"compiled in {time.monotonic() - started:.0f} s")
     marker(config).touch()
 
 

@@ -63,8 +63,8 @@ MERGE = Layout(
 
 STEP = Layout(
     "step",
-    "One step of a stage that did something: what a replay needs to repeat it.  The first of a life "
-    "did nothing; it tells where the inputs stood.",
+    "One step of a stage that did something: what a replay needs to repeat it.  The first of a "
+    "life did nothing; it tells where the inputs stood.",
     Field("now_ns", "i8", "the time that the step was given"),
     Field("publish_ns", "i8", "when its output was committed"),
     Field("consumed_seq", "i8", "records consumed of each input after it", (4,)),
@@ -168,6 +168,7 @@ def wire(config: Config) -> Wiring:
         (ORDER_EVENT,), ORDER_EVENT.dtype.itemsize, 1 << sizes.events_bits, 4, "publish_ns"
     )
     steps = RingSpec((STEP,), STEP.dtype.itemsize, 1 << sizes.steps_bits, 1, "publish_ns", False)
+    block_count = count * (book_bytes(config) // BLOCK_BYTES)
     # fmt: off
     links = [
         *(Link(market_ring(role), market,   role,     BOOK)     for role in ingests),
@@ -186,7 +187,7 @@ def wire(config: Config) -> Wiring:
         Table("limits",           LIMITS,          count,       SUPERVISOR),
         Table("quoting",          QUOTING,         1,           SUPERVISOR),
         Table("touches",          TOUCH,           count,       BOOK),
-        Table("books",            BLOCK,           count * (book_bytes(config) // BLOCK_BYTES), BOOK),
+        Table("books",            BLOCK,           block_count, BOOK),
         Table("merge.book",       MERGE,           count,       BOOK),
         Table("merge.strategy",   MERGE,           count,       STRATEGY),
         Table("newest_tops",      TOP,             count,       STRATEGY),

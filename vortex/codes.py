@@ -113,6 +113,7 @@ class Answer(IntEnum):
     STREAM_ENDED = 5  # the user data stream was terminated
     SHUTDOWN = 6
     FATE = 7  # what the main thread learnt of one order
+    SINCE = 8  # the venue's newest fill before the run: ours come after it
 
 
 class Outcome(IntEnum):

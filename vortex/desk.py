@@ -14,7 +14,7 @@ from ipc.layout import Field, Layout, reserved
 from ipc.memory import record_at, zero_bytes
 from vortex.codes import Answer, Execution, Kind, OrderState, Outcome, Reject
 from vortex.orders import begin_order, find_order, is_open, next_order_id, row_of, set_order
-from vortex.positions import add_fill, is_new_fill
+from vortex.positions import add_fill, begin_fills, is_new_fill
 from vortex.records import ANSWER, ORDER, ORDER_EVENT, POSITION, REQUEST
 
 IN_FLIGHT_COUNT = 1_024
@@ -46,7 +46,7 @@ DESK = Layout(
     Field("epoch", "i8", "life of the gateway"),
     Field("fill_count", "i8", "fills counted"),
     Field("late_count", "i8", "answers to requests that were forgotten"),
-    Field("doubtful_order_id", "i8", "order whose fate must be asked for; 0 for none"),
+    Field("stray_count", "i8", "orders that stand although the venue had refused or denied them"),
     Field("round_trip_ns", "i8", "request to answer of the last reply; 0 when it was none"),
     reserved(24),
 )
@@ -202,8 +202,14 @@ def refuse(desk_address: int, request_address: int, reason: int) -> None:
 
 @compiled
 def acknowledge(desk_address: int, row_address: int, now_ns: int) -> None:
-    """An order is known to stand at the venue, or to have stood; tell once."""
+    """An order is known to stand at the venue, or to have stood; tell once.
+
+    One that was rejected may stand all the same: the venue denied it while it was on its way.
+    Nobody waits for it any more, so it is counted as a stray, for the gateway to reconcile.
+    """
     order = record_at(row_address, ORDER_DTYPE)
+    if order.state == OrderState.REJECTED:
+        record_at(desk_address, DESK_DTYPE).stray_count += 1
     if order.state == OrderState.SENT or order.state == OrderState.UNKNOWN:
         position_address = position_of(desk_address, order.instrument_id)
         set_order(row_address, position_address, OrderState.RESTING, order.filled_lots, now_ns)
@@ -214,7 +220,7 @@ def acknowledge(desk_address: int, row_address: int, now_ns: int) -> None:
 def end_order(
     desk_address: int, row_address: int, state: int, filled_lots: int, reason: int, now_ns: int
 ) -> None:
-    """An order is over; tell once."""
+    """An order is over; tell once.  What may not follow (see ``orders.py``) is not believed."""
     order = record_at(row_address, ORDER_DTYPE)
     if not is_open(order.state):
         return
@@ -226,54 +232,51 @@ def end_order(
     elif state == OrderState.FILLED:
         kind = Kind.FILLED
     position_address = position_of(desk_address, order.instrument_id)
-    set_order(row_address, position_address, state, filled_lots, now_ns)
-    tell(desk_address, row_address, kind, reason, 1)
+    if set_order(row_address, position_address, state, filled_lots, now_ns):
+        tell(desk_address, row_address, kind, reason, 1)
 
 
 @compiled
-def doubt(desk_address: int, order_id: int) -> None:
-    """Remember an order whose fate must be asked for."""
-    row_address = find(desk_address, order_id)
-    if row_address != 0 and is_open(record_at(row_address, ORDER_DTYPE).state):
-        record_at(desk_address, DESK_DTYPE).doubtful_order_id = order_id
-
-
-@compiled
-def on_place_outcome(
-    desk_address: int, order_id: int, outcome: int, reason: int, now_ns: int
-) -> None:
-    """The place half of a request ended."""
+def on_place_outcome(desk_address: int, order_id: int, answer_address: int, now_ns: int) -> None:
+    """The place half of a request ended; a reply that names no outcome is no rejection."""
     row_address = find(desk_address, order_id)
     if row_address == 0:
         return
+    answer = record_at(answer_address, ANSWER_DTYPE)
+    outcome = answer.place_outcome
     if outcome == Outcome.SUCCESS:
         acknowledge(desk_address, row_address, now_ns)
-    elif outcome == Outcome.UNKNOWN:
-        lose_sight(desk_address, row_address, now_ns)
+    elif outcome == Outcome.FAILURE or answer.cancel_outcome == Outcome.FAILURE:
+        end_order(desk_address, row_address, OrderState.REJECTED, 0, answer.reject, now_ns)
     else:
-        end_order(desk_address, row_address, OrderState.REJECTED, 0, reason, now_ns)
+        lose_sight(desk_address, row_address, now_ns)
 
 
 @compiled
-def on_cancel_outcome(desk_address: int, order_id: int, outcome: int, now_ns: int) -> None:
+def on_cancel_outcome(
+    desk_address: int, order_id: int, request_id: int, answer_address: int, now_ns: int
+) -> None:
     """The cancel half of a request ended; while it is unknown the row goes on waiting."""
     row_address = find(desk_address, order_id)
     if row_address == 0:
         return
+    answer = record_at(answer_address, ANSWER_DTYPE)
     order = record_at(row_address, ORDER_DTYPE)
-    if outcome == Outcome.SUCCESS:
-        end_order(
-            desk_address, row_address, OrderState.CANCELED, order.filled_lots, Reject.NONE, now_ns
-        )
-    elif outcome == Outcome.NOT_ATTEMPTED:
-        order.request_kind = 0
-        order.replaced_by_id = 0
-    elif outcome == Outcome.FAILURE:
-        # Filled, cancelled or never there: the venue does not say which, so it is asked.
-        doubt(desk_address, order_id)
-        if order.request_kind == Kind.REPLACE:
+    if answer.cancel_outcome == Outcome.SUCCESS:
+        # Fills that are still under way on the stream count as open until they are counted; the
+        # report of the cancel comes behind them and ends the order.
+        if answer.canceled_filled_lots <= order.filled_lots:
+            end_order(
+                desk_address, row_address, OrderState.CANCELED, order.filled_lots,
+                Reject.NONE, now_ns,
+            )  # fmt: skip
+    elif answer.cancel_outcome == Outcome.FAILURE and order.request_id == request_id:
+        # Filled, cancelled or never there: the venue does not say which.  Its report does, or
+        # the answer to our question when that is overdue.  All other refusals left it standing.
+        if answer.reject != Reject.VENUE_UNKNOWN_ORDER and order.request_kind == Kind.CANCEL:
+            tell(desk_address, row_address, Kind.REJECTED, answer.reject, 1)
+        elif answer.reject != Reject.VENUE_UNKNOWN_ORDER:
             order.request_kind = 0
-            order.replaced_by_id = 0
 
 
 @compiled
@@ -284,7 +287,6 @@ def lose_sight(desk_address: int, row_address: int, now_ns: int) -> None:
         position_address = position_of(desk_address, order.instrument_id)
         set_order(row_address, position_address, OrderState.UNKNOWN, order.filled_lots, now_ns)
         tell(desk_address, row_address, Kind.UNKNOWN, Reject.NONE, 0)
-    record_at(desk_address, DESK_DTYPE).doubtful_order_id = order.order_id
 
 
 @compiled
@@ -311,6 +313,8 @@ def on_status(desk_address: int, order_id: int, answer_address: int, now_ns: int
         if order.request_kind != 0:
             tell(desk_address, row_address, Kind.REJECTED, Reject.VENUE_OTHER, 1)
     elif answer.state > OrderState.UNKNOWN:
+        if answer.kind == Answer.REPLY and answer.filled_lots > order.filled_lots:
+            return  # its fills are still under way on the stream; they count as open until then
         end_order(desk_address, row_address, answer.state, answer.filled_lots, Reject.NONE, now_ns)
 
 
@@ -330,9 +334,9 @@ def on_reply(desk_address: int, answer_address: int, now_ns: int) -> None:
         on_status(desk_address, row.order_id, answer_address, now_ns)
         return
     if row.kind == Kind.CANCEL or row.kind == Kind.REPLACE:
-        on_cancel_outcome(desk_address, row.old_order_id, answer.cancel_outcome, now_ns)
+        on_cancel_outcome(desk_address, row.old_order_id, answer.request_id, answer_address, now_ns)
     if row.kind == Kind.PLACE or row.kind == Kind.REPLACE:
-        on_place_outcome(desk_address, row.order_id, answer.place_outcome, answer.reject, now_ns)
+        on_place_outcome(desk_address, row.order_id, answer_address, now_ns)
 
 
 @compiled
@@ -384,16 +388,10 @@ def on_execution(desk_address: int, answer_address: int, now_ns: int) -> None:
         )
     elif answer.execution == Execution.REJECTED:
         end_order(desk_address, row_address, OrderState.REJECTED, 0, Reject.VENUE_OTHER, now_ns)
-    elif answer.execution == Execution.EXPIRED or answer.execution == Execution.PREVENTED:
-        if answer.state == OrderState.EXPIRED:
-            end_order(
-                desk_address,
-                row_address,
-                OrderState.EXPIRED,
-                answer.filled_lots,
-                Reject.NONE,
-                now_ns,
-            )
+    elif answer.state == OrderState.EXPIRED:  # execution EXPIRED, or PREVENTED from trading
+        end_order(
+            desk_address, row_address, OrderState.EXPIRED, answer.filled_lots, Reject.NONE, now_ns
+        )
 
 
 @compiled
@@ -402,7 +400,6 @@ def on_answer(desk_address: int, answer_address: int, events_address: int, now_n
     desk = record_at(desk_address, DESK_DTYPE)
     desk.events_address = events_address
     desk.event_count = 0
-    desk.doubtful_order_id = 0
     desk.round_trip_ns = 0
     answer = record_at(answer_address, ANSWER_DTYPE)
     if answer.kind == Answer.REPLY:
@@ -411,6 +408,8 @@ def on_answer(desk_address: int, answer_address: int, events_address: int, now_n
         on_execution(desk_address, answer_address, now_ns)
     elif answer.kind == Answer.FATE:
         on_status(desk_address, answer.order_id, answer_address, now_ns)
+    elif answer.kind == Answer.SINCE:
+        begin_fills(position_of(desk_address, answer.instrument_id), answer.trade_id)
     for index in range(desk.event_count):
         event = record_at(events_address + index * ORDER_EVENT_BYTES, ORDER_EVENT_DTYPE)
         event.recv_ns = now_ns

@@ -225,4 +225,4 @@ def find_instrument(catalog_address: int, symbol_address: int, symbol_bytes: int
 def instrument_at(catalog_address: int, index: int) -> int:
     """Return the address of row ``index`` of the catalog's instruments."""
     catalog = record_at(catalog_address, CATALOG_DTYPE)
-    return catalog.instruments_address + index * INSTRUMENT_BYTES
+    return int(catalog.instruments_address) + index * INSTRUMENT_BYTES

@@ -135,9 +135,16 @@ def count_order(rate_address: int, wall_ns: int) -> None:
 
 
 @compiled
-def heed_venue(rate_address: int, order_count: int, retry_after_wall_ns: int, wall_ns: int) -> None:
-    """Believe the venue where it counts more than we do, or asks for silence."""
+def heed_venue(
+    rate_address: int, order_count: int, reject: int, retry_after_wall_ns: int, wall_ns: int
+) -> None:
+    """Believe the venue where it counts more than we do, or asks for silence.
+
+    Throttled without being told until when, nothing new is sent in this window.
+    """
     rate = record_at(rate_address, ORDER_RATE_DTYPE)
+    if reject == Reject.VENUE_THROTTLED and retry_after_wall_ns == 0:
+        retry_after_wall_ns = (wall_ns // rate.window_ns + 1) * rate.window_ns
     if order_count > rate.order_count and wall_ns // rate.window_ns == rate.window_index:
         rate.order_count = order_count
     rate.blocked_until_wall_ns = max(rate.blocked_until_wall_ns, retry_after_wall_ns)

@@ -7,10 +7,12 @@ otherwise.
 
 ::
 
-    FREE ──► SENT ──► RESTING ──► FILLED
-               │ ▲       │   └──► CANCELED, EXPIRED
-               │ └ UNKNOWN (no answer in time: may become anything)
-               └──► REJECTED, and all of the above in one step
+    FREE ──► SENT ──► RESTING ──► FILLED, CANCELED, EXPIRED
+              │ │        ▲
+              │ └──► UNKNOWN (no answer in time)
+              └────────┴──► REJECTED, and all of the above in one step
+
+An order that the venue acknowledged can no longer be rejected: who says so is asked again.
 """
 
 from ipc import cell
@@ -41,7 +43,9 @@ def may_follow(state: int, next_state: int) -> bool:
     if not is_open(state):
         return False
     if next_state == OrderState.UNKNOWN:
-        return True
+        return state == OrderState.SENT
+    if next_state == OrderState.REJECTED:
+        return state != OrderState.RESTING
     return next_state != OrderState.FREE and next_state != OrderState.SENT
 
 

@@ -23,6 +23,16 @@ def is_new_fill(position_address: int, trade_id: int) -> bool:
 
 
 @compiled
+def begin_fills(position_address: int, trade_id: int) -> None:
+    """Count fills after ``trade_id`` only (-1: the venue knows of none), unless some were."""
+    position = record_at(position_address, POSITION_DTYPE)
+    if position.last_trade_id == 0 and position.fill_count == 0:
+        cell.begin_write(position_address)
+        position.last_trade_id = trade_id
+        cell.end_write(position_address)
+
+
+@compiled
 def add_fill(
     position_address: int,
     trade_id: int,

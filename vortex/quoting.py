@@ -159,6 +159,8 @@ def on_event(standing_address: int, quoting_address: int, event_address: int, no
         standing.is_halted = 1
         return
     if event.kind == Kind.RESUMED:
+        # Whatever was requested before was refused or will be discarded: none of it is answered.
+        forget_all(standing_address)
         standing.is_halted = 0
         return
     index = event.quote_index
@@ -178,24 +180,34 @@ def on_event(standing_address: int, quoting_address: int, event_address: int, no
         if event.kind == Kind.FILLED:
             standing.remaining_lots[index] = event.remaining_lots
         is_over = event.kind == Kind.CANCELED or event.kind == Kind.EXPIRED
-        if is_over or (event.kind == Kind.FILLED and event.remaining_lots == 0):
+        is_gone = event.kind == Kind.REJECTED and event.reason == Reject.NO_SUCH_ORDER
+        if is_over or is_gone or (event.kind == Kind.FILLED and event.remaining_lots == 0):
             standing.order_id[index] = 0
             standing.remaining_lots[index] = 0
 
 
 @compiled
 def restore(standing_address: int, order_address: int) -> None:
-    """Take over one row of the order table, if it is an order that stands or may stand."""
+    """Take over one row of the order table, if it is an order that stands or may stand.
+
+    An order that is being replaced gives way to its successor, in whatever order the rows come:
+    it is the successor's event that ends the wait.
+    """
     order = record_at(order_address, ORDER_DTYPE)
     if not is_open(order.state):
         return
     standing = record_at(standing_address, STANDING_DTYPE)
     index = order.quote_index
-    if order.state == OrderState.RESTING:
+    is_replaced = order.request_kind == Kind.REPLACE and order.replaced_by_id != 0
+    is_resting = order.state == OrderState.RESTING
+    if is_resting and (not is_replaced or standing.order_id[index] == 0):
         standing.order_id[index] = order.order_id
         standing.price_ticks[index] = order.price_ticks
         standing.remaining_lots[index] = order.qty_lots - order.filled_lots
-    if order.request_kind != 0:
+    if not is_resting:
+        # The row may be read between its first state and the note of its request.
+        standing.request_kind[index] = Kind.PLACE
+    if order.request_kind != 0 and not is_replaced:
         standing.request_kind[index] = order.request_kind
 
 

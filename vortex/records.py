@@ -227,7 +227,7 @@ POSITION = Layout(
     Field("bought_lots", "i8", "sum of buys"),
     Field("sold_lots", "i8", "sum of sells"),
     Field("fill_count", "i8", "how many fills"),
-    Field("last_trade_id", "i8", "the newest fill counted; each is counted once"),
+    Field("last_trade_id", "i8", "fills up to it are counted or before the run; 0: not known yet"),
     Field("open_buy_lots", "i8", "what our open buys could still add, at their worst"),
     Field("open_sell_lots", "i8", "what our open sells could still take, at their worst"),
     Field("open_order_count", "i8", "orders that stand or may stand"),
@@ -265,7 +265,8 @@ ANSWER = Layout(
     Field("is_maker", "i8", "1 when our order rested"),
     Field("venue_ns", "i8", "the venue's transaction time"),
     Field("order_count_10s", "i8", "unfilled orders in the venue's 10 s window; -1 when not told"),
-    reserved(48),
+    Field("canceled_filled_lots", "i8", "what of the order that was taken away had filled"),
+    reserved(40),
 )
 
 SESSION = Layout(

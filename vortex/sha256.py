@@ -103,10 +103,10 @@ def _hash_block(state_address: int, data_address: int, scratch_address: int) -> 
         majority = (a & b) ^ (a & c) ^ (b & c)
         h, g, f, e = g, f, e, (d + first) & LOW_32
         d, c, b, a = c, b, a, (first + sigma_0 + majority) & LOW_32
-    state[0], state[1] = signed_32(state[0] + a), signed_32(state[1] + b)
-    state[2], state[3] = signed_32(state[2] + c), signed_32(state[3] + d)
-    state[4], state[5] = signed_32(state[4] + e), signed_32(state[5] + f)
-    state[6], state[7] = signed_32(state[6] + g), signed_32(state[7] + h)
+    state[0], state[1] = signed_32(int(state[0]) + a), signed_32(int(state[1]) + b)
+    state[2], state[3] = signed_32(int(state[2]) + c), signed_32(int(state[3]) + d)
+    state[4], state[5] = signed_32(int(state[4]) + e), signed_32(int(state[5]) + f)
+    state[6], state[7] = signed_32(int(state[6]) + g), signed_32(int(state[7]) + h)
 
 
 @compiled
@@ -133,23 +133,28 @@ class _Emitter:
         self.module = builder.module
 
     def function(self, name: str, arguments: int) -> Any:
+        """Return an instruction over vectors by its name in LLVM."""
         kind = ir.FunctionType(VECTOR, [VECTOR] * arguments)
         return cgutils.get_or_insert_function(self.module, kind, name)
 
     def pointer(self, address: Any, offset_bytes: int) -> Any:
+        """Return a pointer to the vector at an address."""
         moved = self.builder.add(address, ir.Constant(I64, offset_bytes))
         return self.builder.inttoptr(moved, VECTOR.as_pointer())
 
     def load(self, address: Any, offset_bytes: int) -> Any:
+        """Read a vector that need not be aligned."""
         value = self.builder.load(self.pointer(address, offset_bytes))
         value.align = 1
         return value
 
     def store(self, value: Any, address: Any, offset_bytes: int) -> None:
+        """Write a vector that need not be aligned."""
         stored = self.builder.store(value, self.pointer(address, offset_bytes))
         stored.align = 1
 
     def shuffle(self, first: Any, second: Any, lanes: list[int]) -> Any:
+        """Return the named lanes of two vectors, the second's counted from four."""
         return self.builder.shuffle_vector(first, second, ir.Constant(VECTOR, lanes))
 
     def rounds(self, state: tuple[Any, Any], data: Any) -> tuple[Any, Any]:

@@ -6,9 +6,9 @@ The caller's buffer has 24 writable bytes behind the text: words are stored ther
 import numpy as np
 
 from ipc.compiled import compiled
-from ipc.memory import store_byte, store_word
+from ipc.memory import address_of, copy_bytes, store_byte, store_word
 from ipc.types import ByteArray
-from vortex.words import wrapping_product
+from vortex.words import count_trailing_zeros, wrapping_product
 
 E8 = 100_000_000
 MINUS, POINT, ZERO = ord("-"), ord("."), ord("0")
@@ -24,9 +24,8 @@ def literal(text: str) -> ByteArray:
 @compiled
 def write_literal(address: int, constant: ByteArray) -> int:
     """Write a ``literal``."""
-    for index in range(constant.size):
-        store_byte(address + index, int(constant[index]))
-    return address + int(constant.size)
+    copy_bytes(address, address_of(constant), constant.size)
+    return address + constant.size
 
 
 @compiled
@@ -43,15 +42,6 @@ def _eight_characters(value: int) -> int:
 
 
 @compiled
-def write_digits(address: int, value: int, digit_count: int) -> int:
-    """Write ``value`` (not negative) in exactly ``digit_count`` decimal digits, zeros in front."""
-    for index in range(digit_count - 1, -1, -1):
-        store_byte(address + index, ZERO + value % 10)
-        value //= 10
-    return address + digit_count
-
-
-@compiled
 def write_integer(address: int, value: int) -> int:
     """Write ``value`` (above -2**63) in decimal digits, as few as it takes."""
     if value < 0:
@@ -63,19 +53,26 @@ def write_integer(address: int, value: int) -> int:
 @compiled
 def _write_natural(address: int, value: int) -> int:
     """Write ``value`` (not negative) in decimal digits, as few as it takes."""
-    digit_count = 1
-    rest = value // 10
-    while rest > 0:
-        rest //= 10
-        digit_count += 1
-    if digit_count <= 8:
-        word = _eight_characters(value)
-        store_word(address, (word >> ((8 - digit_count) << 3)))
-        return address + digit_count
-    low = value % E8
-    address = write_digits(address, value // E8, digit_count - 8)
-    store_word(address, _eight_characters(low))
+    if value < E8:
+        return _write_first_digits(address, value)
+    rest = value // E8
+    if rest < E8:
+        address = _write_first_digits(address, rest)
+    else:
+        address = _write_first_digits(address, rest // E8)
+        store_word(address, _eight_characters(rest % E8))
+        address += 8
+    store_word(address, _eight_characters(value - rest * E8))
     return address + 8
+
+
+@compiled
+def _write_first_digits(address: int, value: int) -> int:
+    """Write ``value`` (0 to 99,999,999) without zeros in front."""
+    word = _eight_characters(value)
+    zeros = min(7, count_trailing_zeros(word ^ 0x3030303030303030) >> 3)
+    store_word(address, word >> (zeros << 3))
+    return address + 8 - zeros
 
 
 @compiled

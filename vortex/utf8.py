@@ -61,7 +61,7 @@ def _continues(position: int, lead: int, width: int) -> bool:
     second = load_byte(position + 1)
     if second < lowest or second > highest:
         return False
-    for index in range(2, width):  # noqa: SIM110 (a generator does not compile)
+    for index in range(2, width):
         if load_byte(position + index) & 0xC0 != 0x80:
             return False
     return True

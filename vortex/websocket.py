@@ -297,11 +297,11 @@ def compact(framer_address: int, buffer_address: int, byte_count: int) -> int:
     Payloads found before are gone.  Costs nothing worth mentioning when all was read.
     """
     framer = record_at(framer_address, FRAMER_DTYPE)
-    kept_bytes = framer.fragments_bytes
+    kept_bytes = int(framer.fragments_bytes)
     if framer.fragments_opcode:
         copy_bytes(buffer_address, buffer_address + framer.fragments_offset, kept_bytes)
         framer.fragments_offset = 0
-    tail_bytes = byte_count - framer.parsed_bytes
+    tail_bytes = byte_count - int(framer.parsed_bytes)
     tail_address = buffer_address + framer.parsed_bytes
     copy_bytes(buffer_address + kept_bytes, tail_address, tail_bytes)
     framer.parsed_bytes = kept_bytes

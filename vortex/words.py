@@ -42,6 +42,7 @@ def words_of(text: bytes) -> tuple[int, int, int]:
 
 def count_trailing_zeros(word: int) -> int:
     """Return how many zero bits stand below the lowest one bit; 64 for zero."""
+    word = int(word)
     return (word & -word).bit_length() - 1 if word else 64
 
 

@@ -7,7 +7,7 @@ from ipc.shared import SharedRing
 from tests.ipc.drivers import SPEC
 from tests.ipc.processes import Child
 
-VALUE_COUNT = 200_000 * SPEC.capacity_count
+VALUE_COUNT = 50_000 * SPEC.capacity_count
 
 
 @pytest.mark.timeout(60)

@@ -15,7 +15,7 @@ from tests.ipc.processes import Child
 
 CAPACITY = SPEC.capacity_count
 MAX = SPEC.message_count_max
-VALUE_COUNT = 5_000 * CAPACITY
+VALUE_COUNT = 2_000 * CAPACITY
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compil
 HOLD_GIL = """
 import ctypes, sys
 from ipc.clock import now_ns
-from procs import stage
+from procs import run_stage, stage
 
 library, run = ctypes.PyDLL(None), stage.Stage.run  # PyDLL: calls do not release the GIL
 
@@ -46,7 +46,7 @@ def hold(self):
 
 hold.done = False
 stage.Stage.run = lambda self, entry, arguments: run(self, entry, arguments, lambda: hold(self))
-sys.exit(stage.main(sys.argv[1:]))
+sys.exit(run_stage.main())
 """
 
 
@@ -214,7 +214,7 @@ def test_a_stage_refuses_optimized_python(bench: Bench) -> None:
     """Nothing can start one around vortexctl's own check."""
     launch = instance.launch_path(bench.folder, "book")
     done = subprocess.run(
-        [sys.executable, "-O", "-m", "procs.stage", "book", str(launch)],
+        [sys.executable, "-O", "-m", "procs.run_stage", "book", str(launch)],
         cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE_S, check=False,
     )  # fmt: skip
     assert done.returncode != 0

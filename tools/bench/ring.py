@@ -16,7 +16,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 
 from ipc import ring
@@ -230,22 +229,16 @@ def run(seconds: float) -> dict[str, Any]:
     return {"machine": machine_line(), "skipped": skipped, "figures": figures}
 
 
-@click.command()
-@click.option("--seconds", default=20.0, help="How long to measure.")
-def main(seconds: float) -> None:
-    """Measure the ring beside a C++ queue and print a table."""
-    result = run(seconds)
-    print(result["machine"])
+def lines(result: dict[str, Any]) -> list[str]:
+    """Return the result for people."""
+    rows = ["ring: 64-byte records between two pinned processes; medians of the runs"]
     if result["skipped"]:
-        print("reference skipped:", result["skipped"])
-    print(f"{'':14}{'':14}{'P50':>9}{'P90':>9}{'P99':>9}   least..most of runs")
+        rows.append(f"reference skipped: {result['skipped']}")
+    rows.append(f"  {'':14}{'':14}{'P50':>9}{'P90':>9}{'P99':>9}   least..most of runs")
     for name, kind in result["figures"].items():
         for what, figure in kind.items():
             unit = "M/s" if what == "throughput" else "ns"
             cells = "".join(f"{value:9.1f}" for value in figure["median"]).ljust(27)
             spread = f"{figure['least']:.1f}..{figure['most']:.1f} of {figure['run_count']}"
-            print(f"{name:14}{what:14}{cells}   {spread} {unit}")
-
-
-if __name__ == "__main__":
-    main()
+            rows.append(f"  {name:14}{what:14}{cells}   {spread} {unit}")
+    return rows

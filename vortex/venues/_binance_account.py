@@ -254,6 +254,11 @@ def trades_request(asker: Asker, symbol: str, first_trade_id: int) -> bytes:
     return asker.sign("myTrades", symbol=symbol, fromId=first_trade_id, limit=1000)
 
 
+def newest_trade_request(asker: Asker, symbol: str) -> bytes:
+    """Return the request for our newest fill, if there is any; see ``read_trades``."""
+    return asker.sign("myTrades", symbol=symbol, limit=1)
+
+
 def account_request(asker: Asker) -> bytes:
     """Return the request for our balances; see ``read_account``."""
     return asker.sign("account.status")

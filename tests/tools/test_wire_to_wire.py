@@ -1,0 +1,217 @@
+"""The peer of ``wire_to_wire`` answers as a venue does, and finds orders that are wrong or missing.
+
+The engine's side is played by a slow client here; one test runs the engine itself, briefly.
+"""
+
+import json
+import socket
+import threading
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection, Request, TextMessage
+
+from tools.bench import wire_to_wire
+from tools.bench.frames import price_text
+from tools.bench.signed import signature_of
+from tools.bench.wire_market import SPREAD_TICKS, Market, bid_ticks_of
+from tools.bench.wire_peer import HALF_SPREAD_TICKS, Peer
+from tools.bench.wire_venue import Venue
+
+SECRET = b"a secret of this test"
+HALF = SPREAD_TICKS // 2
+RATE, TICK_COUNT = 200, 20
+
+
+class Client:
+    """A trader that quotes a bid at each tick, with wsproto, json and hmac."""
+
+    def __init__(self, venue, fault=""):
+        self.fault = fault
+        self.answers = []
+        self.order_count = 0
+        feed_near, feed_far = socket.socketpair()
+        order_near, order_far = socket.socketpair()
+        self.feed, self.orders = opened(), opened()
+        venue.feed, venue.orders = Accepted(feed_far), Accepted(order_far)
+        self.sockets = [feed_near, order_near, feed_far, order_far]
+        self.feed_socket, self.order_socket = feed_near, order_near
+        for near in (feed_near, order_near):
+            near.settimeout(5)
+        threading.Thread(target=self.read_answers, daemon=True).start()
+        threading.Thread(target=self.follow, daemon=True).start()
+
+    def messages(self, connection, near):
+        while True:
+            try:
+                data = near.recv(65_536)
+            except OSError:
+                return
+            if not data:
+                return
+            connection.receive_data(data)
+            for event in connection.events():
+                assert isinstance(event, TextMessage)
+                yield json.loads(event.data)
+
+    def read_answers(self):
+        for message in self.messages(self.orders, self.order_socket):
+            self.answers.append(message)
+
+    def follow(self):
+        for message in self.messages(self.feed, self.feed_socket):
+            if message["stream"].endswith("bookTicker"):
+                self.quote(message["data"]["b"])
+
+    def quote(self, bid):
+        self.order_count += 1
+        number = self.order_count
+        if self.fault == "silent" and number > 5:
+            return
+        ticks = round(float(bid) * 100) + HALF - HALF_SPREAD_TICKS
+        if self.fault == "price":
+            ticks -= 5_000
+        params = {
+            "apiKey": "k",
+            "newClientOrderId": f"v00000001-0001-{number:012x}",
+            "price": price_text(ticks),
+            "quantity": "0.00100000",
+            "side": "BUY",
+            "symbol": "BTCUSDT",
+            "timestamp": 1_723_161_255_000,
+        }
+        if number > 1:
+            params["cancelOrigClientOrderId"] = f"v00000001-0001-{number - 1:012x}"
+        key = b"wrong" if self.fault == "signature" else SECRET
+        params["signature"] = signature_of(params, key)
+        method = "order.place" if number == 1 else "order.cancelReplace"
+        request = {"id": f"{number:016x}", "method": method, "params": params}
+        text = json.dumps(request, separators=(",", ":"))
+        self.order_socket.sendall(self.orders.send(TextMessage(data=text)))
+
+    def close(self):
+        for end in self.sockets:
+            end.close()
+
+
+class Accepted:
+    """The venue's end of a connection whose handshake is done."""
+
+    def __init__(self, connected):
+        self.socket = connected
+        connected.setblocking(False)
+
+
+def opened():
+    """Return a client's end of a connection whose handshake is done."""
+    client, server = WSConnection(ConnectionType.CLIENT), WSConnection(ConnectionType.SERVER)
+    server.receive_data(client.send(Request(host="venue", target="/")))
+    assert list(server.events())
+    client.receive_data(server.send(AcceptConnection()))
+    assert list(client.events())
+    return client
+
+
+@pytest.fixture
+def market():
+    return Market()
+
+
+@pytest.fixture
+def venue(market):
+    venue = Venue(market, SECRET)
+    yield venue
+    venue.feed = venue.orders = None
+    venue.close()
+
+
+def run(venue, market, fault=""):
+    peer = Peer()
+    client = Client(venue, fault)
+    peer.take_over(venue)
+    try:
+        return peer.run(market.batch(RATE, TICK_COUNT), venue), client
+    finally:
+        client.close()
+
+
+def test_each_frame_is_timed_to_the_order_that_it_caused(venue, market):
+    segment, client = run(venue, market)
+    assert segment.request_count == client.order_count == TICK_COUNT
+    assert segment.order_count == TICK_COUNT
+    assert np.all(segment.latency_ns > 0)
+
+
+def test_a_replacement_is_answered_and_reported_as_the_venue_does(venue, market):
+    _, client = run(venue, market)
+    replies = [answer for answer in client.answers if answer.get("id") == f"{2:016x}"]
+    result = replies[0]["result"]
+    assert result["cancelResult"] == result["newOrderResult"] == "SUCCESS"
+    assert result["cancelResponse"]["origClientOrderId"] == f"v00000001-0001-{1:012x}"
+    first = price_text(bid_ticks_of(0) + HALF - HALF_SPREAD_TICKS)
+    assert result["cancelResponse"]["price"] == first
+    assert result["newOrderResponse"]["clientOrderId"] == f"v00000001-0001-{2:012x}"
+    reports = [answer["event"] for answer in client.answers if "event" in answer]
+    assert [report["x"] for report in reports[:3]] == ["NEW", "CANCELED", "NEW"]
+    assert reports[1]["C"] == f"v00000001-0001-{1:012x}"
+    assert reports[1]["i"] == 1
+    assert reports[2]["i"] == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("silent", "frames got no order"),
+        ("price", "no frame explains"),
+        ("signature", "wrong signature"),
+    ],
+)
+def test_a_wrong_or_missing_order_is_found(venue, market, fault, message):
+    with pytest.raises(AssertionError, match=message):
+        run(venue, market, fault)
+
+
+def test_the_market_is_one_chain_whose_levels_agree_with_its_tickers(market):
+    first = market.depth_id
+    for _ in range(3):
+        batch = market.batch(100, 25)
+        client = opened()
+        client.receive_data(batch.buffer.tobytes())
+        messages = [json.loads(event.data)["data"] for event in client.events()]
+        newest = None
+        for data in messages:
+            if "U" not in data:
+                newest = data
+                continue
+            assert data["U"] == first + 1
+            first = data["u"]
+            assert [newest["b"], newest["B"]] == data["b"][-1]
+            assert [newest["a"], newest["A"]] == data["a"][-1]
+    assert json.loads(market.snapshot())["lastUpdateId"] == first
+
+
+def test_the_venue_cancels_what_stands_when_the_engine_leaves(venue):
+    told = []
+    side = SimpleNamespace(tell=told.append)
+    venue.standing["BUY"] = ("v00000001-0001-00000000000a", "60000.00", "0.00100000")
+    params = {"timestamp": 5}
+    venue.answer(side, {"id": "x", "method": "openOrders.cancelAll", "params": params})
+    assert told[0]["result"][0]["orderId"] == 10
+    assert told[1]["event"]["x"] == "CANCELED"
+    assert venue.standing == {}
+
+
+@pytest.mark.skipif(
+    wire_to_wire.house_cpu() == wire_to_wire.engine_cpu(),
+    reason="the peer and the engine need a CPU each",
+)
+@pytest.mark.timeout(1200)
+def test_the_engine_answers_every_frame():
+    result = wire_to_wire.run(0.4, rates=(100,), pair_count=1)
+    figure = result["figures"]["100"]
+    assert figure["frame_count"] == 20
+    assert figure["request_count"] >= figure["frame_count"] / figure["frames_an_order"]
+    assert figure["engine_report"]["dropped"] == 0
+    assert "100 frames/s" in "\n".join(wire_to_wire.lines(result))

@@ -1,0 +1,89 @@
+"""Positions: each fill once, and sums equal to those of exact decimals and fractions."""
+
+from decimal import Decimal
+from fractions import Fraction
+
+from builders import record_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from order_side import zeros
+
+from ipc.memory import address_of
+from vortex import positions
+from vortex.codes import FeeAsset, Side
+from vortex.records import INSTRUMENT, POSITION
+
+fills = st.lists(
+    st.tuples(
+        st.integers(1, 3),  # how far the trade's number is from the last one
+        st.sampled_from(list(Side)),
+        st.integers(1, 10**8),
+        st.integers(1, 10**6),
+        st.integers(0, 10**10),
+        st.sampled_from(list(FeeAsset)),
+    ),
+    max_size=20,
+)
+TICK, LOT = Decimal("0.01"), Decimal("0.00001")
+E8 = Decimal(10**8)
+
+
+def add(position, trade_id, side, price_ticks, qty_lots, fee_e8, fee_asset):
+    """Add a fill as the desk does; return whether it counted."""
+    address = address_of(position)
+    if not positions.is_new_fill(address, trade_id):
+        return False
+    positions.add_fill(address, trade_id, side, price_ticks, qty_lots, fee_e8, fee_asset, 77)
+    return True
+
+
+@settings(max_examples=80, deadline=None, print_blob=True)
+@given(fills, st.integers(1, 10**8), st.integers(1, 1_000))
+def test_fills_add_up_to_exact_decimals(found, bid_ticks, spread_ticks):
+    position = zeros(POSITION)
+    held, cash, fees = Decimal(0), Decimal(0), dict.fromkeys(FeeAsset, Decimal(0))
+    bought = sold = trade_id = 0
+    for step, side, price_ticks, qty_lots, fee_e8, fee_asset in found:
+        trade_id += step
+        fill = (trade_id, side, price_ticks, qty_lots, fee_e8, fee_asset)
+        assert add(position, *fill)
+        assert not add(position, *fill), "told twice, counted once"
+        assert not add(position, trade_id - step, *fill[1:]), "an older one was counted before"
+        held += int(side) * qty_lots * LOT
+        cash -= int(side) * qty_lots * LOT * price_ticks * TICK
+        fees[fee_asset] += fee_e8 / E8
+        bought += qty_lots if side == Side.BUY else 0
+        sold += qty_lots if side == Side.SELL else 0
+    row = position[0]
+    assert row["fill_count"] == len(found)
+    assert row["last_trade_id"] == trade_id
+    assert (row["bought_lots"], row["sold_lots"]) == (bought, sold)
+    assert int(row["base_lots"]) * LOT == held
+    assert int(row["cash"]) * TICK * LOT == cash
+    assert row["version"] % 2 == 0
+    names = {"base": FeeAsset.BASE, "quote": FeeAsset.QUOTE, "other": FeeAsset.OTHER}
+    for name, asset in names.items():
+        assert int(row[f"fee_{name}_e8"]) / E8 == fees[asset]
+
+    instrument = record_of(INSTRUMENT, tick_e8=int(TICK * E8), lot_e8=int(LOT * E8))[0]
+    mid = (Fraction(bid_ticks) + Fraction(bid_ticks + spread_ticks)) / 2 * Fraction(TICK)
+    profit = Fraction(cash) - Fraction(fees[FeeAsset.QUOTE])
+    profit += (Fraction(held) - Fraction(fees[FeeAsset.BASE])) * mid
+    found_e16 = positions.profit_e16(row, instrument, bid_ticks, bid_ticks + spread_ticks)
+    assert 0 <= profit * 10**16 - found_e16 < 1, "rounded down, if at all"
+
+
+def test_a_round_trip_earns_the_spread_less_the_fees():
+    position = zeros(POSITION)
+    # 0.00100 at 100.00, sold at 100.50: 0.0005 earned; 0.0001 of the quote asset paid in fees.
+    assert add(position, 1, Side.BUY, 10_000, 100, 10_000, FeeAsset.QUOTE)
+    assert add(position, 2, Side.SELL, 10_050, 100, 0, FeeAsset.NONE)
+    instrument = record_of(INSTRUMENT, tick_e8=10**6, lot_e8=10**3)[0]
+    profit = Decimal(positions.profit_e16(position[0], instrument, 1, 10**9)) / 10**16
+    assert profit == Decimal("0.0004"), "whatever the mid is now"
+
+
+def test_profit_does_not_overflow_where_int64_would():
+    row = record_of(POSITION, base_lots=2**62, cash=-(2**62))[0]
+    instrument = record_of(INSTRUMENT, tick_e8=10**8, lot_e8=10**8)[0]
+    assert positions.profit_e16(row, instrument, 2**40, 2**40) == (2**102 - 2**62) * 10**16

@@ -1,0 +1,115 @@
+"""Writes RECORDS.md from the declarations: every shared record, and who writes and reads it.
+
+The document is only ever printed from the code, so it cannot say what the code does not do;
+``--check`` fails when the file is not what this would write.
+"""
+
+import importlib
+import sys
+from enum import IntEnum
+from pathlib import Path
+
+import click
+
+from ipc.layout import Layout
+from procs import config
+from procs.wiring import Wiring, wire
+from vortex import codes
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENT = ROOT / "RECORDS.md"
+CONFIG = ROOT / "configs" / "demo.toml"
+
+HEAD = """# Records
+
+Every record that crosses a process border, as the code declares it, and the wiring of
+`configs/demo.toml`.  Written by `python -m tools.records`; do not edit.
+
+Prices are int64 ticks and quantities int64 lots of the record's instrument.  Numbers are
+little-endian and naturally aligned; there is no padding but what is named `reserved`."""
+
+#: A record is printed in the first of these modules that holds it.
+SECTIONS = {
+    "On rings, in tables and between decoder and desk": ["vortex.records"],
+    "The order side": ["vortex.desk", "vortex.limits"],
+    "The strategy": ["vortex.quoting", "vortex.strategies"],
+    "Of the memory itself": [
+        "ipc.segment",
+        "ipc.ring",
+        "ipc.clock",
+        "ipc.control",
+        "ipc.counters",
+        "ipc.histogram",
+    ],
+    "Of the processes": ["procs.wiring"],
+}
+
+
+def record_sections() -> list[str]:
+    """Return one section for each group of records, as Markdown."""
+    parts = []
+    printed: set[int] = set()
+    for title, modules in SECTIONS.items():
+        parts.append(f"## {title}")
+        for module in map(importlib.import_module, modules):
+            for value in vars(module).values():
+                if isinstance(value, Layout) and id(value) not in printed:
+                    printed.add(id(value))
+                    parts.append(value.table())
+    return parts
+
+
+def wiring_sections(wiring: Wiring) -> list[str]:
+    """Return the rings and the tables, with their writers and readers, as Markdown."""
+    rings = ["| ring | records | slot bytes | slots | largest message | writer | reader |"]
+    rings.append("|---|---|---:|---:|---:|---|---|")
+    for link in wiring.links.values():
+        records = ", ".join(layout.name for layout in link.spec.layouts)
+        spec = link.spec
+        rings.append(
+            f"| `{link.name}` | {records} | {spec.slot_bytes} | {spec.capacity_count:,} "
+            f"| {spec.message_count_max:,} | {link.writer} | {link.reader or 'observers'} |"
+        )
+    tables = ["| table | record | count | bytes | written by |", "|---|---|---:|---:|---|"]
+    for table in wiring.tables.values():
+        size_bytes = table.count * table.layout.dtype.itemsize
+        tables.append(
+            f"| `{table.name}` | {table.layout.name} | {table.count:,} | {size_bytes:,} "
+            f"| {table.owner} |"
+        )
+    told = "All others read a table in place and never write it."
+    return ["## Rings", "\n".join(rings), "## Tables", told, "\n".join(tables)]
+
+
+def code_section() -> list[str]:
+    """Return the codes that the records carry, as Markdown."""
+    rows = ["| code | values |", "|---|---|"]
+    for value in vars(codes).values():
+        if isinstance(value, type) and issubclass(value, IntEnum) and value is not IntEnum:
+            members = ", ".join(f"{int(member)} {member.name}" for member in value)
+            rows.append(f"| `{value.__name__}` | {members} |")
+    return ["## Codes", "\n".join(rows)]
+
+
+def document() -> str:
+    """Return RECORDS.md as the declarations have it now."""
+    wiring = wire(config.load(CONFIG))
+    parts = [HEAD, *wiring_sections(wiring), *record_sections(), *code_section()]
+    return "\n\n".join(parts) + "\n"
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Write nothing; fail when the file is stale.")
+def main(check: bool) -> None:
+    """Write RECORDS.md, or see that it is what the code declares."""
+    text = document()
+    if not check:
+        DOCUMENT.write_text(text)
+        return
+    if not DOCUMENT.is_file() or DOCUMENT.read_text() != text:
+        click.echo("RECORDS.md is stale; run python -m tools.records", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
