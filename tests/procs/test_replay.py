@@ -26,6 +26,8 @@ from procs.wiring import MERGE, ORDER_ROWS, STEP, book_bytes
 from vortex import strategies
 from vortex.records import ORDER, TOP, TOUCH
 
+pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler
+
 RINGS = {
     "market_bits": 18, "tops_bits": 16, "requests_bits": 14, "events_bits": 15, "steps_bits": 17,
 }  # fmt: skip

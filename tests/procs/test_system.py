@@ -18,6 +18,8 @@ from procs import book, ingest, report, strategy
 from vortex.codes import BookState, Kind
 from vortex.records import REQUEST, TOP
 
+pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler
+
 BTC = 0
 #: Quotes so far from the touch that nobody trades with them: they stand until they are pulled.
 WIDE = [strategy_of("BTCUSDT", 100, 3000), strategy_of("ETHUSDT", 1000, 1000)]

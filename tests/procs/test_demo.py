@@ -1,0 +1,124 @@
+"""`python -m procs.demo`, the body of `make run`: on the simulated market and on a recording."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engines import ROOT, START_S, new_instance
+
+from ipc.segment import list_segments
+
+pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler
+
+SECONDS = 5
+LATENCIES = (
+    "tick_to_order_ns", "recv_to_order_ns", "newest_to_order_ns", "tick_to_decision_ns",
+    "order_round_trip_ns",
+)  # fmt: skip
+COUNTS = (
+    "messages", "book_updates", "orders", "cancels", "fills", "merged", "dropped", "gaps",
+    "invalid_messages",
+)  # fmt: skip
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Callable[..., tuple[str, dict[str, Any]]]]:
+    """Return the function that runs the demonstration and returns its output and its report."""
+    name = new_instance()
+    text = (ROOT / "configs" / "demo.toml").read_text()
+    text = text.replace('instance = "demo"', f'instance = "{name}"\nruns_folder = "{tmp_path}"')
+    config_path, report_path = tmp_path / "demo.toml", tmp_path / "report.json"
+    config_path.write_text(text)
+
+    def run(*options: str) -> tuple[str, dict[str, Any]]:
+        done = subprocess.run(
+            [sys.executable, "-m", "procs.demo", "--config", str(config_path),
+             "--seconds", str(SECONDS), "--report", str(report_path), *options],
+            cwd=ROOT, env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},
+            capture_output=True, text=True, timeout=START_S, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout, json.loads(report_path.read_text())
+
+    yield run
+    assert list_segments(name) == []
+
+
+def check_report(facts: dict[str, Any]) -> None:
+    """Every field is there, and of its type."""
+    assert facts["schema"] == 1
+    assert facts["seconds"] >= SECONDS
+    for name in COUNTS:
+        assert isinstance(facts[name], int), name
+    for name in LATENCIES:
+        assert set(facts[name]) == {"count", "p50", "p90", "p99", "p99_9", "max"}
+    assert set(facts["hops_ns"]) == {"ingest", "book", "strategy", "gateway"}
+    for hop in facts["hops_ns"].values():
+        assert set(hop) == {"wait", "service"}
+    assert isinstance(facts["rejects"], dict)
+    assert isinstance(facts["refusals"], dict)
+    for number in (facts["pnl"], *facts["position"].values()):
+        float(number)
+    for place in facts["placement"].values():
+        assert set(place) == {"pid", "cpu", "wait"}
+    assert facts["dropped"] == facts["gaps"] == facts["invalid_messages"] == 0
+
+
+def test_the_demonstration_trades(demo: Callable[..., tuple[str, dict[str, Any]]]) -> None:
+    """One line a second, a report in the end, orders and fills on both symbols' markets."""
+    output, facts = demo()
+    check_report(facts)
+    lines = [line for line in output.splitlines() if "tick-to-order p50" in line]
+    assert len(lines) == SECONDS
+    assert facts["orders"] > 0
+    assert facts["fills"] > 0
+    assert set(facts["position"]) == {"BTCUSDT", "ETHUSDT"}
+    assert "out_of_bounds" not in facts["rejects"]
+
+
+def write_recording(path: Path) -> int:
+    """Write a recording in which one quote moves up and down; return how many frames it has."""
+    lines, update_id, now_ns = [], 100, 1_700_000_000_000_000_000
+
+    def add(kind: str, data: dict[str, Any]) -> None:
+        nonlocal now_ns
+        now_ns += 1_000_000
+        text = json.dumps({"stream": f"btcusdt@{kind}", "data": data}, separators=(",", ":"))
+        lines.append(f"{now_ns} {text}\n")
+
+    for number in range(500):
+        first_id, update_id = update_id + 1, update_id + 3
+        bid, ask = (f"{50000 + number % 5 + side}.00000000" for side in (0, 1))
+        old = f"{50000 + (number - 1) % 5 + 1}.00000000"
+        gone = [[old, "0.00000000"]] if number % 5 and number else []
+        bids = [[f"{50000 + n}.00000000", "0.00000000"] for n in range(number % 5 + 1, 5)]
+        add("depth@100ms", {
+            "e": "depthUpdate", "E": 1, "s": "BTCUSDT", "U": first_id, "u": update_id,
+            "b": [*bids, [bid, "1.00000000"]], "a": [*gone, [ask, "2.00000000"]],
+        })  # fmt: skip
+        add("bookTicker", {"u": update_id, "s": "BTCUSDT", "b": bid, "B": "1.00000000",
+                           "a": ask, "A": "2.00000000"})  # fmt: skip
+        add("trade", {"e": "trade", "E": 1, "s": "BTCUSDT", "t": number + 1, "p": bid,
+                      "q": "0.00100000", "T": 1, "m": True, "M": True})  # fmt: skip
+    with gzip.open(path, "wt") as file:
+        file.writelines(lines)
+    return len(lines)
+
+
+def test_a_recording_can_be_served(
+    demo: Callable[..., tuple[str, dict[str, Any]]], tmp_path: Path
+) -> None:
+    """Its symbol alone is run, and what it holds arrives."""
+    path = tmp_path / "tiny.jsonl.gz"
+    frame_count = write_recording(path)
+    _, facts = demo("--capture", str(path), "--speed", "1")
+    check_report(facts)
+    assert set(facts["position"]) == {"BTCUSDT"}
+    assert frame_count // 2 < facts["messages"] <= frame_count + 10
+    assert facts["book_updates"] > 0
