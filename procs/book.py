@@ -16,8 +16,8 @@ from ipc.layout import Field, Layout
 from ipc.memory import address_of, copy_bytes, load_byte, load_word, record_at, store_word
 from ipc.ring import NEW_EPOCH, RING_BYTES
 from ipc.waiting import idle
+from procs.gathering import GATHERING_FIELDS, mark_touched, merge_of
 from procs.stage import (
-    CONTEXT_FIELDS,
     DRAIN_FRAME_MAX,
     DRAIN_NS_MAX,
     Entry,
@@ -36,7 +36,7 @@ from vortex.sync import Sync
 CONTEXT = Layout(
     "book_context",
     "What the book's loop works with; addresses in this process.",
-    *CONTEXT_FIELDS,
+    *GATHERING_FIELDS,
     Field("rings_address", "i8", "handles of the market rings"),
     Field("ring_count", "i8", "how many"),
     Field("tops_address", "i8", "handle of the tops ring"),
@@ -46,9 +46,6 @@ CONTEXT = Layout(
     Field("books_address", "i8", "first book's block"),
     Field("book_bytes", "i8", "size of a block"),
     Field("touches_address", "i8", "TOUCH table"),
-    Field("merges_address", "i8", "MERGE table"),
-    Field("touched_address", "i8", "list of instruments to pass on"),
-    Field("touched_count", "i8", "how many"),
     multiple_bytes=8,
 )
 
@@ -57,7 +54,6 @@ DEPTH_DTYPE = DEPTH.dtype
 INSTRUMENT_DTYPE = INSTRUMENT.dtype
 INSTRUMENT_BYTES = INSTRUMENT.dtype.itemsize
 MERGE_DTYPE = MERGE.dtype
-MERGE_BYTES = MERGE.dtype.itemsize
 TOP_DTYPE = TOP.dtype
 TOUCH_DTYPE = TOUCH.dtype
 TOUCH_BYTES = TOUCH.dtype.itemsize
@@ -90,24 +86,6 @@ def book_of(context_address: int, instrument_id: int) -> int:
     """Return the address of one book's block."""
     context = record_at(context_address, CONTEXT_DTYPE)
     return context.books_address + instrument_id * context.book_bytes
-
-
-@compiled
-def merge_of(context_address: int, instrument_id: int) -> int:
-    """Return the address of what a drain gathered for one instrument."""
-    context = record_at(context_address, CONTEXT_DTYPE)
-    return context.merges_address + instrument_id * MERGE_BYTES
-
-
-@compiled
-def mark_touched(context_address: int, instrument_id: int) -> None:
-    """Remember that the instrument must be passed on at the end of the drain."""
-    merge = record_at(merge_of(context_address, instrument_id), MERGE_DTYPE)
-    if merge.is_touched == 0:
-        context = record_at(context_address, CONTEXT_DTYPE)
-        merge.is_touched = 1
-        store_word(context.touched_address + 8 * context.touched_count, instrument_id)
-        context.touched_count += 1
 
 
 @compiled

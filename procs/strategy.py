@@ -22,8 +22,8 @@ from ipc.ring import NEW_EPOCH
 from ipc.types import RecordArray
 from ipc.waiting import idle
 from procs.config import params_of
+from procs.gathering import GATHERING_FIELDS, mark_touched, merge_of
 from procs.stage import (
-    CONTEXT_FIELDS,
     DRAIN_FRAME_MAX,
     DRAIN_NS_MAX,
     Entry,
@@ -43,13 +43,12 @@ from vortex.strategies import VIEW, Strategy
 CONTEXT = Layout(
     "strategy_context",
     "What the strategy's loop works with; addresses in this process.",
-    *CONTEXT_FIELDS,
+    *GATHERING_FIELDS,
     Field("tops_address", "i8", "handle of the tops ring"),
     Field("events_address", "i8", "handle of the events ring"),
     Field("requests_address", "i8", "handle of the requests ring"),
     Field("steps_address", "i8", "handle of the ring of steps"),
     Field("instrument_count", "i8", "how many instruments"),
-    Field("merges_address", "i8", "MERGE table"),
     Field("newest_address", "i8", "newest TOP of each instrument"),
     Field("standing_address", "i8", "STANDING table"),
     Field("wanted_address", "i8", "WANTED table"),
@@ -57,15 +56,12 @@ CONTEXT = Layout(
     Field("quoting_address", "i8", "QUOTING record"),
     Field("orders_address", "i8", "the gateway's order table, for a reload"),
     Field("row_copy_address", "i8", "where a row of it is copied to"),
-    Field("touched_address", "i8", "list of instruments that want a decision"),
-    Field("touched_count", "i8", "how many"),
     Field("latency_address", "i8", "tick-to-decision histogram"),
     multiple_bytes=8,
 )
 
 CONTEXT_DTYPE = CONTEXT.dtype
 MERGE_DTYPE = MERGE.dtype
-MERGE_BYTES = MERGE.dtype.itemsize
 TOP_DTYPE = TOP.dtype
 TOP_BYTES = TOP.dtype.itemsize
 TRADE_DTYPE = TRADE.dtype
@@ -94,24 +90,6 @@ class Counter(IntEnum):
     PULLED = 6  # decisions on an invalid book: nothing is wanted
     RELOADS = 7  # the events ring began anew: what stands was read from the order table
     REQUESTS_FULL = 8  # decisions put off for want of room on the requests ring
-
-
-@compiled
-def merge_of(context_address: int, instrument_id: int) -> int:
-    """Return the address of what a drain gathered for one instrument."""
-    context = record_at(context_address, CONTEXT_DTYPE)
-    return context.merges_address + instrument_id * MERGE_BYTES
-
-
-@compiled
-def mark_touched(context_address: int, instrument_id: int) -> None:
-    """Remember that the instrument wants a decision."""
-    merge = record_at(merge_of(context_address, instrument_id), MERGE_DTYPE)
-    if merge.is_touched == 0:
-        context = record_at(context_address, CONTEXT_DTYPE)
-        merge.is_touched = 1
-        store_word(context.touched_address + 8 * context.touched_count, instrument_id)
-        context.touched_count += 1
 
 
 @compiled
