@@ -33,8 +33,8 @@ check: $(STAMP) ## style, types, floors, generated documents
 	$(BIN)/python -m pytest -q tests/tidy
 	$(BIN)/python -m tools.records --check
 
-test: $(STAMP) ## all tests
-	$(BIN)/python -m pytest -q tests
+test: $(STAMP) ## all tests, on two workers
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup tests
 
 bench: $(STAMP) ## benchmarks beside their references: ONLY=NAME JSON=FILE
 	@$(BIN)/python -m tools.bench $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))
