@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import click
@@ -38,7 +39,14 @@ class Demo:
         self.environment[SECRET_VARIABLE] = secrets.token_hex(32)
         self.exchange: subprocess.Popen[str] | None = None
         self.config_path = folder / "demo.toml"
+        self.is_watching = False
         self.interrupted = False
+
+    def on_signal(self, number: int, frame: FrameType | None) -> None:
+        """End the watch and go on to the report; before there is anything to watch, end at once."""
+        self.interrupted = True
+        if not self.is_watching:
+            raise SystemExit(128 + number)
 
     def start_exchange(self, arguments: list[str]) -> None:
         """Start the exchange on a housekeeping CPU."""
@@ -84,6 +92,7 @@ class Demo:
         view, _ = open_view(self.config.instance)
         started = time.monotonic()
         printed = 0
+        self.is_watching = True
         try:
             while not self.interrupted and (seconds == 0 or printed < seconds):
                 time.sleep(max(started + printed + 1 - time.monotonic(), 0.0))
@@ -92,10 +101,13 @@ class Demo:
                 if not instance.is_up(self.config.instance):
                     raise click.ClickException("the engine ended by itself; see its logs")
         finally:
+            self.is_watching = False
             view.close()
 
     def close(self) -> None:
-        """End the engine, then the exchange."""
+        """End the engine, then the exchange; a second Ctrl-C does not cut that short."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         if instance.is_up(self.config.instance):
             self.control("stop", "-n", self.config.instance)
         if self.exchange is not None:
@@ -160,7 +172,8 @@ def main(
     folder = Path(config.runs_folder) / f"demo-{os.getpid()}"
     folder.mkdir(parents=True)
     demo = Demo(config, folder)
-    signal.signal(signal.SIGINT, lambda *_: setattr(demo, "interrupted", True))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, demo.on_signal)
     started = time.monotonic()
     try:
         demo.start_exchange(arguments)
