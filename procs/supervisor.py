@@ -62,8 +62,7 @@ class Supervisor:
         for line in self.plan.lines():
             say(line)
         self.write_launches()
-        self.compile()  # on all CPUs: nothing trades yet
-        os.sched_setaffinity(0, self.plan.housekeeping_cpus)
+        self.compile()
         instruments = reference.fetch_instruments(self.config)
         for name in remove_stale(self.config.instance):
             self.log.info("removed stale segment %s", name)

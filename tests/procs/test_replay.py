@@ -208,6 +208,7 @@ def test_the_strategy_repeats_every_request(recording: Recording) -> None:
     touched, counters = np.zeros(count, np.int64), np.zeros(1, COUNTERS.dtype)
     merges, newest = np.zeros(count, MERGE.dtype), np.zeros(count, TOP.dtype)
     standing = np.zeros(count, strategy.STANDING_DTYPE)
+    standing["is_halted"] = 1  # until the gateway says otherwise
     wanted = np.zeros(count, strategy.WANTED_DTYPE)
     orders, row_copy = np.zeros(ORDER_ROWS, ORDER.dtype), np.zeros(1, ORDER.dtype)
     latency = np.zeros(1, HISTOGRAM.dtype)

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from ipc.counters import COUNTERS
 from ipc.histogram import HISTOGRAM
-from procs import book, gateway, ingest, report, strategy, wiring
+from procs import book, gateway_context, ingest, report, strategy, wiring
 from procs.config import Config
 from vortex.codes import Refusal, Reject
 from vortex.records import INSTRUMENT, POSITION, TOUCH
+from vortex.strategies import VIEW
 
 SYMBOLS = ["BTCUSDT", "ETHUSDT"]
 
@@ -38,12 +39,17 @@ class Still:
             "instruments": np.zeros(count, INSTRUMENT.dtype),
             "positions": np.zeros(count, POSITION.dtype),
             "touches": np.zeros(count, TOUCH.dtype),
+            "view": np.zeros(count, VIEW.dtype),
         }
         self.counts = {role: np.zeros(1, COUNTERS.dtype)[0] for role in self.wiring.roles}
 
     def records(self, name: str) -> Any:
         """Return a table."""
         return self.tables[name]
+
+    def cell(self, name: str, index: int) -> Any:
+        """Return one record of a table."""
+        return self.tables[name][index]
 
     def count(self, role: str, index: int, value: int) -> None:
         """Set one counter."""
@@ -83,13 +89,13 @@ def test_numbers_are_shown_plainly(number: str, shown: str) -> None:
 def test_counters_add_up() -> None:
     """A replace is an order and a cancel; refusals are told by name, when there are any."""
     view = Still()
-    view.count("gateway", gateway.Counter.PLACED, 5)
-    view.count("gateway", gateway.Counter.REPLACED, 7)
-    view.count("gateway", gateway.Counter.CANCELED, 2)
-    view.count("gateway", gateway.Counter.FILLS, 3)
-    view.count("gateway", gateway.Counter.INVALID, 1)
-    view.count("gateway", gateway.Counter.EVENTS_LOST, 2)
-    view.count("gateway", gateway.REJECT_BASE + Reject.PRICE_BAND, 4)
+    view.count("gateway", gateway_context.Counter.PLACED, 5)
+    view.count("gateway", gateway_context.Counter.REPLACED, 7)
+    view.count("gateway", gateway_context.Counter.CANCELED, 2)
+    view.count("gateway", gateway_context.Counter.FILLS, 3)
+    view.count("gateway", gateway_context.Counter.INVALID, 1)
+    view.count("gateway", gateway_context.Counter.EVENTS_LOST, 2)
+    view.count("gateway", gateway_context.REJECT_BASE + Reject.PRICE_BAND, 4)
     view.count("ingest", ingest.Counter.MESSAGES, 100)
     view.count("ingest", ingest.Counter.INVALID, 6)
     view.count("ingest", ingest.Counter.DROPPED, 8)
@@ -110,9 +116,9 @@ def test_counters_add_up() -> None:
 def test_no_two_counters_share_a_place() -> None:
     """The refusals begin behind the stage's own counters, and end before the table does."""
     size = COUNTERS.dtype["value_count"].shape[0]
-    assert max(gateway.Counter) < gateway.REJECT_BASE
+    assert max(gateway_context.Counter) < gateway_context.REJECT_BASE
     assert max(ingest.Counter) < ingest.REFUSAL_BASE
-    assert gateway.REJECT_BASE + max(Reject) < size
+    assert gateway_context.REJECT_BASE + max(Reject) < size
     assert ingest.REFUSAL_BASE - min(Refusal) < size
 
 
@@ -142,6 +148,15 @@ def test_profit_is_cash_and_inventory_at_mid_less_fees(
     touch["bid_ticks"], touch["ask_ticks"] = bid_ticks, bid_ticks + spread_ticks
     assert report.profit(view) == cash + held * mid - Decimal(fee_e8) / 10**8
     assert Decimal(report.position_text(view, 0)) == held
+
+
+def test_without_a_touch_the_last_trade_is_the_mark() -> None:
+    """A book that is not in sync knows no mid."""
+    view = Still()
+    instrument, position = view.records("instruments")[0], view.records("positions")[0]
+    instrument["tick_e8"], instrument["lot_e8"] = 10**6, 10**5
+    position["base_lots"], view.records("view")[0]["last_trade_ticks"] = 3, 700
+    assert report.profit(view) == 3 * Decimal("0.001") * 700 * Decimal("0.01")
 
 
 def test_a_report_can_be_read_by_people() -> None:
