@@ -79,6 +79,7 @@ class Demo:
         text = msgspec.toml.encode(self.config)
         self.config_path.write_bytes(text)
         self.control("start", "-c", str(self.config_path))
+        os.sched_setaffinity(0, plan(self.config.placement, ["exchange"]).housekeeping_cpus)
 
     def control(self, *arguments: str) -> None:
         """Run one vortexctl command; its output is ours."""

@@ -1,7 +1,10 @@
 """Which CPU each stage gets, and how it waits there."""
 
 import os
+import time
 from dataclasses import dataclass
+
+import psutil
 
 from ipc.waiting import Wait
 from procs.config import ConfigError, Placement
@@ -63,3 +66,34 @@ def plan(settings: Placement, roles: list[str], available_cpus: set[int] | None 
         wait = automatic if settings.wait == "auto" else Wait[settings.wait.upper()]
         places[role] = Place(cpu, wait)
     return Plan(places, tuple(house))
+
+
+#: A task that takes more than this share of a CPU would be felt by a stage on the same one.
+BUSY_SHARE = 0.2
+SAMPLE_S = 0.2
+
+
+def busy_tasks(cpus: set[int]) -> list[str]:
+    """Return what runs on ``cpus`` besides this process and takes a good part of one, for people."""
+    before = cpu_seconds(cpus)
+    time.sleep(SAMPLE_S)
+    after = cpu_seconds(cpus)
+    shares = {task: (after[task] - before[task]) / SAMPLE_S for task in before.keys() & after}
+    return [
+        f"pid {pid} ({name}) takes {share:.0%} of a CPU that the engine wants"
+        for (pid, name), share in sorted(shares.items())
+        if share > BUSY_SHARE
+    ]
+
+
+def cpu_seconds(cpus: set[int]) -> dict[tuple[int, str], float]:
+    """Return the CPU time so far of every other process that may run on ``cpus``."""
+    found = {}
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and cpus & set(process.cpu_affinity()):
+                times = process.cpu_times()
+                found[process.pid, process.name()] = times.user + times.system
+        except psutil.Error:
+            continue  # it ended, or is not ours to look at
+    return found

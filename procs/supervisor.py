@@ -61,6 +61,8 @@ class Supervisor:
         self.credentials = credentials(self.config)
         for line in self.plan.lines():
             say(line)
+        for line in placement.busy_tasks({place.cpu_index for place in self.plan.places.values()}):
+            say(f"warning: {line}")
         self.write_launches()
         self.compile()
         instruments = reference.fetch_instruments(self.config)

@@ -1,10 +1,14 @@
 """Which CPU each stage gets on machines of all sizes."""
 
 import os
+import subprocess
+import sys
+import time
 
 import pytest
 
 from ipc.waiting import Wait
+from procs import placement
 from procs.config import ConfigError, Placement
 from procs.placement import plan
 
@@ -84,3 +88,17 @@ def test_the_plan_can_be_read() -> None:
         *([role, "cpu", "1", "yield"] for role in ROLES),
         ["all", "else", "cpu", "0"],
     ]
+
+
+def test_a_task_that_keeps_an_engine_cpu_busy_is_named() -> None:
+    cpu = min(os.sched_getaffinity(0))
+    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        os.sched_setaffinity(busy.pid, {cpu})
+        deadline = time.monotonic() + 30
+        while not any(f"pid {busy.pid} " in line for line in placement.busy_tasks({cpu})):
+            assert time.monotonic() < deadline, "a busy loop was not noticed"
+        assert not any(f"pid {busy.pid} " in line for line in placement.busy_tasks({cpu + 1}))
+    finally:
+        busy.kill()
+        busy.wait()
