@@ -74,7 +74,7 @@ SAMPLE_S = 0.2
 
 
 def busy_tasks(cpus: set[int]) -> list[str]:
-    """Return what runs on ``cpus`` besides this process and takes a good part of one, for people."""
+    """Return, for people, what else runs on ``cpus`` and takes a good part of one."""
     before = cpu_seconds(cpus)
     time.sleep(SAMPLE_S)
     after = cpu_seconds(cpus)
