@@ -23,6 +23,7 @@ orphans      ending what a dead supervisor left
 archive      what a run leaves behind, as files
 view         what a run looks like from outside, read-only
 report       the numbers of a run
+notable      names in the log what a hot loop can only count
 logs         one log file per process
 demo         the exchange, the engine and a status line, for ``make run``
 cli          vortexctl

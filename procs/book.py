@@ -81,6 +81,16 @@ class Counter(IntEnum):
     TOPS_FULL = 11  # waits for room on the tops ring
 
 
+NOTABLE: dict[int, str] = {
+    Counter.GAPS: "sequence gaps, the book is invalid until a new snapshot",
+    Counter.MISMATCHES: "contradictions of the venue, the book is invalid until a new snapshot",
+    Counter.OVERFLOWS: "too many diffs waited for a snapshot",
+    Counter.REFUSED: "messages not well formed",
+    Counter.FEEDS_DOWN: "feeds lost",
+    Counter.TOPS_FULL: "waits for room on the tops ring",
+}
+
+
 @compiled
 def book_of(context_address: int, instrument_id: int) -> int:
     """Return the address of one book's block."""
@@ -340,7 +350,7 @@ def entry() -> Entry:
 
 def main(role: str, launch: Launch) -> int:
     """Build the book process, run it, and release everything."""
-    stage = Stage(role, launch)
+    stage = Stage(role, launch, NOTABLE)
     try:
         context = np.zeros(1, CONTEXT_DTYPE)
         stage.fill_common(context)

@@ -29,6 +29,7 @@ from procs.gateway_context import (
     CONTEXT_DTYPE,
     EPOCH_SHIFT,
     LETTER_DTYPE,
+    NOTABLE,
     NS_PER_MS,
     ORPHAN_BYTES,
     POSITION_DTYPE,
@@ -206,7 +207,7 @@ def begin_desk(stage: Stage) -> RecordArray:
 
 def main(role: str, launch: Launch) -> int:
     """Build the gateway process, run it, and release everything."""
-    stage = Stage(role, launch)
+    stage = Stage(role, launch, NOTABLE)
     stage.status_record["is_flat"] = 0
     try:
         venue = venues.load(stage.config.orders.venue)

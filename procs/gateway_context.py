@@ -116,6 +116,16 @@ class Counter(IntEnum):
     STRAYS = 18  # orders that stand although the venue had denied them
 
 
+NOTABLE: dict[int, str] = {
+    Counter.INVALID: "messages of the venue that could not be read",
+    Counter.HALTS: "halts: everything is cancelled, nothing new is placed",
+    Counter.TIMEOUTS: "requests not answered in time",
+    Counter.EVENTS_LOST: "full events ring, the strategy reloads",
+    Counter.DISCARDED: "requests discarded",
+    Counter.STRAYS: "orders that stand although the venue had denied them",
+}
+
+
 @compiled
 def instrument_of(context_address: int, instrument_id: int) -> int:
     """Return the address of one INSTRUMENT."""

@@ -87,6 +87,18 @@ class Counter(IntEnum):
     PINGS = 13
 
 
+NOTABLE: dict[int, str] = {
+    Counter.STALLS: "stalls on a full market ring",
+    Counter.EPOCHS: "backlogs given up after a stall",
+    Counter.DROPPED: "records given up with them",
+    **{
+        REFUSAL_BASE - refusal: f"messages refused: {refusal.name.lower()}"
+        for refusal in Refusal
+        if refusal not in (Refusal.IGNORED, Refusal.SHUTDOWN)
+    },
+}
+
+
 @compiled
 def stamp(context_address: int, first_address: int, record_count: int, kernel_ns: int) -> None:
     """Write into each record of one message where it came from."""
@@ -331,7 +343,7 @@ def entry(venue_name: str) -> Entry:
 
 def main(role: str, launch: Launch) -> int:
     """Build one ingest process, run it, and release everything."""
-    stage = Stage(role, launch)
+    stage = Stage(role, launch, NOTABLE)
     try:
         source_id = stage.wiring.ingest_roles.index(role)
         source = stage.config.sources[source_id]

@@ -28,6 +28,7 @@ from ipc.shared import SharedRing, SharedTable
 from ipc.types import RecordArray
 from procs import logs, wiring
 from procs.config import Config
+from procs.notable import Notable
 from procs.wiring import STEP
 
 RING_DTYPE = ring.RING_DTYPE
@@ -123,7 +124,8 @@ class Launch(msgspec.Struct, frozen=True):
 class Stage:
     """One stage's process: what it is attached to, and its two threads."""
 
-    def __init__(self, role: str, launch: Launch) -> None:
+    def __init__(self, role: str, launch: Launch, notable: dict[int, str]) -> None:
+        """Attach what every stage needs; ``notable`` names the counters worth a line in the log."""
         self.role = role
         self.launch = launch
         self.config = launch.config
@@ -142,6 +144,7 @@ class Stage:
         self.counters = self.own_table(f"counters.{role}").address
         self.status_record["epoch"] += 1
         self.status_record["pid"] = os.getpid()
+        self.notable = Notable(self.counters, notable, self.log)
         control.set_state(self.status, State.STARTING)
         control.beat(self.status, now_ns(self.clock), 0, 0)
 
@@ -219,6 +222,7 @@ class Stage:
         try:
             while hot.is_alive():
                 ready = attend()
+                self.notable.look()
                 running = control.get_state(self.status) in (State.RUNNING, State.READY)
                 if running:
                     control.set_state(self.status, State.READY if ready else State.RUNNING)
@@ -227,6 +231,7 @@ class Stage:
             self.error = self.error or error
             self.leave()
             hot.join()
+        self.notable.look()
         if self.error is not None:
             self.log.error("stage failed", exc_info=self.error)
             control.set_state(self.status, State.FAILED)

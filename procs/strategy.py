@@ -92,6 +92,12 @@ class Counter(IntEnum):
     REQUESTS_FULL = 8  # decisions put off for want of room on the requests ring
 
 
+NOTABLE: dict[int, str] = {
+    Counter.RELOADS: "reloads of what stands from the order table",
+    Counter.REQUESTS_FULL: "decisions put off for want of room on the requests ring",
+}
+
+
 @compiled
 def gather_top(context_address: int, record_address: int) -> None:
     """Keep the newest top of an instrument, with the stamps of the oldest not yet decided on."""
@@ -380,7 +386,7 @@ def begin_views(stage: Stage) -> int:
 
 def main(role: str, launch: Launch) -> int:
     """Build the strategy process, run it, and release everything."""
-    stage = Stage(role, launch)
+    stage = Stage(role, launch, NOTABLE)
     try:
         choices = [stage.config.choice(symbol) for symbol in stage.config.symbols]
         strategy = strategies.load(choices[0].name)

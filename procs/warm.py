@@ -15,8 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from ipc import control, ring
+from ipc.cell import read_cell
 from ipc.clock import now_ns, wall_offset_ns
 from ipc.compiled import CACHE_DIRECTORY
+from ipc.counters import read_counter
 from ipc.mailbox import Letter, Mailbox
 from ipc.memory import address_of
 from procs.config import Config
@@ -73,6 +75,8 @@ def exercise_cold_helpers() -> None:
     address = address_of(words)
     now_ns(address)
     wall_offset_ns(address)
+    read_counter(address, 0)
+    read_cell(address, address + 256, 64)
     control.give_order(address, 0)
     control.give_pull(address, 0)
     control.must_stop(address)
