@@ -192,11 +192,13 @@ def test_a_malformed_frame_is_counted_and_the_book_recovers(running: Running) ->
     until(lambda: running.report()["invalid_messages"] == invalid + 1, "the ticker was refused")
     assert ticker.applied.is_set()
     assert running.report()["refusals"]["not_json"] >= 1
+    until(lambda: "messages refused: not_json" in running.engine.log("ingest"), "it was logged")
     running.proxy.once(
         b"btcusdt@depth", change=lambda text: text.replace(b'"b":[["', b'"b":[["x', 1)
     )
     until(lambda: running.report()["invalid_messages"] == invalid + 2, "the diff was refused")
     until(lambda: running.report()["gaps"] > gaps, "the gap was seen")
+    until(lambda: "sequence gaps" in running.engine.log("book"), "the gap was logged")
     until(running.is_trading(), "the book was in sync and orders went out")
 
 
