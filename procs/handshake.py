@@ -38,9 +38,18 @@ class Link:
             raise HandshakeError(f"{url} insists on an extension that was not offered")
 
     def ask(self, message: bytes) -> bytes:
-        """Send one text message and return the next one; only before compiled code took over."""
-        self.client.send(message.decode())
-        answer = self.client.recv()
+        """Send one text message and return the next one; only before compiled code took over.
+
+        Raises
+        ------
+        HandshakeError
+            When the peer does not answer.
+        """
+        try:
+            self.client.send(message.decode())
+            answer = self.client.recv()
+        except (OSError, websocket.WebSocketException) as error:
+            raise HandshakeError(f"no answer from the order connection: {error}") from error
         return answer if isinstance(answer, bytes) else answer.encode()
 
     def hand_over(self) -> int:

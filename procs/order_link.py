@@ -103,7 +103,7 @@ class OrderLink:
                 self.fetch_missed_fills(link, instrument_id, symbol)
             self.resolve_orders(link)
             self.venue.read_subscription(link.ask(self.venue.subscribe_request(self.asker())))
-        except (OSError, ValueError, NotReconciled) as error:
+        except (HandshakeError, OSError, ValueError, NotReconciled) as error:
             self.stage.log.warning("not reconciled with the venue: %s", error)
             link.close()
             self.connecting.failed()

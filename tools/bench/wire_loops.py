@@ -14,7 +14,7 @@ from vortex.words import low_bytes, read_hexadecimal, word_of, wrapping_product
 
 TEXT_BYTES_MAX = 32
 LEAD_NS = 1_000_000
-QUIET_NS = 20_000_000
+QUIET_NS = 300_000_000
 
 PEER = Layout(
     "peer",

@@ -122,7 +122,7 @@ class Venue:
     def answer(self, side: Side, request: dict[str, Any]) -> None:
         """Answer one request of those that are not hot."""
         method, reply = request["method"], {"id": request["id"], "status": 200}
-        if method == "openOrders.status":
+        if method in ("openOrders.status", "myTrades"):
             side.tell({**reply, "result": []})
         elif method == "userDataStream.subscribe.signature":
             side.tell({**reply, "result": {"subscriptionId": 0}})
