@@ -234,11 +234,11 @@ def lines(result: dict[str, Any]) -> list[str]:
     rows = ["ring: 64-byte records between two pinned processes; medians of the runs"]
     if result["skipped"]:
         rows.append(f"reference skipped: {result['skipped']}")
-    rows.append(f"  {'':14}{'':14}{'P50':>9}{'P90':>9}{'P99':>9}   least..most of runs")
+    rows.append(f"  {'':14}{'':14}{'P50':>12}{'P90':>12}{'P99':>12}   least..most of runs")
     for name, kind in result["figures"].items():
         for what, figure in kind.items():
             unit = "M/s" if what == "throughput" else "ns"
-            cells = "".join(f"{value:9.1f}" for value in figure["median"]).ljust(27)
+            cells = "".join(f"{value:12.1f}" for value in figure["median"]).ljust(36)
             spread = f"{figure['least']:.1f}..{figure['most']:.1f} of {figure['run_count']}"
             rows.append(f"  {name:14}{what:14}{cells}   {spread} {unit}")
     return rows
