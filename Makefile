@@ -9,7 +9,7 @@ SPEED   ?= 1
 SEED    ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format docs bench clean
+.PHONY: help install run test test-units test-systems check format docs bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -33,8 +33,14 @@ check: $(STAMP) ## style, types, floors, generated documents
 	$(BIN)/python -m pytest -q tests/tidy
 	$(BIN)/python -m tools.records --check
 
-test: $(STAMP) ## all tests, on two workers
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup tests
+test: $(STAMP) ## all tests: what starts no engine, beside what does
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-units test-systems
+
+test-units: $(STAMP)
+	$(BIN)/python -m pytest -q tests --ignore=tests/procs --ignore=tests/tools
+
+test-systems: $(STAMP)
+	$(BIN)/python -m pytest -q tests/procs tests/tools
 
 bench: $(STAMP) ## benchmarks beside their references: ONLY=NAME JSON=FILE
 	@$(BIN)/python -m tools.bench $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))

@@ -12,13 +12,6 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that start engines or exchanges on one worker: two at once are no system."""
-    for item in items:
-        if {"procs", "tools"} & set(item.path.relative_to(ROOT / "tests").parts):
-            item.add_marker(pytest.mark.xdist_group("system"))
-
-
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Return the folder of recorded frames and vectors; skip where there is none."""

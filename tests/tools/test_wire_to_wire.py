@@ -10,10 +10,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from numba import types
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request, TextMessage
 
-from tools.bench import wire_to_wire
+from tools.bench import wire_loops, wire_to_wire
 from tools.bench.frames import price_text
 from tools.bench.signed import signature_of
 from tools.bench.wire_market import SPREAD_TICKS, Market, bid_ticks_of
@@ -125,6 +126,12 @@ def venue(market):
     yield venue
     venue.feed = venue.orders = None
     venue.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled():
+    """Compile the peer's loop before a client waits for it."""
+    wire_loops.drive.compile((types.int64, types.int64, types.int64))
 
 
 def run(venue, market, fault=""):

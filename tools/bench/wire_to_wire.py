@@ -134,8 +134,8 @@ class Engine:
         while process.poll() is None:
             self.peer.take_over(self.venue)
             self.warm_up()
-        assert process.stdout is not None
-        assert process.returncode == 0, f"vortexctl start failed:\n{process.stdout.read()}"
+        output, _ = process.communicate()
+        assert process.returncode == 0, f"vortexctl start failed:\n{output}"
         took_s = time.monotonic() - started
         view, _ = open_view(self.instance)
         self.placement = view.placement()
@@ -182,6 +182,9 @@ class Engine:
             if self.venue.orders is not None:
                 self.venue.serve_stop()
             time.sleep(0.01)
+        if process.poll() is None:
+            process.kill()
+        process.communicate()  # closes its pipe
         self.venue.close()
 
 
