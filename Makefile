@@ -3,13 +3,15 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/installed
+VECTORS := $(VENV)/vectors
 
 SECONDS ?= 60
 SPEED   ?= 1
 SEED    ?= 1
+MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-units test-systems check format docs bench clean
+.PHONY: help install run test test-units test-systems vectors fuzz check format docs bench chaos soak clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -19,12 +21,12 @@ install: $(STAMP) ## make the virtual environment and install everything that is
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt \
-		-e '.[exchange,test,check,bench]' --config-settings editable_mode=compat
+		-e '.[exchange,top,web,test,check,bench]' --config-settings editable_mode=compat
 	@touch $@
 
-run: $(STAMP) ## exchange and engine: SECONDS=60 (0: until Ctrl-C) REPORT=FILE CAPTURE=FILE SPEED=1 SEED=1
+run: $(STAMP) ## exchange and engine: SECONDS=60 (0: until Ctrl-C) REPORT=FILE CAPTURE=FILE SPEED=1 SEED=1 TLS=1 NO_DASHBOARD=1
 	@$(BIN)/python -m procs.demo --seconds $(SECONDS) --seed $(SEED) \
-		$(if $(REPORT),--report $(REPORT)) $(if $(CAPTURE),--capture $(CAPTURE) --speed $(SPEED))
+		$(if $(REPORT),--report $(REPORT)) $(if $(CAPTURE),--capture $(CAPTURE) --speed $(SPEED)) $(if $(TLS),--tls) $(if $(NO_DASHBOARD),--no-dashboard)
 
 check: $(STAMP) ## style, types, floors, generated documents
 	$(BIN)/ruff format --check .
@@ -33,17 +35,38 @@ check: $(STAMP) ## style, types, floors, generated documents
 	$(BIN)/python -m pytest -q tests/tidy
 	$(BIN)/python -m tools.records --check
 
-test: $(STAMP) ## all tests: what starts no engine, beside what does
+test: $(STAMP) vectors ## all tests: what starts no engine, beside what does
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-units test-systems
 
 test-units: $(STAMP)
-	$(BIN)/python -m pytest -q tests --ignore=tests/procs --ignore=tests/tools
+	$(BIN)/python -m pytest -q tests/tidy tests/ipc tests/vortex tests/conformance tests/procs/exchange
 
 test-systems: $(STAMP)
-	$(BIN)/python -m pytest -q tests/procs tests/tools
+	$(BIN)/python -m pytest -q tests/procs tests/tools --ignore=tests/procs/exchange
+
+vectors: $(VECTORS) ## fetch what tests read of published sources (tests/vectors.txt)
+
+$(VECTORS): tests/vectors.txt | $(STAMP)
+	@$(BIN)/pip download --quiet --disable-pip-version-check --retries 1 --timeout 15 \
+		--no-deps --no-binary msgspec --require-hashes \
+		--dest $@ -r tests/vectors.txt && touch $@ \
+		|| { rm -rf $@; echo "not fetched: the tests that read them will be skipped"; }
 
 bench: $(STAMP) ## benchmarks beside their references: ONLY=NAME JSON=FILE
 	@$(BIN)/python -m tools.bench $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))
+
+fuzz: $(STAMP) ## framing, scanner and market decoder against slow readers: SECONDS=60 SEED=1
+	@$(BIN)/python -c "import atheris" 2>/dev/null \
+		|| $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt \
+		-e '.[fuzz]' --config-settings editable_mode=compat 2>/dev/null \
+		|| { echo "atheris cannot be had for $$($(BIN)/python --version): no fuzzing"; exit 1; }
+	@$(BIN)/python -m tools.fuzz --seconds $(SECONDS) --seed $(SEED)
+
+chaos: $(STAMP) ## kill and stop every part under load, audited by the exchange: SECONDS=120 SEED=1
+	@$(BIN)/python -m tools.chaos --seconds $(if $(filter file,$(origin SECONDS)),120,$(SECONDS)) --seed $(SEED)
+
+soak: $(STAMP) ## trade for long at ten times the normal rate, and look for what grows: MINUTES=10 SEED=1 JSON=FILE
+	@$(BIN)/python -m tools.soak --minutes $(MINUTES) --seed $(SEED) $(if $(JSON),--json $(JSON))
 
 format: $(STAMP) ## put the sources into shape
 	$(BIN)/ruff format .

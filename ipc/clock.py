@@ -38,35 +38,43 @@ CALIBRATION_NS = 200_000_000
 NS_PER_SECOND = 1_000_000_000
 
 
-def monotonic_ns() -> int:
-    """Return CLOCK_MONOTONIC in nanoseconds."""
-    return time.monotonic_ns()
+def kernel_clock_ns(clock_id: int) -> int:
+    """Return one of the kernel's clocks, such as ``time.CLOCK_MONOTONIC``, in nanoseconds."""
+    return time.clock_gettime_ns(clock_id)
 
 
 @intrinsic
-def _monotonic_ns(typing_context: Any) -> Any:
+def _kernel_clock_ns(typing_context: Any, clock_id: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         i32, i64 = ir.IntType(32), ir.IntType(64)
         timespec = ir.LiteralStructType([i64, i64])
         space = cgutils.alloca_once(builder, timespec)
         kind = ir.FunctionType(i32, [i32, timespec.as_pointer()])
         function = cgutils.get_or_insert_function(builder.module, kind, "clock_gettime")
-        builder.call(function, [ir.Constant(i32, time.CLOCK_MONOTONIC), space])
+        builder.call(function, [builder.trunc(args[0], i32), space])
         seconds = builder.load(cgutils.gep_inbounds(builder, space, 0, 0))
         rest_ns = builder.load(cgutils.gep_inbounds(builder, space, 0, 1))
         return builder.add(builder.mul(seconds, ir.Constant(i64, NS_PER_SECOND)), rest_ns)
 
-    return types.int64(), codegen
+    return types.int64(types.int64), codegen
 
 
-overload(monotonic_ns)(lambda: lambda: _monotonic_ns())  # type: ignore[call-arg]
+overload(kernel_clock_ns)(
+    lambda clock_id: lambda clock_id: _kernel_clock_ns(clock_id)  # type: ignore[call-arg]
+)
+
+
+@compiled
+def monotonic_ns() -> int:
+    """Return CLOCK_MONOTONIC in nanoseconds."""
+    return kernel_clock_ns(time.CLOCK_MONOTONIC)
 
 
 @compiled
 def now_ns(clock_address: int) -> int:
     """Return nanoseconds on the run's clock."""
     clock = record_at(clock_address, CLOCK_DTYPE)
-    if clock.ns_per_cycle == 0.0:
+    if PLAIN_PYTHON or clock.ns_per_cycle == 0.0:  # plain Python cannot read the counter
         return monotonic_ns()
     cycles = read_cycle_counter() - clock.origin_cycles
     return int(clock.origin_ns + np.int64(cycles * clock.ns_per_cycle))

@@ -2,16 +2,18 @@
 
 Every hot function carries ``@compiled`` and nothing else, so the options are decided here once.
 numba's cache on disk does not notice a change in *another* file, so its directory is named after
-a fingerprint of all that the machine code depends on: the sources in it, the user's strategy file,
-versions, the processor and numba's own options (a build without bounds checks would otherwise be
-served to a run that asks for them).
+a fingerprint of all that the machine code depends on: the sources in it, versions, the processor
+and numba's own options (a build without bounds checks would otherwise be served to a run that asks
+for them).  A file outside the project has a folder of its own in there, named after its contents:
+who edits it compiles it again, and nothing else.
 """
 
 import hashlib
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -31,8 +33,6 @@ IMPORTS = re.compile(
     rf"^\s*(?:from|import) ((?:{'|'.join(FLOORS)})[.\w]*)(?: import (\([^)]*\)|[^\n]*))?", re.M
 )
 
-#: A user's strategy file outside the package; part of the fingerprint.
-EXTRA_SOURCES_VARIABLE = "VORTEX_EXTRA_SOURCES"
 CACHE_VARIABLE = "VORTEX_CACHE_DIR"
 
 #: True when numba runs functions as plain Python (``NUMBA_DISABLE_JIT=1``).
@@ -71,10 +71,7 @@ def source_fingerprint() -> str:
     digest.update(repr((versions, cpu_name)).encode())
     options = {key: value for key, value in os.environ.items() if key.startswith("NUMBA_")}
     digest.update(repr(sorted(options.items())).encode())
-    paths = sources_of_machine_code()
-    extra = os.environ.get(EXTRA_SOURCES_VARIABLE, "")
-    paths += [Path(name) for name in extra.split(os.pathsep) if name]
-    for path in paths:
+    for path in sources_of_machine_code():
         digest.update(str(path).encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -90,6 +87,21 @@ def cache_directory() -> Path:
 #: Of the sources as this process read them, whatever happens to them later.
 CACHE_DIRECTORY = cache_directory()
 numba_config.CACHE_DIR = str(CACHE_DIRECTORY)  # type: ignore[attr-defined]
+
+
+def cache_directory_with(source: bytes) -> Path:
+    """Return the folder for the machine code of one more file, outside the project."""
+    return CACHE_DIRECTORY / hashlib.blake2b(source, digest_size=8).hexdigest()
+
+
+@contextmanager
+def cached_in(directory: Path) -> Iterator[None]:
+    """Keep the machine code of what is declared within in another folder."""
+    numba_config.CACHE_DIR = str(directory)  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        numba_config.CACHE_DIR = str(CACHE_DIRECTORY)  # type: ignore[attr-defined]
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:

@@ -5,7 +5,7 @@ Two pages with two writers: the supervisor writes COMMAND, the stage writes STAT
 
 from enum import IntEnum
 
-from ipc.atomics import load_acquire, store_relaxed, store_release
+from ipc.atomics import load_acquire, load_relaxed, store_relaxed, store_release
 from ipc.compiled import compiled
 from ipc.layout import Field, Layout, reserved
 
@@ -22,9 +22,9 @@ STATUS = Layout(
     "status",
     "What one stage says of itself.",
     Field("state", "i8", "control.State"),
-    Field("heartbeat_ns", "i8", "when the loop last came round"),
+    Field("heartbeat_ns", "i8", "when the loop's last turn ended"),
     Field("loop_count", "i8", "how often it came round"),
-    Field("work_count", "i8", "how often it found work"),
+    Field("work_count", "i8", "how much it found to do"),
     Field("epoch", "i8", "its life: one more at each start"),
     Field("pid", "i8", "its process"),
     Field("thread_id", "i8", "its hot thread"),
@@ -32,7 +32,9 @@ STATUS = Layout(
     Field("wait_mode", "i8", "waiting.Wait"),
     Field("is_flat", "i8", "gateway: 1 when told to pull, and nothing of ours stands any more"),
     Field("started_ns", "i8", "when the hot thread began"),
-    reserved(40),
+    Field("stall_count", "i8", "times that its loop meter told of; see ipc/meter.py"),
+    Field("lost_ns", "i8", "of these, the time in which its CPU did something else"),
+    reserved(24),
 )
 
 ORDER_BYTES = COMMAND.offset_bytes("order")
@@ -42,13 +44,16 @@ HEARTBEAT_BYTES = STATUS.offset_bytes("heartbeat_ns")
 LOOP_BYTES = STATUS.offset_bytes("loop_count")
 WORK_BYTES = STATUS.offset_bytes("work_count")
 FLAT_BYTES = STATUS.offset_bytes("is_flat")
+STALLS_BYTES = STATUS.offset_bytes("stall_count")
+LOST_BYTES = STATUS.offset_bytes("lost_ns")
 
 
 class Order(IntEnum):
     """What a stage shall do."""
 
-    RUN = 0
-    STOP = 1
+    SETTLE = 0  # run, but leave the CPU to those that still start
+    RUN = 1
+    STOP = 2
 
 
 class State(IntEnum):
@@ -67,6 +72,13 @@ def must_stop(command_address: int) -> bool:
     """Return whether the stage was asked to end."""
     # pairs with: command given
     return load_acquire(command_address + ORDER_BYTES) == Order.STOP
+
+
+@compiled
+def must_run(command_address: int) -> bool:
+    """Return whether the whole run is up, so that the loop may take its CPU."""
+    # pairs with: command given
+    return load_acquire(command_address + ORDER_BYTES) == Order.RUN
 
 
 @compiled
@@ -91,17 +103,19 @@ def give_pull(command_address: int, pull: int) -> None:
 
 
 @compiled
-def beat(status_address: int, now_ns: int, loop_count: int, work_count: int) -> None:
-    """Stage: say that the loop came round."""
-    store_relaxed(status_address + LOOP_BYTES, loop_count)
-    store_relaxed(status_address + WORK_BYTES, work_count)
+def beat(status_address: int, now_ns: int, done_count: int) -> None:
+    """Stage: say that a turn of the loop ended, and how much it did."""
+    store_relaxed(status_address + LOOP_BYTES, load_relaxed(status_address + LOOP_BYTES) + 1)
+    if done_count > 0:
+        work_address = status_address + WORK_BYTES
+        store_relaxed(work_address, load_relaxed(work_address) + done_count)
     # pairs with: heartbeat
     store_release(status_address + HEARTBEAT_BYTES, now_ns)
 
 
 @compiled
 def heartbeat_ns(status_address: int) -> int:
-    """Return when the stage's loop last came round."""
+    """Return when the last turn of the stage's loop ended."""
     # pairs with: heartbeat
     return load_acquire(status_address + HEARTBEAT_BYTES)
 

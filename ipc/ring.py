@@ -111,7 +111,7 @@ def claim(ring_address: int) -> int:
         if end_seq - ring.limit_seq > 0:
             ring.full_count += 1
             return 0
-    # Never lowered: what was abandoned has been written all the same.
+    # Never lowered: what is claimed may be written before it is committed.
     if end_seq - load_relaxed(ring.writer_address + CLAIMED_BYTES) > 0:
         store_relaxed(ring.writer_address + CLAIMED_BYTES, end_seq)
     # pairs with: slot about to be overwritten
@@ -146,12 +146,6 @@ def commit(ring_address: int, publish_ns: int) -> bool:
     if published:
         ring.next_seq += count
     return published
-
-
-@compiled
-def abandon(ring_address: int) -> None:
-    """Forget what is pending; it was never visible."""
-    record_at(ring_address, RING_DTYPE).pending_count = 0
 
 
 @compiled
@@ -317,15 +311,20 @@ def take_over_reader(ring_address: int) -> int:
 
 
 @compiled
+def published_seq(ring_address: int) -> int:
+    """Observer: return how far the writer has come."""
+    # pairs with: records published
+    return load_acquire(record_at(ring_address, RING_DTYPE).writer_address + PUBLISHED_BYTES)
+
+
+@compiled
 def observe(ring_address: int, seq: int, copy_address: int) -> int:
     """Copy record ``seq`` for an observer: 1 copied, 0 not yet published, -1 no longer there.
 
     After -1 go on with a later sequence: the next, or one nearer to ``published_seq``.
     """
     ring = record_at(ring_address, RING_DTYPE)
-    # pairs with: records published
-    published_seq = load_acquire(ring.writer_address + PUBLISHED_BYTES)
-    if published_seq - seq <= 0:
+    if published_seq(ring_address) - seq <= 0:
         return 0
     # pairs with: hole moved
     hole_start_seq = load_acquire(ring.writer_address + HOLE_START_BYTES)

@@ -132,6 +132,13 @@ class Segment:
             raise
 
     @classmethod
+    def private(cls, name: str, data_bytes: int) -> Self:
+        """Return a segment of this process alone: no other finds it, and it ends with this one."""
+        fd = os.memfd_create(name)
+        os.ftruncate(fd, PAGE_BYTES + round_to_pages(data_bytes))
+        return cls(name, fd)
+
+    @classmethod
     def attach(cls, name: str, *, fingerprint: int, run_id: int | None = None) -> Self:
         """Open an existing segment and check that it is what this program declares.
 

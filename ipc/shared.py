@@ -123,6 +123,12 @@ class SharedRing:
         return cls._attach(name, spec, None, writes=False, reads=False)
 
     @classmethod
+    def private(cls, name: str, spec: RingSpec) -> Self:
+        """Return an empty ring in memory of this process alone, which may write both its ends."""
+        data_bytes = 2 * PAGE_BYTES + spec.capacity_count * spec.slot_bytes
+        return cls(spec, Segment.private(name, data_bytes), writes=True, reads=True)
+
+    @classmethod
     def _attach(
         cls, name: str, spec: RingSpec, run_id: int | None, *, writes: bool, reads: bool
     ) -> Self:
@@ -191,6 +197,12 @@ class SharedTable:
         """Map the table of a running instance; only its owner maps it writable."""
         segment = Segment.attach(name, fingerprint=_fingerprint((layout,)), run_id=run_id)
         return cls(layout, segment, int(segment.header["slot_count"]), writable=writable)
+
+    @classmethod
+    def private(cls, name: str, layout: Layout, count: int) -> Self:
+        """Return a table in memory of this process alone, all records zero."""
+        segment = Segment.private(name, count * layout.dtype.itemsize)
+        return cls(layout, segment, count, writable=True)
 
     def record_address(self, index: int) -> int:
         """Return where record ``index`` stands."""

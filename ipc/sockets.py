@@ -56,6 +56,7 @@ CONTROL_BYTES = 128
 CONTROL_OFFSET_BYTES = RECEIVER.offset_bytes("control")
 IOVEC_OFFSET_BYTES = RECEIVER.offset_bytes("target_address")
 
+_LIBC = ctypes.CDLL(None, use_errno=True)
 _recvmsg: Any = types.ExternalFunction(
     "recvmsg", types.int64(types.int32, types.int64, types.int32)
 )
@@ -67,12 +68,14 @@ _errno_location: Any = types.ExternalFunction("__errno_location", types.int64())
 
 def recvmsg(fd: int, header_address: int, flags: int) -> int:
     """Call recvmsg(2): bytes read, 0 at the end of the stream, -1 on error."""
-    return int(_plain("recvmsg")(fd, ctypes.c_void_p(header_address), flags))
+    where = ctypes.c_void_p(int(header_address))
+    return _plain("recvmsg", ctypes.c_int(int(fd)), where, ctypes.c_int(flags))
 
 
 def send_bytes(fd: int, address: int, byte_count: int, flags: int) -> int:
     """Call send(2): bytes taken, -1 on error."""
-    return int(_plain("send")(fd, ctypes.c_void_p(address), ctypes.c_size_t(byte_count), flags))
+    where, room = ctypes.c_void_p(int(address)), ctypes.c_size_t(int(byte_count))
+    return _plain("send", ctypes.c_int(int(fd)), where, room, ctypes.c_int(flags))
 
 
 def error_number() -> int:
@@ -80,10 +83,10 @@ def error_number() -> int:
     return ctypes.get_errno()
 
 
-def _plain(name: str) -> Any:
-    function = getattr(ctypes.CDLL(None, use_errno=True), name)
+def _plain(name: str, *arguments: Any) -> int:
+    function = getattr(_LIBC, name)
     function.restype = ctypes.c_ssize_t
-    return function
+    return int(function(*arguments))
 
 
 overload(recvmsg)(

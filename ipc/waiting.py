@@ -17,6 +17,7 @@ from ipc.atomics import pause
 from ipc.compiled import compiled
 
 PARK_US = 50
+DOZE_US = 1_000
 
 _sched_yield: Any = types.ExternalFunction("sched_yield", types.int32())
 _usleep: Any = types.ExternalFunction("usleep", types.int32(types.int32))
@@ -28,6 +29,7 @@ class Wait(IntEnum):
     SPIN = 0
     YIELD = 1
     PARK = 2
+    DOZE = 3  # while others of the run still start
 
 
 def give_way() -> None:
@@ -45,11 +47,18 @@ overload(sleep_us)(lambda duration_us: lambda duration_us: _usleep(np.int32(dura
 
 
 @compiled
-def idle(wait: int) -> None:
-    """Wait once, as ``wait`` (a Wait) says."""
-    if wait == Wait.SPIN:
+def idle(wait: int, done_count: int) -> None:
+    """Wait once, as ``wait`` (a Wait) says; after work, only give way to those it is for.
+
+    A stage that worked and shares its core does not look for more first: what it passed on would
+    wait meanwhile.
+    """
+    if done_count > 0:
+        if wait == Wait.YIELD:
+            give_way()
+    elif wait == Wait.SPIN:
         pause()
     elif wait == Wait.YIELD:
         give_way()
     else:
-        sleep_us(PARK_US)
+        sleep_us(PARK_US if wait == Wait.PARK else DOZE_US)

@@ -10,10 +10,18 @@ import numpy as np
 from procs import report
 from procs.view import View
 
-#: The supervisor's lock on every segment; stages lock role 0 of their own status.
-SUPERVISOR_ROLE = 8
 LAST_RECORD_COUNT = 4_096
-ARCHIVED_TABLES = ("instruments", "limits", "orders", "positions", "touches", "standing", "wanted")
+ARCHIVED_TABLES = (
+    "clock",
+    "instruments",
+    "limits",
+    "quoting",
+    "orders",
+    "positions",
+    "touches",
+    "standing",
+    "wanted",
+)
 
 
 def write(view: View, run_folder: Path) -> None:
@@ -42,3 +50,21 @@ def ring_copy(view: View, name: str) -> "np.ndarray[Any, Any]":
     kind = np.dtype([("seq", "i8"), ("record", f"V{slot_bytes}")])
     found = view.last_records(name, LAST_RECORD_COUNT)
     return np.array([(seq, np.void(raw)) for seq, raw in found], kind)
+
+
+def read_ring(run_folder: Path, name: str) -> list[tuple[int, bytes]]:
+    """Return what a run that has ended left of a ring, as ``ring_copy`` wrote it.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the run left no archive: it goes on, or was not stopped by its supervisor.
+    """
+    with np.load(run_folder / "rings.npz") as arrays:
+        return [(int(row["seq"]), row["record"].tobytes()) for row in arrays[name]]
+
+
+def read_table(run_folder: Path, name: str) -> "np.ndarray[Any, Any]":
+    """Return what a run that has ended left of a table; raises what ``read_ring`` raises."""
+    with np.load(run_folder / "tables.npz") as arrays:
+        return np.array(arrays[name])

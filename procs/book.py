@@ -1,4 +1,4 @@
-"""The book process: market records in, the top of each book out.
+"""The book stage: market records in, the top of each book out.
 
 A drain takes what waits, at most 64 frames or 50 µs, and then passes one TOP per instrument that
 was touched: tops conflate to the newest, trades never.
@@ -8,21 +8,28 @@ from enum import IntEnum
 
 import numpy as np
 
-from ipc import cell, control, ring
+from ipc import cell, ring
 from ipc.clock import now_ns
 from ipc.compiled import compiled
 from ipc.counters import add
 from ipc.layout import Field, Layout
+from ipc.log import tell
 from ipc.memory import address_of, copy_bytes, load_byte, load_word, record_at, store_word
 from ipc.ring import NEW_EPOCH, RING_BYTES
 from ipc.waiting import idle
+from procs import log_events
 from procs.gathering import GATHERING_FIELDS, mark_touched, merge_of
+from procs.running import run_alone
 from procs.stage import (
+    DRAIN_CLOCK_FRAMES,
     DRAIN_FRAME_MAX,
     DRAIN_NS_MAX,
+    Built,
     Entry,
     Launch,
     Stage,
+    begin_turn,
+    end_turn,
     log_step,
     must_leave,
     plug_in,
@@ -30,7 +37,7 @@ from procs.stage import (
 from procs.wiring import MERGE, book_bytes, market_ring
 from vortex import book, sync
 from vortex.codes import Kind, Side
-from vortex.records import DEPTH, INSTRUMENT, TOP, TOUCH, TRADE
+from vortex.records import DEPTH, INSTRUMENT, TICKER, TOP, TOUCH, TRADE
 from vortex.sync import Sync
 
 CONTEXT = Layout(
@@ -46,14 +53,18 @@ CONTEXT = Layout(
     Field("books_address", "i8", "first book's block"),
     Field("book_bytes", "i8", "size of a block"),
     Field("touches_address", "i8", "TOUCH table"),
+    Field("refresh_ns", "i8", "how often a live book wants a fresh snapshot; 0 for never"),
+    Field("next_refresh_ns", "i8", "when it does so next"),
     multiple_bytes=8,
 )
 
 CONTEXT_DTYPE = CONTEXT.dtype
+BOOK_DTYPE = book.BOOK_DTYPE
 DEPTH_DTYPE = DEPTH.dtype
 INSTRUMENT_DTYPE = INSTRUMENT.dtype
 INSTRUMENT_BYTES = INSTRUMENT.dtype.itemsize
 MERGE_DTYPE = MERGE.dtype
+TICKER_DTYPE = TICKER.dtype
 TOP_DTYPE = TOP.dtype
 TOUCH_DTYPE = TOUCH.dtype
 TOUCH_BYTES = TOUCH.dtype.itemsize
@@ -79,16 +90,6 @@ class Counter(IntEnum):
     FEEDS_DOWN = 9
     EPOCHS = 10  # rings whose writer began anew
     TOPS_FULL = 11  # waits for room on the tops ring
-
-
-NOTABLE: dict[int, str] = {
-    Counter.GAPS: "sequence gaps, the book is invalid until a new snapshot",
-    Counter.MISMATCHES: "contradictions of the venue, the book is invalid until a new snapshot",
-    Counter.OVERFLOWS: "too many diffs waited for a snapshot",
-    Counter.REFUSED: "messages not well formed",
-    Counter.FEEDS_DOWN: "feeds lost",
-    Counter.TOPS_FULL: "waits for room on the tops ring",
-}
 
 
 @compiled
@@ -130,11 +131,43 @@ def count_code(counters_address: int, code: int) -> None:
 
 
 @compiled
-def apply(context_address: int, instrument_id: int, record_address: int) -> None:
+def tell_code(
+    context_address: int, instrument_id: int, record_address: int, code: int, now: int
+) -> None:
+    """Tell what a message did to a book, when it is worth a line."""
+    log_address = record_at(context_address, CONTEXT_DTYPE).log_address
+    update_id = last_update_of(record_address)
+    if code == Sync.WENT_LIVE:
+        tell(log_address, log_events.BOOK_LIVE, now, instrument_id, update_id)
+    elif code == Sync.MISMATCH:
+        tell(log_address, log_events.MISMATCH, now, instrument_id, update_id)
+    elif code == Sync.OVERFLOW:
+        tell(log_address, log_events.OVERFLOW, now, instrument_id, update_id)
+    elif code == Sync.REFUSED:
+        tell(log_address, log_events.NOT_WELL_FORMED, now, instrument_id, update_id)
+
+
+@compiled
+def last_update_of(record_address: int) -> int:
+    """Return the last update that a message tells of."""
+    if load_byte(record_address) == Kind.TICKER:
+        return int(record_at(record_address, TICKER_DTYPE).update_id)
+    return int(record_at(record_address, DEPTH_DTYPE).last_update_id)
+
+
+@compiled
+def apply(context_address: int, instrument_id: int, record_address: int, now: int) -> None:
     """Let one book take one message."""
     context = record_at(context_address, CONTEXT_DTYPE)
-    code = sync.on_message(book_of(context_address, instrument_id), record_address)
+    book_address = book_of(context_address, instrument_id)
+    update_id = record_at(book_address, BOOK_DTYPE).update_id
+    code = sync.on_message(book_address, record_address)
     count_code(context.counters_address, code)
+    if code == Sync.GAP:
+        first_id = record_at(record_address, DEPTH_DTYPE).first_update_id
+        tell(context.log_address, log_events.GAP, now, instrument_id, first_id, update_id)
+    elif code != Sync.UPDATED:
+        tell_code(context_address, instrument_id, record_address, code, now)
     if code != Sync.UNCHANGED and code != Sync.BUFFERED:
         gather(context_address, instrument_id, record_address)
 
@@ -166,7 +199,7 @@ def pass_trade(context_address: int, record_address: int) -> bool:
 
 
 @compiled
-def take(context_address: int, ring_index: int) -> int:
+def take(context_address: int, ring_index: int, now: int) -> int:
     """Take one message from one market ring: 1 taken, 0 none waits, NO_ROOM to pass it on."""
     context = record_at(context_address, CONTEXT_DTYPE)
     ring_address = context.rings_address + ring_index * RING_BYTES
@@ -174,8 +207,10 @@ def take(context_address: int, ring_index: int) -> int:
     if waiting_count == 0:
         return 0
     if waiting_count == NEW_EPOCH:
-        ring.enter_epoch(ring_address)
+        discarded_count = ring.enter_epoch(ring_address)
         add(context.counters_address, Counter.EPOCHS, 1)
+        if record_at(ring_address, RING_DTYPE).epoch > 1:  # the first life is nothing to tell of
+            tell(context.log_address, log_events.SOURCE_ANEW, now, ring_index, discarded_count)
         lose_source(context_address, ring_index)
         return 1
     record_address = ring.slot(ring_address, 0)
@@ -187,11 +222,12 @@ def take(context_address: int, ring_index: int) -> int:
             return NO_ROOM
     elif kind == Kind.FEED_DOWN:
         add(context.counters_address, Counter.FEEDS_DOWN, 1)
+        tell(context.log_address, log_events.SOURCE_DOWN, now, ring_index)
         lose_source(context_address, ring_index)
     elif kind != Kind.FEED_UP:
         if kind != Kind.TICKER:
             record_count += head.record_count
-        apply(context_address, head.instrument_id, record_address)
+        apply(context_address, head.instrument_id, record_address, now)
         merge = record_at(merge_of(context_address, head.instrument_id), MERGE_DTYPE)
         merge.consumed_seq = record_at(ring_address, RING_DTYPE).next_seq + record_count
     ring.consume(ring_address, record_count)
@@ -264,9 +300,22 @@ def clear_merge(merge_address: int) -> None:
 
 
 @compiled
+def refresh(context_address: int, now_ns: int) -> None:
+    """Want fresh snapshots now and then: levels beyond the last are known only once they change."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    if context.refresh_ns == 0 or now_ns < context.next_refresh_ns:
+        return
+    if context.next_refresh_ns != 0:
+        for instrument_id in range(context.instrument_count):
+            sync.begin_refresh(book_of(context_address, instrument_id))
+    context.next_refresh_ns = now_ns + context.refresh_ns
+
+
+@compiled
 def finish(context_address: int, now_ns: int) -> None:
     """Pass on every instrument that was touched; what finds no room stays for the next step."""
     context = record_at(context_address, CONTEXT_DTYPE)
+    refresh(context_address, now_ns)
     kept_count = 0
     for index in range(context.touched_count):
         instrument_id = load_word(context.touched_address + 8 * index)
@@ -278,6 +327,8 @@ def finish(context_address: int, now_ns: int) -> None:
             store_word(context.touched_address + 8 * kept_count, instrument_id)
             kept_count += 1
     context.touched_count = kept_count
+    if kept_count > 0:
+        tell(context.log_address, log_events.TOPS_FULL, now_ns, kept_count)
 
 
 @compiled
@@ -288,9 +339,11 @@ def drain(context_address: int, now: int) -> int:
     for ring_index in range(context.ring_count):
         taken_count = 0
         while taken_count < DRAIN_FRAME_MAX:
-            if take(context_address, ring_index) <= 0:
+            if take(context_address, ring_index, now) <= 0:
                 break
             taken_count += 1
+            if taken_count & (DRAIN_CLOCK_FRAMES - 1) != 0:
+                continue
             if now_ns(context.clock_address) - now > DRAIN_NS_MAX:
                 break
         total_count += taken_count
@@ -321,26 +374,34 @@ def tell_step(context_address: int, now: int, publish_ns: int) -> None:
     )  # fmt: skip
 
 
-def loop(context_address: int) -> int:
-    """Drain and pass on until told to leave; return how often the loop came round."""
+@compiled
+def begin(context_address: int) -> None:
+    """Tell observers where the inputs stand when a life begins."""
+    now = now_ns(record_at(context_address, CONTEXT_DTYPE).clock_address)
+    tell_step(context_address, now, now)
+
+
+@compiled
+def turn(context_address: int) -> int:
+    """Come round once: drain and pass on; return how many messages were taken."""
     context = record_at(context_address, CONTEXT_DTYPE)
-    loop_count = 0
-    work_count = 0
-    tell_step(context_address, now_ns(context.clock_address), now_ns(context.clock_address))
+    now = begin_turn(context_address)
+    taken_count = drain(context_address, now)
+    if taken_count > 0 or context.touched_count > 0:
+        finish(context_address, now)
+        publish_ns = now_ns(context.clock_address)
+        ring.commit(context.tops_address, publish_ns)
+        tell_step(context_address, now, publish_ns)
+    return end_turn(context_address, taken_count)
+
+
+def loop(context_address: int) -> int:
+    """Come round until told to leave."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    begin(context_address)
     while not must_leave(context.command_address, context.leave_address):
-        now = now_ns(context.clock_address)
-        taken_count = drain(context_address, now)
-        if taken_count > 0 or context.touched_count > 0:
-            finish(context_address, now)
-            publish_ns = now_ns(context.clock_address)
-            ring.commit(context.tops_address, publish_ns)
-            tell_step(context_address, now, publish_ns)
-            work_count += 1
-        loop_count += 1
-        control.beat(context.status_address, now, loop_count, work_count)
-        if taken_count == 0:
-            idle(context.wait)
-    return loop_count
+        idle(context.wait, turn(context_address))
+    return 0
 
 
 def entry() -> Entry:
@@ -348,28 +409,36 @@ def entry() -> Entry:
     return plug_in(loop, ())
 
 
+def build(stage: Stage) -> Built:
+    """Attach the book to its rings and tables, fill its context, and begin with empty books."""
+    context = np.zeros(1, CONTEXT_DTYPE)
+    stage.fill_common(context)
+    inputs = [stage.reader(market_ring(name)).handle for name in stage.wiring.ingest_roles]
+    touched = np.zeros(len(stage.config.symbols), np.int64)
+    context["rings_address"] = stage.keep(np.concatenate(inputs))
+    context["ring_count"] = len(inputs)
+    context["tops_address"] = stage.writer("tops").address
+    context["steps_address"] = stage.writer("steps.book").address
+    context["instruments_address"] = stage.table("instruments").address
+    context["instrument_count"] = len(touched)
+    context["books_address"] = stage.own_table("books").address
+    context["book_bytes"] = book_bytes(stage.config)
+    context["touches_address"] = stage.own_table("touches").address
+    context["refresh_ns"] = stage.config.books.refresh_s * 1_000_000_000
+    merges = stage.own_table("merge.book")
+    merges.records[:] = np.zeros(1, MERGE_DTYPE)
+    context["merges_address"] = merges.address
+    context["touched_address"] = stage.keep(touched)
+    begin_books(address_of(context), stage.config.books.levels,
+                stage.config.books.pending_records, now_ns(stage.clock))  # fmt: skip
+    return Built(stage, (address_of(context),))
+
+
+def entry_of(stage: Stage) -> Entry:
+    """Return the compiled loop that one stage is to run."""
+    return entry()
+
+
 def main(role: str, launch: Launch) -> int:
     """Build the book process, run it, and release everything."""
-    stage = Stage(role, launch, NOTABLE)
-    try:
-        context = np.zeros(1, CONTEXT_DTYPE)
-        stage.fill_common(context)
-        inputs = [stage.reader(market_ring(name)).handle for name in stage.wiring.ingest_roles]
-        rings = np.concatenate(inputs)
-        touched = np.zeros(len(stage.config.symbols), np.int64)
-        context["rings_address"] = address_of(rings)
-        context["ring_count"] = len(rings)
-        context["tops_address"] = stage.writer("tops").address
-        context["steps_address"] = stage.writer("steps.book").address
-        context["instruments_address"] = stage.table("instruments").address
-        context["instrument_count"] = len(touched)
-        context["books_address"] = stage.own_table("books").address
-        context["book_bytes"] = book_bytes(stage.config)
-        context["touches_address"] = stage.own_table("touches").address
-        context["merges_address"] = stage.own_table("merge.book").address
-        context["touched_address"] = address_of(touched)
-        begin_books(address_of(context), stage.config.books.levels,
-                    stage.config.books.pending_records, now_ns(stage.clock))  # fmt: skip
-        return stage.run(entry(), (address_of(context),))
-    finally:
-        stage.close()
+    return run_alone(role, launch, build, entry_of)

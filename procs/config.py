@@ -1,31 +1,27 @@
 """The configuration file: TOML, read by msgspec; everything is checked before anything starts.
 
-Secrets do not stand here.  They come from the environment (``VORTEX_API_KEY``,
-``VORTEX_API_SECRET``) or from a file named by ``[secrets] file`` that only its owner may read.
+Secrets do not stand here.  They come from the environment or from a file
+named by ``[secrets] file`` (``procs/credentials.py``).
 """
 
-import os
-import stat
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import msgspec
 from msgspec import Meta
 
-from vortex import strategies, venues
-
-KEY_VARIABLE = "VORTEX_API_KEY"
-SECRET_VARIABLE = "VORTEX_API_SECRET"
+from procs import strategy_files
+from procs.errors import ConfigError
+from vortex import venues
+from vortex.strategies import Strategy
 
 Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{0,23}$")]
+StrategyName = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
 PositiveInt = Annotated[int, Meta(ge=1)]
 Count = Annotated[int, Meta(ge=0)]
 PowerOfTwoBits = Annotated[int, Meta(ge=6, le=24)]
-
-
-class ConfigError(Exception):
-    """The configuration cannot be used; the message names the key and what it should be."""
 
 
 class Strict(
@@ -75,12 +71,18 @@ class Quoting(Strict, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StrategyChoice(Strict, frozen=True, kw_only=True, omit_defaults=True):
-    """Which strategy quotes a symbol, with its parameters."""
+    """Which strategy quotes a symbol, by name or by file, with its parameters."""
 
     symbol: str
-    name: str = "constant_spread"
+    name: StrategyName | None = None
+    file: str | None = None
     params: dict[str, int | float] = {}
     limits: Limits
+
+    @property
+    def source(self) -> str:
+        """What ``strategy_files`` knows the strategy by: its name or its file's path."""
+        return self.file or self.name or ""
 
 
 class Rings(Strict, frozen=True, kw_only=True, omit_defaults=True):
@@ -100,14 +102,26 @@ class Books(Strict, frozen=True, kw_only=True, omit_defaults=True):
     levels: Annotated[int, Meta(ge=64, le=1_000_000)] = 8_192
     pending_records: Annotated[int, Meta(ge=64, le=1_000_000)] = 8_192
     snapshot_levels: Annotated[int, Meta(ge=5, le=5_000)] = 1_000
+    refresh_s: Count = 600
 
 
 class Placement(Strict, frozen=True, kw_only=True, omit_defaults=True):
-    """CPUs; left out, they are worked out from the machine."""
+    """CPUs, worked out from the machine where left out, and which stages share a process."""
 
     engine_cpus: list[Count] | None = None
     housekeeping_cpus: list[Count] | None = None
     wait: Literal["auto", "spin", "yield", "park"] = "auto"
+    scheduler: Literal["auto", "fair", "fifo"] = "auto"
+    together: list[Annotated[list[str], Meta(min_length=2)]] = []
+
+
+class Connections(Strict, frozen=True, kw_only=True, omit_defaults=True):
+    """How long a connection may be silent, and how long one is used."""
+
+    ping_after_s: PositiveInt = 10
+    dead_after_s: PositiveInt = 20
+    first_message_s: PositiveInt = 30
+    renew_after_s: PositiveInt = 82_800
 
 
 class Liveness(Strict, frozen=True, kw_only=True, omit_defaults=True):
@@ -116,12 +130,32 @@ class Liveness(Strict, frozen=True, kw_only=True, omit_defaults=True):
     lease_ms: PositiveInt = 1_000
     start_timeout_s: PositiveInt = 30
     stop_timeout_s: PositiveInt = 10
+    deaths_per_minute: PositiveInt = 6
+
+
+class Latency(Strict, frozen=True, kw_only=True, omit_defaults=True):
+    """What is slow: an order over budget, tick to order, is kept with what held it up."""
+
+    budget_us: PositiveInt = 200
+
+
+class Logs(Strict, frozen=True, kw_only=True, omit_defaults=True):
+    """How much of what the hot loops told is kept: files, and the size of each."""
+
+    file_mb: Annotated[int, Meta(ge=1, le=1_024)] = 8
+    file_count: Annotated[int, Meta(ge=2, le=100)] = 4
 
 
 class Secrets(Strict, frozen=True, kw_only=True, omit_defaults=True):
     """Where the key is, if not in the environment."""
 
     file: str
+
+
+class Tls(Strict, frozen=True, kw_only=True, omit_defaults=True):
+    """Whom to trust: the system's certificate authorities, or those in a file."""
+
+    ca_file: str | None = None
 
 
 class Config(Strict, frozen=True, kw_only=True, omit_defaults=True):
@@ -136,7 +170,11 @@ class Config(Strict, frozen=True, kw_only=True, omit_defaults=True):
     rings: Rings = Rings()
     books: Books = Books()
     placement: Placement = Placement()
+    connections: Connections = Connections()
     liveness: Liveness = Liveness()
+    latency: Latency = Latency()
+    logs: Logs = Logs()
+    tls: Tls = Tls()
     secrets: Secrets | None = None
 
     @property
@@ -148,19 +186,27 @@ class Config(Strict, frozen=True, kw_only=True, omit_defaults=True):
         """Return what is configured for one symbol."""
         return next(choice for choice in self.strategies if choice.symbol == symbol)
 
+    @property
+    def strategy_source(self) -> str:
+        """What the one strategy of all symbols is known by."""
+        return self.strategies[0].source
 
-class Credentials(msgspec.Struct, frozen=True):
-    """A key and its secret; never written anywhere."""
+    @property
+    def strategy(self) -> Strategy:
+        """The one strategy of all symbols, loaded."""
+        return strategy_files.load(self.strategy_source)
 
-    key: str
-    secret: bytes
-
-    def __repr__(self) -> str:
-        return "Credentials(...)"
+    def with_strategy_files(self, place: Callable[[str], str]) -> Self:
+        """Return the configuration with each strategy's file where ``place`` says."""
+        choices = [
+            msgspec.structs.replace(choice, file=place(choice.file)) if choice.file else choice
+            for choice in self.strategies
+        ]
+        return msgspec.structs.replace(self, strategies=choices)
 
 
 def load(path: Path) -> Config:
-    """Read and check the file.
+    """Read and check the file; paths in it are relative to its folder.
 
     Raises
     ------
@@ -177,6 +223,14 @@ def load(path: Path) -> Config:
         raise ConfigError(f"{path} is not TOML: {error}") from error
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {error}") from error
+
+    def beside(file: str) -> str:
+        return str(path.parent.resolve() / Path(file).expanduser())
+
+    config = config.with_strategy_files(beside)
+    if config.tls.ca_file is not None:
+        tls = Tls(ca_file=beside(config.tls.ca_file))
+        config = msgspec.structs.replace(config, tls=tls)
     check(config, str(path))
     return config
 
@@ -194,15 +248,26 @@ def check(config: Config, path: str) -> None:
             f"{path}: `$.strategies` must name each symbol of `$.sources` once: "
             f"{', '.join(symbols)}; it names {', '.join(chosen)}"
         )
-    if len({choice.name for choice in config.strategies}) != 1:
-        raise ConfigError(f"{path}: `$.strategies[...].name` must be the same for all symbols")
+    for index, choice in enumerate(config.strategies):
+        if (choice.name is None) == (choice.file is None):
+            raise ConfigError(f"{path}: `$.strategies[{index}]` needs one of `name` and `file`")
+    sources = {choice.source for choice in config.strategies}
+    if len(sources) != 1:
+        raise ConfigError(
+            f"{path}: `$.strategies[...].name` or `.file` must be the same for all symbols, "
+            f"for one process runs one strategy; they are {', '.join(sorted(sources))}"
+        )
     for index, source in enumerate(config.sources):
         _check_venue(path, f"$.sources[{index}].venue", source.venue)
-        _check_url(path, f"$.sources[{index}].stream_url", source.stream_url, "ws://")
+        _check_url(path, f"$.sources[{index}].stream_url", source.stream_url, "ws://", "wss://")
         _check_url(path, f"$.sources[{index}].rest_url", source.rest_url, "http://", "https://")
     _check_venue(path, "$.orders.venue", config.orders.venue)
-    _check_url(path, "$.orders.order_url", config.orders.order_url, "ws://")
+    _check_url(path, "$.orders.order_url", config.orders.order_url, "ws://", "wss://")
     _check_url(path, "$.orders.rest_url", config.orders.rest_url, "http://", "https://")
+    if config.tls.ca_file is not None and not Path(config.tls.ca_file).is_file():
+        raise ConfigError(f"{path}: `$.tls.ca_file`: there is no file {config.tls.ca_file}")
+    if config.connections.ping_after_s >= config.connections.dead_after_s:
+        raise ConfigError(f"{path}: `$.connections.dead_after_s` must be more than ping_after_s")
     for index, choice in enumerate(config.strategies):
         params_of(choice, f"{path}: `$.strategies[{index}]")
 
@@ -219,39 +284,13 @@ def _check_url(path: str, key: str, url: str, *schemes: str) -> None:
 
 def params_of(choice: StrategyChoice, where: str = "`") -> msgspec.Struct:
     """Return the strategy's parameters, checked against its own declaration."""
+    key = "file" if choice.file else "name"
     try:
-        strategy = strategies.load(choice.name)
+        strategy = strategy_files.load(choice.source)
         return msgspec.convert(choice.params, strategy.params_type)
     except LookupError as error:
-        raise ConfigError(f"{where}.name`: {error}") from error
+        raise ConfigError(f"{where}.{key}`: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"{where}.file`: cannot read {choice.file}: {error.strerror}") from error
     except msgspec.ValidationError as error:
         raise ConfigError(f"{where}.params`: {error}") from error
-
-
-def credentials(config: Config) -> Credentials:
-    """Return the key and secret from the environment or the secrets file.
-
-    Raises
-    ------
-    ConfigError
-        When there is none, or when others may read the file.
-    """
-    key, secret = os.environ.get(KEY_VARIABLE), os.environ.get(SECRET_VARIABLE)
-    if key and secret:
-        return Credentials(key, secret.encode())
-    if config.secrets is None:
-        raise ConfigError(
-            f"no key: set {KEY_VARIABLE} and {SECRET_VARIABLE}, or name a file in `$.secrets.file`"
-        )
-    path = Path(config.secrets.file).expanduser()
-    try:
-        mode = path.stat().st_mode
-        text = path.read_text()
-    except OSError as error:
-        raise ConfigError(f"`$.secrets.file`: cannot read {path}: {error.strerror}") from error
-    if stat.S_IMODE(mode) & 0o077:
-        raise ConfigError(f"`$.secrets.file`: others may read {path}; chmod 600 {path}")
-    pairs = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
-    if not pairs.get(KEY_VARIABLE) or not pairs.get(SECRET_VARIABLE):
-        raise ConfigError(f"{path} must hold {KEY_VARIABLE}=... and {SECRET_VARIABLE}=...")
-    return Credentials(pairs[KEY_VARIABLE].strip(), pairs[SECRET_VARIABLE].strip().encode())

@@ -8,9 +8,10 @@ import os
 
 import numpy as np
 
+from ipc import tls
 from ipc.compiled import compiled
-from ipc.layout import Field, Layout, reserved
-from ipc.memory import address_of, copy_bytes, record_at, zero_bytes
+from ipc.layout import Field, Layout
+from ipc.memory import address_of, copy_bytes, record_at
 from ipc.sockets import FAILED, WOULD_BLOCK, new_receiver, receive, send_all
 from ipc.types import ByteArray, RecordArray
 from vortex import websocket
@@ -25,6 +26,7 @@ CONNECTION = Layout(
     "connection",
     "One connection's descriptor and buffers; addresses in this process.",
     Field("fd", "i8", "descriptor; -1 when there is none"),
+    Field("tls_address", "i8", "TLS; 0 when the bytes travel as they are"),
     Field("receiver_address", "i8", "RECEIVER"),
     Field("framer_address", "i8", "FRAMER"),
     Field("buffer_address", "i8", "received bytes"),
@@ -39,12 +41,10 @@ CONNECTION = Layout(
     Field("heard_ns", "i8", "when bytes last came"),
     Field("kernel_ns", "i8", "kernel receive stamp of the last read, on the run's clock"),
     Field("recv_ns", "i8", "when that read returned"),
-    reserved(8),
 )
 
 CONNECTION_DTYPE = CONNECTION.dtype
 FRAMER_DTYPE = FRAMER.dtype
-FRAMER_BYTES = FRAMER.dtype.itemsize
 
 RECEIVE_BUFFER_BYTES = 4 << 20
 SEND_BUFFER_BYTES = 1 << 20
@@ -55,6 +55,13 @@ KEY_COUNT = 1 << 16  # seconds' worth, should the main thread be held up
 FRAME_OVERHEAD_BYTES = 14 + 8  # the header, and what masking by words writes past the end
 
 
+def touched_bytes(byte_count: int) -> ByteArray:
+    """Return zeros that are in memory already, so that the hot thread faults no page."""
+    array = np.empty(byte_count, np.uint8)
+    array.fill(0)
+    return array
+
+
 class Buffers:
     """The memory behind one CONNECTION record, and the renewal of its masking keys."""
 
@@ -62,8 +69,8 @@ class Buffers:
         self.record: RecordArray = np.zeros(1, CONNECTION_DTYPE)
         self._receiver = new_receiver()
         self._framer = np.zeros(1, FRAMER_DTYPE)
-        self._received: ByteArray = np.zeros(RECEIVE_BUFFER_BYTES + 2 * PAD_BYTES, np.uint8)
-        self._outbox: ByteArray = np.zeros(SEND_BUFFER_BYTES + 2 * PAD_BYTES, np.uint8)
+        self._received = touched_bytes(RECEIVE_BUFFER_BYTES + 2 * PAD_BYTES)
+        self._outbox = touched_bytes(SEND_BUFFER_BYTES + 2 * PAD_BYTES)
         self._keys = np.zeros(KEY_COUNT, np.int64)
         self._masks = np.zeros(1, MASKS.dtype)
         record = self.record[0]
@@ -93,12 +100,12 @@ class Buffers:
 
 
 @compiled
-def begin(connection_address: int, fd: int, now_ns: int) -> None:
+def begin(connection_address: int, fd: int, tls_address: int, now_ns: int) -> None:
     """Take over a fresh connection: nothing is received, nothing queued."""
     connection = record_at(connection_address, CONNECTION_DTYPE)
-    zero_bytes(connection.framer_address, FRAMER_BYTES)
-    record_at(connection.framer_address, FRAMER_DTYPE).message_bytes_max = MESSAGE_BYTES_MAX
+    websocket.begin_framing(connection.framer_address, MESSAGE_BYTES_MAX)
     connection.fd = fd
+    connection.tls_address = tls_address
     connection.filled_bytes = 0
     connection.queued_bytes = 0
     connection.connected_ns = now_ns
@@ -118,12 +125,17 @@ def fill(connection_address: int, now_ns: int) -> int:
     room_bytes = min(connection.buffer_bytes - connection.filled_bytes, READ_BYTES_MAX)
     if room_bytes <= 0:
         return WOULD_BLOCK
-    count = receive(
-        connection.receiver_address,
-        connection.fd,
-        connection.buffer_address + connection.filled_bytes,
-        room_bytes,
-    )
+    target_address = connection.buffer_address + connection.filled_bytes
+    if connection.tls_address == 0:
+        count = receive(connection.receiver_address, connection.fd, target_address, room_bytes)
+    else:
+        count = tls.receive(
+            connection.tls_address,
+            connection.receiver_address,
+            connection.fd,
+            target_address,
+            room_bytes,
+        )
     if count > 0:
         connection.filled_bytes += count
         connection.heard_ns = now_ns
@@ -197,9 +209,19 @@ def queue_close(connection_address: int, close_code: int) -> None:
 
 
 @compiled
+def queue_ping(connection_address: int) -> None:
+    """Queue a ping, to which a peer that lives answers."""
+    connection = record_at(connection_address, CONNECTION_DTYPE)
+    if connection.fd >= 0:
+        queue(connection_address, Opcode.PING, connection.outbox_address, 0)
+
+
+@compiled
 def flush(connection_address: int) -> int:
     """Send what is queued, as far as the kernel takes it: bytes left, or FAILED."""
     connection = record_at(connection_address, CONNECTION_DTYPE)
+    if connection.tls_address != 0:
+        return _flush_sealed(connection_address)
     if connection.queued_bytes == 0:
         return 0
     count = send_all(
@@ -216,3 +238,15 @@ def flush(connection_address: int) -> int:
             rest_address = connection.outbox_address + count
             copy_bytes(connection.outbox_address, rest_address, connection.queued_bytes)
     return int(connection.queued_bytes)
+
+
+@compiled
+def _flush_sealed(connection_address: int) -> int:
+    """Do what ``flush`` does over TLS, which may have something of its own to say."""
+    connection = record_at(connection_address, CONNECTION_DTYPE)
+    if connection.queued_bytes > 0:
+        outbox_address, queued_bytes = connection.outbox_address, connection.queued_bytes
+        if tls.seal(connection.tls_address, outbox_address, queued_bytes) == FAILED:
+            return FAILED
+        connection.queued_bytes = 0
+    return tls.push(connection.tls_address, connection.receiver_address, connection.fd)

@@ -20,24 +20,27 @@ import msgspec
 
 from procs import config as configuration
 from procs import instance, report, warm
-from procs.cli import open_view
-from procs.config import KEY_VARIABLE, SECRET_VARIABLE, Config
-from procs.placement import plan
-from procs.view import View
+from procs.config import Config, Tls
+from procs.credentials import KEY_VARIABLE, SECRET_VARIABLE
+from procs.errors import ConfigError
+from procs.placement import share_out
+from procs.view import View, open_view
 
 ORDERS_PER_30S_MIN, FILLS_PER_30S_MIN = 100, 20
 
 
 class Demo:
-    """The exchange, the engine and what is said of them; ``close`` ends both."""
+    """The exchange, the engine, the dashboard and what is said of them; ``close`` ends all."""
 
-    def __init__(self, config: Config, folder: Path) -> None:
+    def __init__(self, config: Config, folder: Path, *, use_tls: bool = False) -> None:
         self.config = config
         self.folder = folder
+        self.ca_path = folder / "exchange-authority.pem" if use_tls else None
         self.environment = dict(os.environ)
         self.environment[KEY_VARIABLE] = secrets.token_hex(32)
         self.environment[SECRET_VARIABLE] = secrets.token_hex(32)
         self.exchange: subprocess.Popen[str] | None = None
+        self.dashboard: subprocess.Popen[bytes] | None = None
         self.config_path = folder / "demo.toml"
         self.is_watching = False
         self.interrupted = False
@@ -50,13 +53,23 @@ class Demo:
 
     def start_exchange(self, arguments: list[str]) -> None:
         """Start the exchange on a housekeeping CPU."""
-        cpu = plan(self.config.placement, ["exchange"]).housekeeping_cpus[0]
+        (cpu, *_), _ = share_out(self.config.placement)
         command = [sys.executable, "-m", "procs.exchange", "--cpu", str(cpu),
                    "--report", str(self.folder / "exchange.json"), *arguments]  # fmt: skip
+        if self.ca_path is not None:
+            command += ["--tls", str(self.ca_path)]
         self.exchange = subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, env=self.environment,
             start_new_session=True,
         )  # fmt: skip
+
+    def stop_exchange(self) -> dict[str, Any]:
+        """End the exchange; return its report."""
+        assert self.exchange is not None
+        self.exchange.send_signal(signal.SIGTERM)
+        self.exchange.wait()
+        report: dict[str, Any] = json.loads((self.folder / "exchange.json").read_text())
+        return report
 
     def ports(self) -> dict[str, int]:
         """Wait until the exchange listens; return its ports."""
@@ -70,16 +83,27 @@ class Demo:
 
     def start_engine(self, ports: dict[str, int]) -> None:
         """Point the configuration at the exchange and start the engine on it."""
-        rest_url = f"http://127.0.0.1:{ports['rest_port']}"
-        ws_url = f"ws://127.0.0.1:{ports['ws_port']}"
+        secure = "s" if self.ca_path else ""
+        rest_url = f"http{secure}://127.0.0.1:{ports['rest_port']}"
+        ws_url = f"ws{secure}://127.0.0.1:{ports['ws_port']}"
         replace = msgspec.structs.replace
         sources = [replace(s, rest_url=rest_url, stream_url=ws_url) for s in self.config.sources]
         orders = replace(self.config.orders, rest_url=rest_url, order_url=f"{ws_url}/ws-api/v3")
         self.config = replace(self.config, sources=sources, orders=orders)
+        if self.ca_path is not None:
+            self.config = replace(self.config, tls=Tls(ca_file=str(self.ca_path.resolve())))
         text = msgspec.toml.encode(self.config)
         self.config_path.write_bytes(text)
         self.control("start", "-c", str(self.config_path))
-        os.sched_setaffinity(0, plan(self.config.placement, ["exchange"]).housekeeping_cpus)
+        housekeeping_cpus, _ = share_out(self.config.placement)
+        os.sched_setaffinity(0, housekeeping_cpus)
+
+    def start_dashboard(self) -> None:
+        """Start the dashboard, which prints its address itself; without it the run goes on."""
+        command = [sys.executable, "-m", "procs.cli", "dashboard", "-n", self.config.instance]
+        self.dashboard = subprocess.Popen(
+            [*command, "--until-ended"], stdin=subprocess.DEVNULL, start_new_session=True
+        )
 
     def control(self, *arguments: str) -> None:
         """Run one vortexctl command; its output is ours."""
@@ -109,11 +133,14 @@ class Demo:
         """End the engine, then the exchange; a second Ctrl-C does not cut that short."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
-        if instance.is_up(self.config.instance):
-            self.control("stop", "-n", self.config.instance)
-        if self.exchange is not None:
-            self.exchange.send_signal(signal.SIGTERM)
-            self.exchange.wait()
+        try:
+            if instance.is_up(self.config.instance):
+                self.control("stop", "-n", self.config.instance)
+        finally:
+            for process in (self.dashboard, self.exchange):
+                if process is not None:
+                    process.send_signal(signal.SIGTERM)
+                    process.wait()
 
 
 def status_line(view: View, second: int) -> str:
@@ -153,14 +180,17 @@ def verdict(facts: dict[str, Any], seconds: float, is_market: bool) -> list[str]
               help="Serve this recording instead of the simulated market.")  # fmt: skip
 @click.option("--speed", default="1", help="Pace of the recording: a factor, or max.")
 @click.option("--seed", default=1, help="Seed of the simulated market.")
+@click.option("--tls", "use_tls", is_flag=True, help="Speak wss:// and https://.")
+@click.option("--dashboard/--no-dashboard", "has_dashboard", default=True,
+              help="Show the run in a browser; the address is printed.")  # fmt: skip
 def main(
     config_path: Path, seconds: int, report_path: Path | None, capture: Path | None, speed: str,
-    seed: int,
+    seed: int, use_tls: bool, has_dashboard: bool,
 ) -> None:  # fmt: skip
     """Run the demonstration."""
     try:
         config = configuration.load(config_path)
-    except configuration.ConfigError as error:
+    except ConfigError as error:
         raise click.ClickException(str(error)) from error
     if instance.is_up(config.instance):
         raise click.ClickException(
@@ -172,7 +202,7 @@ def main(
         config = of_capture(config)
     folder = Path(config.runs_folder) / f"demo-{os.getpid()}"
     folder.mkdir(parents=True)
-    demo = Demo(config, folder)
+    demo = Demo(config, folder, use_tls=use_tls)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, demo.on_signal)
     started = time.monotonic()
@@ -184,6 +214,8 @@ def main(
         click.echo(f"exchange: REST on port {ports['rest_port']}, streams on {ports['ws_port']}")
         demo.start_engine(ports)
         click.echo(f"trading after {time.monotonic() - started:.1f} s")
+        if has_dashboard:
+            demo.start_dashboard()
         started = time.monotonic()
         demo.watch(seconds)
         ran_s = time.monotonic() - started

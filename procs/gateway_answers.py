@@ -3,13 +3,13 @@
 from typing import Any
 
 from ipc import mailbox
-from ipc.clock import now_ns, wall_offset_ns
 from ipc.compiled import compiled
 from ipc.counters import add
 from ipc.histogram import record_value
+from ipc.log import tell
 from ipc.memory import record_at
 from ipc.sockets import WOULD_BLOCK
-from procs import connection
+from procs import connection, log_events
 from procs.gateway_context import (
     ANSWER_DTYPE,
     CONNECTION_DTYPE,
@@ -28,6 +28,7 @@ from procs.gateway_context import (
     instrument_of,
     publish_events,
     send_payload,
+    venue_wall_ns,
 )
 from procs.order_link import Subject
 from vortex import desk, limits
@@ -48,14 +49,9 @@ def take_answer(context_address: int, now: int, decode_answer: Any) -> None:
     add(context.counters_address, Counter.ANSWERS, 1)
     if code < 0:
         add(context.counters_address, Counter.INVALID, 1)
+        tell(context.log_address, log_events.VENUE_NOT_READ, now, code, framer.payload_bytes)
         return
     enter_answer(context_address, now)
-
-
-@compiled
-def is_ending(answer_kind: int) -> bool:
-    """Return whether the venue will tell nothing more on this connection, fills least of all."""
-    return answer_kind == Answer.STREAM_ENDED or answer_kind == Answer.SHUTDOWN
 
 
 @compiled
@@ -68,7 +64,7 @@ def enter_answer(context_address: int, now: int) -> None:
     context = record_at(context_address, CONTEXT_DTYPE)
     the_desk = record_at(context.desk_address, DESK_DTYPE)
     answer = record_at(context.answer_address, ANSWER_DTYPE)
-    wall_ns = now + wall_offset_ns(context.clock_address)
+    wall_ns = venue_wall_ns(context_address, now)
     limits.heed_venue(
         context.rate_address, answer.order_count_10s, answer.reject,
         answer.retry_after_ms * NS_PER_MS, wall_ns,
@@ -86,7 +82,10 @@ def enter_answer(context_address: int, now: int) -> None:
     add(context.counters_address, Counter.FILLS, the_desk.fill_count - fills_before)
     add(context.counters_address, Counter.LATE, the_desk.late_count - late_before)
     add(context.counters_address, Counter.STRAYS, the_desk.stray_count - strays_before)
-    must_reconcile = the_desk.stray_count != strays_before or is_ending(answer.kind)
+    tell_answer(context_address, the_desk.stray_count != strays_before, now)
+    must_reconcile = the_desk.stray_count != strays_before or answer.kind == Answer.STREAM_ENDED
+    if answer.kind == Answer.SHUTDOWN:
+        mailbox.post(context.outbox_address, Subject.ENDING, 0, 0, 0, 0, 0, 0)
     if must_reconcile and record_at(context.connection_address, CONNECTION_DTYPE).fd >= 0:
         disconnect(context_address, 0)
     if answer.reject != Reject.NONE:
@@ -97,13 +96,40 @@ def enter_answer(context_address: int, now: int) -> None:
 
 
 @compiled
-def read_socket(context_address: int, decode_answer: Any) -> int:
+def is_daily(reject: int) -> bool:
+    """Return whether a refusal is what quotes meet every day, and is only counted."""
+    return (
+        reject == Reject.NONE
+        or reject == Reject.VENUE_WOULD_TAKE
+        or reject == Reject.VENUE_UNKNOWN_ORDER
+    )
+
+
+@compiled
+def tell_answer(context_address: int, is_stray: bool, now: int) -> None:
+    """Tell what the ANSWER in hand says, when it is worth a line."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    answer = record_at(context.answer_address, ANSWER_DTYPE)
+    if is_stray:
+        tell(context.log_address, log_events.STRAY, now)
+    if answer.kind == Answer.STREAM_ENDED:
+        tell(context.log_address, log_events.STREAM_ENDED, now)
+    elif answer.kind == Answer.SHUTDOWN:
+        tell(context.log_address, log_events.VENUE_ENDING, now)
+    if not is_daily(answer.reject):
+        tell(
+            context.log_address, log_events.VENUE_REFUSED, now,
+            answer.reject, answer.order_id, answer.error_code,
+        )  # fmt: skip
+
+
+@compiled
+def read_socket(context_address: int, now: int, decode_answer: Any) -> int:
     """Read and take what the venue sent; return how many messages."""
     context = record_at(context_address, CONTEXT_DTYPE)
     the_socket = record_at(context.connection_address, CONNECTION_DTYPE)
     if the_socket.fd < 0:
         return 0
-    now = now_ns(context.clock_address)
     count = connection.fill(context.connection_address, now)
     if count <= 0 and count != WOULD_BLOCK:
         disconnect(context_address, 0)
@@ -141,10 +167,10 @@ def ask_status(context_address: int, order_id: int, now: int, encode_status: Any
     request_id = desk.begin_request(
         context.desk_address, Kind.STATUS, order.instrument_id, order_id, 0, now
     )
-    wall_ms = (now + wall_offset_ns(context.clock_address)) // NS_PER_MS
+    venue_ms = venue_wall_ns(context_address, now) // NS_PER_MS
     payload_bytes = encode_status(
         order_id, context.epoch, instrument_of(context_address, order.instrument_id),
-        context.session_address, wall_ms, request_id, context.text_address,
+        context.session_address, venue_ms, request_id, context.text_address,
     )  # fmt: skip
     add(context.counters_address, Counter.STATUS_ASKED, 1)
     if not send_payload(context_address, payload_bytes):
@@ -152,10 +178,10 @@ def ask_status(context_address: int, order_id: int, now: int, encode_status: Any
 
 
 @compiled
-def check_overdue(context_address: int, now: int, encode_status: Any) -> None:
-    """Ask about every order whose answer is overdue."""
+def check_overdue(context_address: int, now: int, encode_status: Any) -> int:
+    """Ask about every order whose answer is overdue; return how many."""
     context = record_at(context_address, CONTEXT_DTYPE)
-    row_index = 0
+    row_index, asked_count = 0, 0
     while record_at(context.connection_address, CONNECTION_DTYPE).fd >= 0:
         row_index = desk.next_overdue(
             context.desk_address, row_index, context.answer_timeout_ns, now
@@ -165,6 +191,11 @@ def check_overdue(context_address: int, now: int, encode_status: Any) -> None:
         the_desk = record_at(context.desk_address, DESK_DTYPE)
         row_address = the_desk.orders_address + row_index * ORDER_BYTES
         add(context.counters_address, Counter.TIMEOUTS, 1)
+        order = record_at(row_address, ORDER_DTYPE)
+        tell(
+            context.log_address, log_events.NOT_ANSWERED, now,
+            order.instrument_id, order.order_id, now - order.sent_ns,
+        )  # fmt: skip
         events_address = claim_events(context_address)
         if events_address != 0:
             the_desk.events_address = events_address
@@ -175,6 +206,8 @@ def check_overdue(context_address: int, now: int, encode_status: Any) -> None:
             context_address, record_at(row_address, ORDER_DTYPE).order_id, now, encode_status
         )
         row_index += 1
+        asked_count += 1
+    return asked_count
 
 
 @compiled

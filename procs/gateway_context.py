@@ -3,13 +3,14 @@
 from enum import IntEnum
 
 from ipc import mailbox, ring
-from ipc.clock import now_ns
+from ipc.clock import now_ns, wall_offset_ns
 from ipc.compiled import compiled
 from ipc.counters import add
 from ipc.histogram import HISTOGRAM
 from ipc.layout import Field, Layout
+from ipc.log import tell
 from ipc.memory import record_at, store_word
-from procs import connection
+from procs import connection, log_events
 from procs.order_link import Subject
 from procs.stage import CONTEXT_FIELDS
 from procs.wiring import GATEWAY_LATENCIES
@@ -17,7 +18,7 @@ from vortex import desk
 from vortex.codes import Kind, Reject
 from vortex.desk import DESK
 from vortex.limits import LIMITS
-from vortex.records import ANSWER, INSTRUMENT, ORDER, POSITION, REQUEST, TOUCH
+from vortex.records import ANSWER, INSTRUMENT, ORDER, POSITION, REQUEST, SENT, TOUCH
 from vortex.websocket import FRAMER, Opcode
 
 CONTEXT = Layout(
@@ -37,7 +38,13 @@ CONTEXT = Layout(
     Field("touches_address", "i8", "TOUCH table"),
     Field("touch_copy_address", "i8", "where a touch is copied to"),
     Field("answer_address", "i8", "the ANSWER in hand"),
-    Field("request_address", "i8", "the REQUEST in hand"),
+    Field("request_address", "i8", "the REQUEST in hand, a copy"),
+    Field("batch_address", "i8", "a SENT for each request that goes out with one send"),
+    Field("slow_count", "i8", "of the last batch, those in which to look for orders over budget"),
+    Field("sent_address", "i8", "handle of the ring of what was sent"),
+    Field("worst_address", "i8", "handle of the ring of orders over budget"),
+    Field("watch_address", "i8", "WATCH over the stalls of all stages"),
+    Field("budget_ns", "i8", "how long an order may take, tick to order"),
     Field("text_address", "i8", "the payload in hand"),
     Field("scratch_address", "i8", "room for events that find none on the ring"),
     Field("heard_address", "i8", "event that a request must have heard, per instrument"),
@@ -49,7 +56,11 @@ CONTEXT = Layout(
     Field("lease_ns", "i8", "how old a heartbeat may be"),
     Field("answer_timeout_ns", "i8", "how long an answer may take"),
     Field("halt_reasons", "i8", "see Halt; 0 while trading"),
+    Field("halted_ns", "i8", "when the halt began; 0 before the first"),
+    Field("venue_offset_ns", "i8", "the venue's clock minus wall time, from the main thread"),
+    Field("change_ns", "i8", "until when a fresh connection waits for answers; 0 for none waits"),
     Field("is_orphan", "i8", "1 when the supervisor died, from the main thread"),
+    Field("next_poll_ns", "i8", "when the socket is looked at next"),
     Field("next_check_ns", "i8", "when unanswered requests are looked at next"),
     Field("cancelled_ns", "i8", "when cancel-all was last sent; 0 for not since the halt"),
     Field("answers_refused_count", "i8", "answers that could not be read"),
@@ -68,6 +79,8 @@ ORDER_DTYPE = ORDER.dtype
 ORDER_BYTES = ORDER.dtype.itemsize
 POSITION_DTYPE = POSITION.dtype
 REQUEST_DTYPE = REQUEST.dtype
+SENT_DTYPE = SENT.dtype
+SENT_RECORD_BYTES = SENT.dtype.itemsize
 REQUEST_BYTES = REQUEST.dtype.itemsize
 RING_DTYPE = ring.RING_DTYPE
 TOUCH_BYTES = TOUCH.dtype.itemsize
@@ -75,6 +88,8 @@ HISTOGRAM_BYTES = HISTOGRAM.dtype.itemsize
 ORPHAN_BYTES = CONTEXT.offset_bytes("is_orphan")
 NS_PER_MS = 1_000_000
 CHECK_NS = 20_000_000
+POLL_NS = 20_000  # an empty poll costs a microsecond of all that share the core
+BATCH_COUNT_MAX = 16
 CANCEL_AGAIN_NS = 1_000_000_000
 REJECT_BASE = 32
 EPOCH_SHIFT = 32
@@ -90,6 +105,7 @@ class Halt(IntEnum):
     SILENCE = 4  # a stage's heartbeat is older than its lease
     NEW_STRATEGY = 8  # the strategy began anew: what the former one placed must go
     ORPHANED = 16  # the supervisor died
+    SETTLING = 32  # the run is not up as a whole yet
 
 
 class Counter(IntEnum):
@@ -116,21 +132,18 @@ class Counter(IntEnum):
     STRAYS = 18  # orders that stand although the venue had denied them
 
 
-NOTABLE: dict[int, str] = {
-    Counter.INVALID: "messages of the venue that could not be read",
-    Counter.HALTS: "halts: everything is cancelled, nothing new is placed",
-    Counter.TIMEOUTS: "requests not answered in time",
-    Counter.EVENTS_LOST: "full events ring, the strategy reloads",
-    Counter.DISCARDED: "requests discarded",
-    Counter.STRAYS: "orders that stand although the venue had denied them",
-}
-
-
 @compiled
 def instrument_of(context_address: int, instrument_id: int) -> int:
     """Return the address of one INSTRUMENT."""
     context = record_at(context_address, CONTEXT_DTYPE)
     return context.instruments_address + instrument_id * INSTRUMENT_BYTES
+
+
+@compiled
+def venue_wall_ns(context_address: int, now: int) -> int:
+    """Return the time by the venue's clock, which its requests must carry."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    return now + wall_offset_ns(context.clock_address) + context.venue_offset_ns
 
 
 @compiled
@@ -148,6 +161,7 @@ def claim_events(context_address: int) -> int:
     address = ring.claim(context.events_address)
     if address == 0:
         add(context.counters_address, Counter.EVENTS_LOST, 1)
+        tell(context.log_address, log_events.EVENTS_FULL, now_ns(context.clock_address))
         ring.raise_epoch(context.events_address)
         for instrument_id in range(context.instrument_count):
             must_hear(context_address, instrument_id)
@@ -185,11 +199,17 @@ def tell_all(context_address: int, kind: int, reason: int, now: int) -> bool:
 def set_halt(context_address: int, reason: int) -> None:
     """Add one reason to take no orders."""
     context = record_at(context_address, CONTEXT_DTYPE)
+    if context.halt_reasons | reason == context.halt_reasons:
+        return
+    now = now_ns(context.clock_address)
     if context.halt_reasons == 0:
         add(context.counters_address, Counter.HALTS, 1)
         context.cancelled_ns = 0
-        now = now_ns(context.clock_address)
+        context.halted_ns = now
+        tell(context.log_address, log_events.HALTED, now, reason)
         tell_all(context_address, Kind.HALTED, Reject.HALTED, now)
+    else:
+        tell(context.log_address, log_events.HALTED_MORE, now, context.halt_reasons | reason)
     context.halt_reasons |= reason
 
 
@@ -201,13 +221,20 @@ def open_count(context_address: int) -> int:
 
 
 @compiled
+def queue_payload(context_address: int, payload_bytes: int) -> bool:
+    """Frame and mask the payload in hand behind what waits to be sent; False without room."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    add(context.counters_address, Counter.SENT_BYTES, payload_bytes)
+    return connection.queue(
+        context.connection_address, Opcode.TEXT, context.text_address, payload_bytes
+    )
+
+
+@compiled
 def send_payload(context_address: int, payload_bytes: int) -> bool:
     """Frame, mask and send the payload in hand; False when the connection is lost."""
     context = record_at(context_address, CONTEXT_DTYPE)
-    queued = connection.queue(
-        context.connection_address, Opcode.TEXT, context.text_address, payload_bytes
-    )
-    add(context.counters_address, Counter.SENT_BYTES, payload_bytes)
+    queued = queue_payload(context_address, payload_bytes)
     return queued and connection.flush(context.connection_address) >= 0
 
 
@@ -219,5 +246,6 @@ def disconnect(context_address: int, reason: int) -> None:
     connection.flush(context.connection_address)
     connection.end(context.connection_address)
     add(context.counters_address, Counter.DISCONNECTIONS, 1)
+    tell(context.log_address, log_events.ORDERS_DOWN, now_ns(context.clock_address), reason)
     set_halt(context_address, Halt.DISCONNECTED)
     mailbox.post(context.outbox_address, Subject.DISCONNECTED, fd, reason, 0, 0, 0, 0)

@@ -1,5 +1,6 @@
 """Requests over HTTP from the cold side: reference data, snapshots, the start of the gateway."""
 
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -8,16 +9,26 @@ TIMEOUT_S = 10.0
 
 
 class HttpError(Exception):
-    """The request got no usable answer; ``status`` is 0 when none came at all."""
+    """The request got no usable answer; ``status`` is 0 when none came at all.
 
-    def __init__(self, message: str, status: int = 0, body: bytes = b"") -> None:
+    ``retry_after_s`` is how long the peer wants to be left alone; 0 when it did not say.
+    """
+
+    def __init__(
+        self, message: str, status: int = 0, body: bytes = b"", retry_after_s: int = 0
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.body = body
+        self.retry_after_s = retry_after_s
 
 
-def request(method: str, base_url: str, path: str, headers: Mapping[str, str]) -> bytes:
+def request(
+    method: str, base_url: str, path: str, headers: Mapping[str, str], ca_file: str | None = None
+) -> bytes:
     """Send one request and return the body of a 2xx answer.
+
+    ``ca_file`` holds the authorities that are trusted instead of the system's.
 
     Raises
     ------
@@ -28,17 +39,20 @@ def request(method: str, base_url: str, path: str, headers: Mapping[str, str]) -
     call = urllib.request.Request(url, method=method, headers=dict(headers))
     shown = f"{method} {url.partition('?')[0]}"  # the query may hold a signature
     try:
-        with urllib.request.urlopen(call, timeout=TIMEOUT_S) as answer:
+        trust = ssl.create_default_context(cafile=ca_file) if url.startswith("https:") else None
+        with urllib.request.urlopen(call, timeout=TIMEOUT_S, context=trust) as answer:
             return bytes(answer.read())
     except urllib.error.HTTPError as error:
         body = error.read()
         text = body[:200].decode(errors="replace")
-        raise HttpError(f"{shown}: status {error.code}: {text}", error.code, body) from error
+        wait_s = int(wait) if (wait := error.headers.get("Retry-After", "")).isdecimal() else 0
+        told = f"{shown}: status {error.code}: {text}"
+        raise HttpError(told, error.code, body, wait_s) from error
     except OSError as error:
         reason = getattr(error, "reason", error)
         raise HttpError(f"{shown}: {reason}") from error
 
 
-def get(base_url: str, path: str) -> bytes:
+def get(base_url: str, path: str, ca_file: str | None = None) -> bytes:
     """Return the body of one GET."""
-    return request("GET", base_url, path, {})
+    return request("GET", base_url, path, {}, ca_file)

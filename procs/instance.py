@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import secrets
 import tempfile
 import time
 from pathlib import Path
@@ -76,7 +77,8 @@ class InstanceLock:
         mark = read_mark(instance)
         pid = f" (pid {mark.pid})" if mark else ""
         raise AlreadyRunning(
-            f"instance {instance!r} is up{pid}; `vortexctl stop -n {instance}` ends it"
+            f"instance {instance!r} is up already{pid}: `vortexctl status -n {instance}` shows it, "
+            f"`vortexctl stop -n {instance}` ends it"
         )
 
     def write(self, mark: Mark) -> None:
@@ -119,6 +121,11 @@ def is_up_by(mark: Mark) -> bool:
         if read_mark(path.stem) == mark:
             return is_up(path.stem)
     return False
+
+
+def new_run_id() -> int:
+    """Return a number that tells a run from all others: it stands in every order's id."""
+    return secrets.randbits(31) | 1
 
 
 def new_run_folder(runs_folder: Path, instance: str, run_id: int) -> Path:

@@ -1,7 +1,7 @@
-"""Ending what a dead supervisor left: stages that still run, and segments.
+"""What a dead supervisor left, stages that still run and segments: adopted, or ended.
 
-The gateway noticed the death and pulled its quotes; here the stages are told to leave, killed if
-they do not, and the segments are removed.
+The gateway noticed the death and pulled its quotes; who ends them tells the stages to leave, kills
+those that do not, and removes the segments.
 """
 
 import os
@@ -14,11 +14,33 @@ from ipc import control
 from ipc.control import Order
 from ipc.segment import is_live, list_segments, remove_stale
 from ipc.shared import SharedTable
-from procs import wiring
-from procs.instance import Mark
+from procs import strategy_files, wiring
+from procs.config import Config
+from procs.errors import StartError
+from procs.instance import Mark, launch_path
+from procs.stage import read_launch
 from procs.view import View
 
 LEAVE_S = 10.0
+
+
+def abandoned_run(config: Config, mark: Mark | None) -> Mark | None:
+    """Return the run whose stages live on without a supervisor, or None.
+
+    Raises
+    ------
+    StartError
+        When there is one that was started with another configuration.
+    """
+    if mark is None or not any(is_live(name) for name in list_segments(config.instance)):
+        return None
+    launch = read_launch(launch_path(Path(mark.run_folder), wiring.GATEWAY))
+    if launch.config != config.with_strategy_files(strategy_files.keep):
+        raise StartError(
+            f"stages of a run with another configuration still live; "
+            f"`vortexctl stop -n {config.instance}` ends them"
+        )
+    return mark
 
 
 def end(instance: str, mark: Mark | None, say: Callable[[str], object]) -> bool:
@@ -44,7 +66,7 @@ def end_stages(run_folder: Path, say: Callable[[str], object]) -> None:
     commands = SharedTable.attach(view.wiring.segment("commands"), control.COMMAND, writable=True)
     living = {}
     for index, role in enumerate(view.wiring.roles):
-        if view.tables[f"status.{role}"].segment.is_locked(0):
+        if view.is_alive(role):
             living[role] = os.pidfd_open(int(view.status(role)["pid"]))
         control.give_pull(commands.record_address(index), 1)
     if wiring.GATEWAY not in living:
@@ -56,21 +78,16 @@ def end_stages(run_folder: Path, say: Callable[[str], object]) -> None:
         time.sleep(0.02)
     for index in range(len(view.wiring.roles)):
         control.give_order(commands.record_address(index), Order.STOP)
-    while time.monotonic() < deadline and any(alive(view, role) for role in living):
+    while time.monotonic() < deadline and any(view.is_alive(role) for role in living):
         time.sleep(0.02)
     for role, fd in living.items():
-        if alive(view, role):
+        if view.is_alive(role):
             signal.pidfd_send_signal(fd, signal.SIGKILL)
             say(f"killed {role}, which did not leave")
         else:
             say(f"{role} left")
         os.close(fd)
-    while any(alive(view, role) for role in living):
+    while any(view.is_alive(role) for role in living):
         time.sleep(0.02)
     commands.close()
     view.close()
-
-
-def alive(view: View, role: str) -> bool:
-    """Return whether a stage's process still holds its role."""
-    return view.tables[f"status.{role}"].segment.is_locked(0)

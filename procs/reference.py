@@ -7,9 +7,14 @@ import numpy as np
 from ipc.shared import SharedTable
 from ipc.types import RecordArray
 from procs import http
-from procs.config import Config, ConfigError, StrategyChoice
+from procs.config import Config, StrategyChoice
+from procs.credentials import KEY_VARIABLE, SECRET_VARIABLE, Credentials
+from procs.errors import ConfigError
+from procs.handshake import HandshakeError, check_certificate
+from procs.wiring import Wiring
 from vortex import units, venues
 from vortex.limits import LIMITS
+from vortex.signers import signer_of
 
 NS_PER_MS = 1_000_000
 
@@ -27,7 +32,7 @@ def fetch_instruments(config: Config) -> RecordArray:
         venue = venues.load(source.venue)
         path = venue.exchange_info_path(source.symbols)
         try:
-            body = http.get(source.rest_url, path)
+            body = http.get(source.rest_url, path, config.tls.ca_file)
             rows.append(venue.read_instruments(body, source.symbols, source_id))
         except http.HttpError as error:
             raise ConfigError(
@@ -38,6 +43,48 @@ def fetch_instruments(config: Config) -> RecordArray:
     table = np.concatenate(rows)
     table["instrument_id"] = np.arange(len(table))
     return table
+
+
+def check_key(config: Config, key: Credentials) -> None:
+    """See that orders can be sent with the account's key.
+
+    Raises
+    ------
+    ConfigError
+        When they cannot.
+    """
+    venue = venues.load(config.orders.venue)
+    try:
+        venue.new_session(key.key, signer_of(key.secret), 1, 1, config.orders.recv_window_ms)
+    except ValueError as error:
+        raise ConfigError(f"{KEY_VARIABLE}, {SECRET_VARIABLE}: {error}") from error
+
+
+def check_certificates(config: Config) -> None:
+    """See that every peer that is spoken to in TLS is who it should be.
+
+    Raises
+    ------
+    ConfigError
+        When one is not, or does not answer.
+    """
+    urls = {f"$.sources[{i}].stream_url": s.stream_url for i, s in enumerate(config.sources)}
+    urls["$.orders.order_url"] = config.orders.order_url
+    for key, url in urls.items():
+        try:
+            check_certificate(url, config.tls.ca_file)
+        except HandshakeError as error:
+            raise ConfigError(
+                f"`{key}`: {error}; `$.tls.ca_file` names authorities of your own"
+            ) from error
+
+
+def shows_key(config: Config, wires: Wiring, role: str) -> bool:
+    """Return whether a stage must show a key to open its market stream."""
+    if role not in wires.ingest_roles:
+        return False
+    source = config.sources[wires.ingest_roles.index(role)]
+    return bool(venues.load(source.venue).stream_key_headers())
 
 
 def fill_tables(config: Config, tables: dict[str, SharedTable], instruments: RecordArray) -> None:

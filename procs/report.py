@@ -115,6 +115,7 @@ def make(view: View) -> dict[str, Any]:
         "gaps": view.counter(wiring.BOOK, book.Counter.GAPS),
         "invalid_messages": ingest_sum(view, ingest.Counter.INVALID)
         + view.counter(wiring.GATEWAY, gateway_context.Counter.INVALID),
+        "general_messages": ingest_sum(view, ingest.Counter.GENERAL),
         "refusals": refusals(view),
         "position": {s: position_text(view, i) for i, s in enumerate(view.config.symbols)},
         "pnl": text(profit(view).quantize(Decimal("0.00000001"))),

@@ -1,11 +1,21 @@
-"""Run one stage in this process: ``python -m procs.run_stage ROLE LAUNCH_FILE``."""
+"""Run stages in this process: ``python -m procs.run_stage ROLE[+ROLE...] LAUNCH_FILE``.
+
+The supervisor calls ``enter`` in a process that the nursery forked.
+"""
 
 import importlib
+import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from setproctitle import setproctitle
+
 from procs import logs, wiring
-from procs.stage import read_launch
+from procs.errors import ConfigError
+from procs.placement import process_name
+from procs.policy import EXIT_HOPELESS
+from procs.stage import StageError, read_launch
 
 #: The module whose ``main(role, launch)`` is a stage; every other role is an ingest process.
 MODULES = {
@@ -15,19 +25,42 @@ MODULES = {
 }
 
 
-def main() -> int:
-    """Run the stage named on the command line; return its exit status."""
-    role, launch_path = sys.argv[1:]
+def run(roles: Sequence[str], launch_path: Path) -> int:
+    """Run one stage, or several in one loop; return the exit status."""
     if not __debug__:
         sys.exit("vortex does not run under python -O: it would strip the checks; drop the -O")
-    launch = read_launch(Path(launch_path))
     logs.to_stderr()
+    log = logs.logger(process_name(roles))
+    log.info("pid %d", os.getpid())
+    launch = read_launch(launch_path)
     try:
-        module = importlib.import_module(MODULES.get(role, "procs.ingest"))
-        return int(module.main(role, launch))
+        if len(roles) > 1:
+            return int(importlib.import_module("procs.joint").main(roles, launch))
+        module = importlib.import_module(MODULES.get(roles[0], "procs.ingest"))
+        return int(module.main(roles[0], launch))
+    except (ConfigError, StageError) as error:
+        log.error("%s", error)
+        return EXIT_HOPELESS
     except Exception as error:
-        logs.logger(role).error("%s: %s", type(error).__name__, error, exc_info=True)
+        log.error("%s: %s", type(error).__name__, error, exc_info=True)
         return 1
+
+
+def enter(
+    roles: Sequence[str], launch_path: Path, log_path: Path, variables: Mapping[str, str]
+) -> None:
+    """Become a stage, or several: a session of its own, its log as output, the keys it needs."""
+    os.setsid()
+    setproctitle(f"vortex {process_name(roles)} {launch_path}")
+    logs.redirect(log_path)
+    os.environ.update(variables)
+    sys.exit(run(roles, launch_path))
+
+
+def main() -> int:
+    """Run the stages named on the command line; return the exit status."""
+    name, launch_path = sys.argv[1:]
+    return run(name.split("+"), Path(launch_path))
 
 
 if __name__ == "__main__":

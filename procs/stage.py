@@ -1,14 +1,12 @@
-"""What every stage shares: the parts of its loop, and the life around it.
+"""What every stage shares: the parts of its loop, and what it is attached to.
 
-A stage is one process with two threads.  The *hot* thread is pinned and stays in one compiled loop
-until it is told to leave; it holds no GIL, so nothing that Python does can delay it.  The *main*
-thread sits on the housekeeping CPUs; it connects, asks over HTTP, and passes the results on
-through a mailbox.
+A stage has two threads.  The *hot* thread is pinned and stays in one compiled loop until it is told
+to leave; it holds no GIL, so nothing that Python does can delay it.  The *main* thread sits on the
+housekeeping CPUs; it connects, asks over HTTP, and passes the results on through a mailbox.  Both
+belong to the process (``procs/running.py``), which holds one stage or several.
 """
 
 import os
-import signal
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,18 +15,19 @@ import msgspec
 import numpy as np
 from numba import types
 
-from ipc import control, ring
+from ipc import control, log, meter, ring
 from ipc.atomics import load_acquire, store_release
 from ipc.clock import now_ns
 from ipc.compiled import cache_missed, compile_entry, compile_plug, compiled
 from ipc.control import State
-from ipc.layout import Field
+from ipc.layout import Field, Layout
 from ipc.memory import address_of, record_at
 from ipc.shared import SharedRing, SharedTable
 from ipc.types import RecordArray
-from procs import logs, wiring
+from ipc.usage import USAGE_BYTES
+from ipc.waiting import Wait
+from procs import log_events, logs, wiring
 from procs.config import Config
-from procs.notable import Notable
 from procs.wiring import STEP
 
 RING_DTYPE = ring.RING_DTYPE
@@ -41,16 +40,21 @@ CONTEXT_FIELDS = (
     Field("leave_address", "i8", "word by which the main thread ends the loop"),
     Field("status_address", "i8", "STATUS of this stage"),
     Field("counters_address", "i8", "COUNTERS of this stage"),
+    Field("meter_address", "i8", "METER of this stage's loop"),
+    Field("log_address", "i8", "LOGGER of this stage; 0 in a replay, which tells nobody"),
     Field("wait", "i8", "waiting.Wait"),
     Field("epoch", "i8", "life of this stage"),
 )
+COMMON = Layout(
+    "common", "What the contexts of all stages begin with.", *CONTEXT_FIELDS, multiple_bytes=8
+)
+COMMON_DTYPE = COMMON.dtype
 
 #: A drain ends after this many frames or this long, so that what was gathered is passed on.
 DRAIN_FRAME_MAX = 64
 DRAIN_NS_MAX = 50_000
-
-#: How long the main thread sleeps between two rounds of its duties.
-ATTEND_S = 0.01
+#: A drain looks at the clock before each so many-th message; a power of two.
+DRAIN_CLOCK_FRAMES = 8
 
 
 @compiled
@@ -58,6 +62,25 @@ def must_leave(command_address: int, leave_address: int) -> bool:
     """Return whether the supervisor, or this process's main thread, wants the loop to end."""
     # pairs with: leave asked
     return control.must_stop(command_address) or load_acquire(leave_address) != 0
+
+
+@compiled
+def begin_turn(context_address: int) -> int:
+    """Begin a turn of the loop; return the time."""
+    common = record_at(context_address, COMMON_DTYPE)
+    now = now_ns(common.clock_address)
+    meter.begin_turn(common.meter_address, now, common.wait)
+    return now
+
+
+@compiled
+def end_turn(context_address: int, done_count: int) -> int:
+    """End a turn: measure it, and say that the loop came round; return ``done_count``."""
+    common = record_at(context_address, COMMON_DTYPE)
+    now = now_ns(common.clock_address)
+    meter.end_turn(common.meter_address, now, done_count)
+    control.beat(common.status_address, now, done_count)
+    return done_count
 
 
 @compiled
@@ -116,16 +139,16 @@ class Launch(msgspec.Struct, frozen=True):
     config: Config
     run_id: int
     run_folder: str
-    cpu_index: int
+    cpu_indexes: dict[str, int]  # the CPU of each stage's hot thread
     wait: int
     housekeeping_cpus: list[int]
 
 
 class Stage:
-    """One stage's process: what it is attached to, and its two threads."""
+    """One stage: what it is attached to, its state, and how it is told to leave."""
 
-    def __init__(self, role: str, launch: Launch, notable: dict[int, str]) -> None:
-        """Attach what every stage needs; ``notable`` names the counters worth a line in the log."""
+    def __init__(self, role: str, launch: Launch) -> None:
+        """Attach what every stage needs."""
         self.role = role
         self.launch = launch
         self.config = launch.config
@@ -133,20 +156,26 @@ class Stage:
         self.log = logs.logger(role)
         self._open: list[SharedRing | SharedTable] = []
         self._leave = np.zeros(1, np.int64)
-        self._parent_pid = os.getppid()
-        self.error: BaseException | None = None
+        self._kept: list[Any] = []
+        self._context: RecordArray | None = None
         self.clock = self.table("clock").address
         status = self.own_table(f"status.{role}")
         status.segment.lock(0)  # freed by the kernel when this process ends
         self.status = status.record_address(0)
         self.status_record = status.records[0]
-        self.command = self.table("commands").record_address(self.wiring.roles.index(role))
+        self._commands = self.table("commands")
+        self.command = self._commands.record_address(self.wiring.roles.index(role))
         self.counters = self.own_table(f"counters.{role}").address
         self.status_record["epoch"] += 1
         self.status_record["pid"] = os.getpid()
-        self.notable = Notable(self.counters, notable, self.log)
         control.set_state(self.status, State.STARTING)
-        control.beat(self.status, now_ns(self.clock), 0, 0)
+        self.status_record["loop_count"] = self.status_record["work_count"] = 0
+        self.status_record["heartbeat_ns"] = now_ns(self.clock)
+
+    @property
+    def cpu_index(self) -> int:
+        """The CPU of the hot thread."""
+        return self.launch.cpu_indexes[self.role]
 
     # Attaching: everything opened here is closed by ``close``.
 
@@ -187,69 +216,70 @@ class Stage:
         self._open.append(shared)
         return shared
 
+    def observer(self, name: str) -> SharedRing:
+        """Look on at a ring of others."""
+        shared = SharedRing.attach_observer(self.wiring.segment(name), self.wiring.links[name].spec)
+        self._open.append(shared)
+        return shared
+
+    def keep(self, array: Any) -> int:
+        """Return the address of memory of this process; it lives as long as the stage."""
+        self.hold(array)
+        return address_of(array)
+
+    def hold(self, thing: Any) -> None:
+        """Let something live as long as the stage."""
+        self._kept.append(thing)
+
     def fill_common(self, context: RecordArray) -> None:
-        """Fill what every context begins with (``CONTEXT_FIELDS``)."""
+        """Fill what every context begins with (``CONTEXT_FIELDS``); it lives as long as this."""
         context["clock_address"] = self.clock
         context["command_address"] = self.command
         context["leave_address"] = address_of(self._leave)
         context["status_address"] = self.status
         context["counters_address"] = self.counters
-        context["wait"] = self.launch.wait
+        context["meter_address"] = self.new_meter()
+        context["log_address"] = self.new_logger()
+        context["wait"] = Wait.DOZE
+        self._context = context
         context["epoch"] = self.status_record["epoch"]
+
+    def new_meter(self) -> int:
+        """Make what the loop measures itself with; return its address."""
+        peers = [
+            self.table(f"status.{role}").address
+            for role, cpu_index in self.launch.cpu_indexes.items()
+            if cpu_index == self.cpu_index
+        ]
+        record = np.zeros(1, meter.METER.dtype)
+        record["stalls_address"] = self.writer(f"stalls.{self.role}").address
+        record["status_address"] = self.status
+        record["peers_address"] = self.keep(np.array(peers))
+        record["peer_count"] = len(peers)
+        record["usage_address"] = self.keep(np.zeros(USAGE_BYTES, np.uint8))
+        return self.keep(record)
+
+    def new_logger(self) -> int:
+        """Make what the loop tells its events to, and tell that a life began; return its address.
+
+        Nobody else may tell: once the loop runs, the main thread has its own log.
+        """
+        record = np.zeros(1, log.LOGGER_DTYPE)
+        record["ring_address"] = self.writer(wiring.log_ring(self.role)).address
+        record["told_address"] = self.own_table(f"told.{self.role}").address
+        address = self.keep(record)
+        epoch = int(self.status_record["epoch"])
+        log.tell(address, log_events.LIFE_BEGAN, now_ns(self.clock), epoch, os.getpid())
+        return address
 
     # Running.
 
-    def run(
-        self,
-        entry: Entry,
-        arguments: tuple[Any, ...],
-        attend: Callable[[], bool] = lambda: True,
-    ) -> int:
-        """Run the hot loop in its thread and ``attend`` in this one; return the exit status.
-
-        ``attend`` is called a hundred times a second while the loop runs, and says whether all
-        that the stage needs from outside is there: whether it is ready.
-        """
-        if entry.missed_cache:
-            raise StageError(
-                f"{self.role} would have to compile; `vortexctl start` compiles before it starts"
-            )
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self.leave())
-        os.sched_setaffinity(0, self.launch.housekeeping_cpus)
-        hot = threading.Thread(target=self._run_hot, args=(entry, arguments), name="hot")
-        hot.start()
-        try:
-            while hot.is_alive():
-                ready = attend()
-                self.notable.look()
-                running = control.get_state(self.status) in (State.RUNNING, State.READY)
-                if running:
-                    control.set_state(self.status, State.READY if ready else State.RUNNING)
-                hot.join(ATTEND_S)
-        except BaseException as error:
-            self.error = self.error or error
-            self.leave()
-            hot.join()
-        self.notable.look()
-        if self.error is not None:
-            self.log.error("stage failed", exc_info=self.error)
-            control.set_state(self.status, State.FAILED)
-            return 1
-        control.set_state(self.status, State.STOPPED)
-        return 0
-
-    def _run_hot(self, entry: Entry, arguments: tuple[Any, ...]) -> None:
-        try:
-            os.sched_setaffinity(0, {self.launch.cpu_index})
-            self.status_record["thread_id"] = threading.get_native_id()
-            self.status_record["cpu_index"] = self.launch.cpu_index
+    def settle(self) -> None:
+        """Let the loop take its CPU once the whole run is up; until then it dozes."""
+        assert self._context is not None, "fill_common comes first"
+        if self._context["wait"] == Wait.DOZE and control.must_run(self.command):
+            self._context["wait"] = self.launch.wait
             self.status_record["wait_mode"] = self.launch.wait
-            self.status_record["started_ns"] = now_ns(self.clock)
-            control.set_state(self.status, State.RUNNING)
-            entry.loop(*arguments, *entry.plugs)
-        except BaseException as error:  # an assertion of compiled code: we are wrong
-            self.error = error
 
     def leave(self) -> None:
         """Ask the hot loop to end."""
@@ -262,14 +292,37 @@ class Stage:
         return must_leave(self.command, address_of(self._leave))
 
     def is_orphan(self) -> bool:
-        """Return whether the process that started this one has died."""
-        return os.getppid() != self._parent_pid
+        """Return whether no supervisor lives."""
+        return not self._commands.segment.is_locked(wiring.SUPERVISOR_ROLE)
 
     def close(self) -> None:
         """Release everything attached; the hot thread has ended."""
         for thing in reversed(self._open):
             thing.close()
         self._open.clear()
+        self._kept.clear()
+
+
+def always_ready() -> bool:
+    """Return True: such a stage needs nothing from outside."""
+    return True
+
+
+def nothing_to_release() -> None:
+    """Release nothing: such a stage holds no more than what ``Stage.close`` releases."""
+
+
+class Built(NamedTuple):
+    """A stage that is ready to run: what its loop is given, and what its main thread does.
+
+    ``attend`` is called a hundred times a second while the loop runs, and says whether all that the
+    stage needs from outside is there: whether it is ready.  ``release`` follows the loop's end.
+    """
+
+    stage: Stage
+    arguments: tuple[Any, ...]  # the address of its context, and what its loop takes besides
+    attend: Callable[[], bool] = always_ready
+    release: Callable[[], None] = nothing_to_release
 
 
 def read_launch(path: Path) -> Launch:

@@ -1,4 +1,4 @@
-"""The strategy process: the top of the book and order events in, requests out.
+"""The strategy stage: the top of the book and order events in, requests out.
 
 Events are taken one by one, tops conflate to the newest per instrument; then the user's ``decide``
 says what it wants, once per instrument that was touched, and the difference to what stands becomes
@@ -17,24 +17,30 @@ from ipc.compiled import compiled
 from ipc.counters import add
 from ipc.histogram import record_value
 from ipc.layout import Field, Layout
+from ipc.log import tell
 from ipc.memory import address_of, copy_bytes, load_byte, load_word, record_at, store_word
 from ipc.ring import NEW_EPOCH
 from ipc.types import RecordArray
 from ipc.waiting import idle
-from procs.config import params_of
+from procs import log_events
+from procs.config import Config, params_of
 from procs.gathering import GATHERING_FIELDS, mark_touched, merge_of
+from procs.running import run_alone
 from procs.stage import (
     DRAIN_FRAME_MAX,
     DRAIN_NS_MAX,
+    Built,
     Entry,
     Launch,
     Stage,
+    begin_turn,
+    end_turn,
     log_step,
     must_leave,
     plug_in,
 )
 from procs.wiring import MERGE, ORDER_ROWS
-from vortex import quoting, strategies
+from vortex import quoting
 from vortex.codes import Kind, Side
 from vortex.quoting import REQUEST_BYTES, STANDING, WANTED
 from vortex.records import ORDER, ORDER_EVENT, REQUEST, TOP, TRADE
@@ -92,12 +98,6 @@ class Counter(IntEnum):
     REQUESTS_FULL = 8  # decisions put off for want of room on the requests ring
 
 
-NOTABLE: dict[int, str] = {
-    Counter.RELOADS: "reloads of what stands from the order table",
-    Counter.REQUESTS_FULL: "decisions put off for want of room on the requests ring",
-}
-
-
 @compiled
 def gather_top(context_address: int, record_address: int) -> None:
     """Keep the newest top of an instrument, with the stamps of the oldest not yet decided on."""
@@ -136,7 +136,7 @@ def see_trade(context_address: int, record_address: int) -> None:
 
 
 @compiled
-def take_top(context_address: int) -> int:
+def take_top(context_address: int, now_ns: int) -> int:
     """Take one record of the book: 1 taken, 0 none waits."""
     context = record_at(context_address, CONTEXT_DTYPE)
     waiting_count = ring.ready_count(context.tops_address)
@@ -144,6 +144,8 @@ def take_top(context_address: int) -> int:
         return 0
     if waiting_count == NEW_EPOCH:
         ring.enter_epoch(context.tops_address)
+        if record_at(context.tops_address, RING_DTYPE).epoch > 1:  # nothing to tell at first
+            tell(context.log_address, log_events.BOOK_ANEW, now_ns)
         distrust_tops(context_address)
         return 1
     record_address = ring.slot(context.tops_address, 0)
@@ -172,7 +174,9 @@ def take_event(context_address: int, now_ns: int) -> int:
     if waiting_count == 0:
         return 0
     if waiting_count == NEW_EPOCH:
-        ring.enter_epoch(context.events_address)
+        discarded_count = ring.enter_epoch(context.events_address)
+        if record_at(context.events_address, RING_DTYPE).epoch > 1:
+            tell(context.log_address, log_events.RELOADED, now_ns, discarded_count)
         reload(context_address)
         return 1
     record_address = ring.slot(context.events_address, 0)
@@ -183,6 +187,10 @@ def take_event(context_address: int, now_ns: int) -> int:
     view = record_at(context.view_address + instrument_id * VIEW_BYTES, VIEW_DTYPE)
     view.position_lots = event.position_lots
     mark_touched(context_address, instrument_id)
+    if event.kind == Kind.HALTED:
+        tell(context.log_address, log_events.PAUSED, now_ns, instrument_id, event.reason)
+    elif event.kind == Kind.RESUMED:
+        tell(context.log_address, log_events.GOES_ON, now_ns, instrument_id)
     add(context.counters_address, Counter.EVENTS, 1)
     ring.consume(context.events_address, 1)
     return 1
@@ -219,6 +227,7 @@ def stamp_requests(
         request.events_consumed_seq = record_at(context.events_address, RING_DTYPE).next_seq
         if merge.merged_count > 0:
             request.cause_id = merge.cause_id
+            request.merged_count = merge.merged_count
             request.kernel_ns = merge.kernel_ns
             request.recv_ns = merge.recv_ns
             request.ingest_publish_ns = merge.ingest_publish_ns
@@ -252,6 +261,7 @@ def decide_one(
     requests_address = ring.claim(context.requests_address)
     if requests_address == 0:
         add(context.counters_address, Counter.REQUESTS_FULL, 1)
+        tell(context.log_address, log_events.REQUESTS_FULL, now_ns, instrument_id)
         return False
     wanted_address = context.wanted_address + instrument_id * WANTED_BYTES
     standing_address = context.standing_address + instrument_id * STANDING_BYTES
@@ -302,7 +312,7 @@ def drain(context_address: int, now: int) -> int:
     while take_event(context_address, now) > 0:
         event_count += 1
     top_count = 0
-    while top_count < DRAIN_FRAME_MAX and take_top(context_address) > 0:
+    while top_count < DRAIN_FRAME_MAX and take_top(context_address, now) > 0:
         top_count += 1
         if now_ns(context.clock_address) - now > DRAIN_NS_MAX:
             break
@@ -311,11 +321,15 @@ def drain(context_address: int, now: int) -> int:
 
 @compiled
 def record_decisions(context_address: int, publish_ns: int) -> None:
-    """Record tick-to-decision for every frame that the decisions just made stand for."""
+    """Record tick-to-decision for every frame that the decisions just made stand for.
+
+    While the run still starts, frames wait for their turn longer than they ever do later.
+    """
     context = record_at(context_address, CONTEXT_DTYPE)
+    is_up = control.must_run(context.command_address)
     for instrument_id in range(context.instrument_count):
         merge = record_at(merge_of(context_address, instrument_id), MERGE_DTYPE)
-        if merge.decided_count > 0 and merge.decided_kernel_ns > 0:
+        if is_up and merge.decided_count > 0 and merge.decided_kernel_ns > 0:
             record_value(
                 context.latency_address, publish_ns - merge.decided_kernel_ns, merge.decided_count
             )
@@ -332,34 +346,51 @@ def tell_step(context_address: int, now: int, publish_ns: int) -> None:
     )  # fmt: skip
 
 
-def loop(context_address: int, params: RecordArray, states: RecordArray, decide: Any) -> int:
-    """Drain, decide and request until told to leave; return how often the loop came round."""
+@compiled
+def begin(context_address: int) -> None:
+    """Tell observers where the inputs stand when a life begins."""
+    now = now_ns(record_at(context_address, CONTEXT_DTYPE).clock_address)
+    tell_step(context_address, now, now)
+
+
+@compiled
+def turn(context_address: int, params: RecordArray, states: RecordArray, decide: Any) -> int:
+    """Come round once: drain, decide and request; return how many records were taken."""
     context = record_at(context_address, CONTEXT_DTYPE)
-    loop_count = 0
-    work_count = 0
-    tell_step(context_address, now_ns(context.clock_address), now_ns(context.clock_address))
+    now = begin_turn(context_address)
+    taken_count = drain(context_address, now)
+    if context.touched_count > 0:
+        finish(context_address, params, states, now, decide)
+        publish_ns = now_ns(context.clock_address)
+        ring.commit(context.requests_address, publish_ns)
+        record_decisions(context_address, publish_ns)
+        tell_step(context_address, now, publish_ns)
+    return end_turn(context_address, taken_count)
+
+
+def loop(context_address: int, params: RecordArray, states: RecordArray, decide: Any) -> int:
+    """Come round until told to leave."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    begin(context_address)
     while not must_leave(context.command_address, context.leave_address):
-        now = now_ns(context.clock_address)
-        taken_count = drain(context_address, now)
-        if context.touched_count > 0:
-            finish(context_address, params, states, now, decide)
-            publish_ns = now_ns(context.clock_address)
-            ring.commit(context.requests_address, publish_ns)
-            record_decisions(context_address, publish_ns)
-            tell_step(context_address, now, publish_ns)
-            work_count += 1
-        loop_count += 1
-        control.beat(context.status_address, now, loop_count, work_count)
-        if taken_count == 0:
-            idle(context.wait)
-    return loop_count
+        idle(context.wait, turn(context_address, params, states, decide))
+    return 0
+
+
+def table_types(strategy: Strategy) -> tuple[Any, ...]:
+    """Return the types of the loop's params and states."""
+    records = (strategy.params_record_type, strategy.state.record_type)
+    return tuple(types.Array(record, 1, "C") for record in records)
+
+
+def plugs(strategy: Strategy) -> tuple[tuple[Any, Any], ...]:
+    """Return what a strategy plugs into the loop, with signatures."""
+    return ((strategy.decide, strategy.decide_signature),)
 
 
 def entry(strategy: Strategy) -> Entry:
     """Compile the loop for one strategy, or read it from the cache."""
-    params = types.Array(strategy.params_record_type, 1, "C")
-    states = types.Array(strategy.state.record_type, 1, "C")
-    return plug_in(loop, (params, states), (strategy.decide, strategy.decide_signature))
+    return plug_in(loop, table_types(strategy), *plugs(strategy))
 
 
 #: Tables that begin empty with each life of the strategy, and the context's fields for them.
@@ -384,36 +415,44 @@ def begin_views(stage: Stage) -> int:
     return views.address
 
 
+def params_table(config: Config) -> RecordArray:
+    """Return the parameters of each symbol's strategy."""
+    choices = [config.choice(symbol) for symbol in config.symbols]
+    return np.concatenate([config.strategy.params_record(params_of(c)) for c in choices])
+
+
+def build(stage: Stage) -> Built:
+    """Attach the strategy to its rings and tables, empty what is its own, and fill its context."""
+    params = params_table(stage.config)
+    states = stage.own_table("strategy_state").records
+    states[:] = np.zeros(1, stage.config.strategy.state.dtype)
+    context = np.zeros(1, CONTEXT_DTYPE)
+    stage.fill_common(context)
+    context["events_address"] = stage.reader("events").address
+    context["tops_address"] = stage.reader("tops").address
+    context["requests_address"] = stage.writer("requests").address
+    context["steps_address"] = stage.writer("steps.strategy").address
+    context["instrument_count"] = len(params)
+    for field, table in OWN_TABLES.items():
+        own = stage.own_table(table)
+        own.records[:] = np.zeros(1, own.layout.dtype)
+        context[field] = own.address
+    # Until the gateway says RESUMED: what it placed for a former life must be gone first.
+    stage.own_table("standing").records["is_halted"] = 1
+    context["view_address"] = begin_views(stage)
+    context["quoting_address"] = stage.table("quoting").address
+    context["orders_address"] = stage.table("orders").address
+    context["row_copy_address"] = stage.keep(np.zeros(1, ORDER_DTYPE))
+    context["touched_address"] = stage.keep(np.zeros(len(params), np.int64))
+    context["latency_address"] = stage.own_table("latency.strategy").address
+    return Built(stage, (address_of(context), params, states))
+
+
+def entry_of(stage: Stage) -> Entry:
+    """Return the compiled loop that one stage is to run."""
+    return entry(stage.config.strategy)
+
+
 def main(role: str, launch: Launch) -> int:
     """Build the strategy process, run it, and release everything."""
-    stage = Stage(role, launch, NOTABLE)
-    try:
-        choices = [stage.config.choice(symbol) for symbol in stage.config.symbols]
-        strategy = strategies.load(choices[0].name)
-        params = np.concatenate([strategy.params_record(params_of(c)) for c in choices])
-        states = stage.own_table("strategy_state").records
-        states[:] = np.zeros(1, strategy.state.dtype)
-        context = np.zeros(1, CONTEXT_DTYPE)
-        touched = np.zeros(len(choices), np.int64)
-        row_copy = np.zeros(1, ORDER_DTYPE)
-        stage.fill_common(context)
-        context["events_address"] = stage.reader("events").address
-        context["tops_address"] = stage.reader("tops").address
-        context["requests_address"] = stage.writer("requests").address
-        context["steps_address"] = stage.writer("steps.strategy").address
-        context["instrument_count"] = len(choices)
-        for field, table in OWN_TABLES.items():
-            own = stage.own_table(table)
-            own.records[:] = np.zeros(1, own.layout.dtype)
-            context[field] = own.address
-        # Until the gateway says RESUMED: what it placed for a former life must be gone first.
-        stage.own_table("standing").records["is_halted"] = 1
-        context["view_address"] = begin_views(stage)
-        context["quoting_address"] = stage.table("quoting").address
-        context["orders_address"] = stage.table("orders").address
-        context["row_copy_address"] = address_of(row_copy)
-        context["touched_address"] = address_of(touched)
-        context["latency_address"] = stage.own_table("latency.strategy").address
-        return stage.run(entry(strategy), (address_of(context), params, states))
-    finally:
-        stage.close()
+    return run_alone(role, launch, build, entry_of)

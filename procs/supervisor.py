@@ -1,88 +1,204 @@
 """The supervisor: creates the segments, starts the stages, watches them, and ends them.
 
-``python -m procs.supervisor CONFIG_FILE``, started by ``vortexctl start``.  What it prints on
-standard output is for that command: lines of progress, then READY or FAILED.  SIGTERM ends the run:
-quotes are pulled first, then the stages leave, then what they left is archived and removed.
+Run by ``procs.supervise``.  What it prints on standard output is for ``vortexctl start``: lines of
+progress, then READY or FAILED.  SIGTERM, or ``vortexctl stop``, ends the run: quotes are pulled
+first, then the stages leave, then what they left is archived and removed.
+
+One loop waits for the ends of processes, for commands, and for time to pass.  A stage that dies is
+started again by ``procs/policy.py``; while any is not ready, the gateway is told to pull.  When the
+supervisor itself dies, the gateway notices and pulls, and the next ``vortexctl start`` adopts the
+run as it stands.
 """
 
 import os
-import secrets
+import selectors
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from types import FrameType
 
+import numpy as np
+
 from ipc import control
-from ipc.clock import calibrate, refresh_wall_offset
+from ipc.clock import CLOCK, calibrate, refresh_wall_offset
 from ipc.control import Order, State
 from ipc.errors import SharedMemoryError
 from ipc.memory import address_of
-from ipc.segment import Segment, remove_stale
-from ipc.shared import SharedRing, SharedTable
-from procs import archive, instance, logs, placement, reference, warm, wiring
-from procs.config import KEY_VARIABLE, SECRET_VARIABLE, Config, ConfigError, credentials, load
+from ipc.segment import remove_stale
+from ipc.waiting import Wait
+from procs import (
+    archive,
+    instance,
+    logs,
+    nursery,
+    orphans,
+    placement,
+    reference,
+    run_stage,
+    scheduling,
+    strategy_files,
+    warm,
+    wiring,
+)
+from procs.config import Config, load
+from procs.control_socket import (
+    Answer,
+    Caller,
+    Command,
+    ControlSocket,
+    RestartStage,
+    StopRun,
+    StopStage,
+    TellStages,
+)
+from procs.credentials import Credentials, credentials, forget_credentials, leave_no_core
+from procs.errors import ConfigError, StartError
+from procs.events import EventLog
+from procs.health import Health, health_of
+from procs.hearers import notify_systemd, say
 from procs.instance import AlreadyRunning, InstanceLock, Mark
-from procs.placement import Plan
-from procs.stage import Launch, write_launch
+from procs.keeper import Keeper, Phase
+from procs.loans import Loans
+from procs.log_keeper import LogKeeper
+from procs.memory import RunMemory
+from procs.nursery import Child
+from procs.placement import Place, Plan
+from procs.policy import RestartPolicy
+from procs.stage import Launch, read_launch, write_launch
 from procs.view import View
 
 WATCH_S = 0.02
-WALL_OFFSET_S = 1.0
-NS_PER_S = 1_000_000_000
-
-
-class StartError(Exception):
-    """The run could not be started; the message says why."""
+SECOND_S = 1.0
 
 
 class Supervisor:
     """One run from its start to its end."""
 
-    def __init__(self, config: Config) -> None:
-        self.config = config
+    def __init__(self, config: Config, key: Credentials) -> None:
+        self.config = config.with_strategy_files(strategy_files.keep)
+        self.credentials = key
         self.log = logs.logger(wiring.SUPERVISOR)
-        self.wiring = wiring.wire(config)
-        self.run_id = secrets.randbits(31) | 1
+        self.wiring = wiring.wire(self.config)
         self.plan: Plan = placement.plan(config.placement, self.wiring.roles)
-        self.tables: dict[str, SharedTable] = {}
-        self.rings: dict[str, SharedRing] = {}
-        self.children: dict[str, subprocess.Popen[bytes]] = {}
+        self.policy = RestartPolicy(death_count_max=config.liveness.deaths_per_minute)
+        self.selector = selectors.DefaultSelector()
+        self.keepers: dict[str, Keeper] = {}
+        self.waiting: list[tuple[Caller, Keeper]] = []
+        self.memory: RunMemory | None = None
         self.view: View | None = None
         self.compiler: subprocess.Popen[str] | None = None
+        self.is_starting = True
+        self.is_whole = False
         self.stopping = False
+        self.lined_up: dict[str, int] = {}
+        self._next_second = time.monotonic()
+
+    def open_run(self, run_folder: Path, run_id: int) -> None:
+        """Open what belongs to one run; ``close_run`` closes it."""
+        self.run_folder = run_folder
+        self.run_id = run_id
+        self.events = EventLog(run_folder)
+        self.loans = Loans(self.events, self.take_back)
+        for roles in self.plan.groups:
+            keeper = Keeper(roles, self.spawn, self.order_stop, self.events)
+            self.keepers.update(dict.fromkeys(roles, keeper))
+        self.log_keeper = LogKeeper(run_folder, self.policy, self.events)
+        self.control = ControlSocket(self.config.instance)
+        self.selector.register(self.control, selectors.EVENT_READ, self.take_call)
+
+    def close_run(self) -> None:
+        """Close what ``open_run`` opened."""
+        self.selector.unregister(self.control)
+        self.control.close()
+        self.events.close()
 
     # Starting.
 
-    def start(self, run_folder: Path) -> None:
+    def start(self) -> None:
         """Bring everything up; return when every stage is ready and every book in sync."""
-        self.run_folder = run_folder
-        self.credentials = credentials(self.config)
+        self.use_fifo = scheduling.choose(self.config.placement.scheduler, self.plan)
         for line in self.plan.lines():
             say(line)
-        for line in placement.busy_tasks({place.cpu_index for place in self.plan.places.values()}):
+        say(f"scheduler    {'fifo' if self.use_fifo else 'fair'}")
+        for line in placement.busy_tasks(self.plan.engine_cpus()):
             say(f"warning: {line}")
+        clock = np.zeros(1, CLOCK.dtype)
+        calibrating = threading.Thread(target=calibrate, args=(clock,))
+        calibrating.start()  # takes half a second in which other things can be done
         self.write_launches()
         self.compile()
+        reference.check_key(self.config, self.credentials)
         instruments = reference.fetch_instruments(self.config)
+        reference.check_certificates(self.config)
         for name in remove_stale(self.config.instance):
             self.log.info("removed stale segment %s", name)
-        self.create_segments()
-        calibrate(self.tables["clock"].records)
-        reference.fill_tables(self.config, self.tables, instruments)
-        self.view = View(self.config, run_folder)
-        for role in reversed(self.wiring.roles):  # readers before writers
-            self.spawn(role)
+        self.memory = RunMemory.create(self.wiring, self.run_id)
+        calibrating.join()
+        self.memory.tables["clock"].records[:] = clock
+        reference.fill_tables(self.config, self.memory.tables, instruments)
+        self.view = View(self.config, self.run_folder)
+        self.log_keeper.begin(self.view)
+        for keeper in reversed(self.processes()):  # readers before writers
+            self.start_keeper(keeper)
+        self.bring_up()
+
+    def keep_plan(self, run_folder: Path) -> None:
+        """Place everything as it was when the run to adopt was started, wherever we run now."""
+        launches = {
+            role: read_launch(instance.launch_path(run_folder, role)) for role in self.wiring.roles
+        }
+        places = {
+            role: Place(launch.cpu_indexes[role], Wait(launch.wait))
+            for role, launch in launches.items()
+        }
+        housekeeping_cpus = tuple(launches[wiring.GATEWAY].housekeeping_cpus)
+        self.plan = Plan(places, housekeeping_cpus, self.plan.groups)
+
+    def adopt(self) -> None:
+        """Take over a run whose supervisor died: keep what lives, start what does not."""
+        self.use_fifo = scheduling.choose(self.config.placement.scheduler, self.plan)
+        self.compile()
+        self.memory = RunMemory.adopt(self.wiring, self.run_id)
+        self.view = View(self.config, self.run_folder)
+        self.events.tell("adopted", pid=os.getpid())
+        self.log_keeper.begin(self.view)
+        for keeper in self.processes():
+            role = keeper.roles[0]
+            if self.view.is_alive(role):
+                keeper.take(Child(int(self.view.status(role)["pid"])))
+                self.watch_keeper(keeper)
+            else:
+                self.start_keeper(keeper)
+        self.bring_up()
+
+    def bring_up(self) -> None:
+        """Wait until all is ready, and let the hot threads take their CPUs."""
         self.wait_ready()
         # Only now: a start may use every CPU, and the stages went to theirs by themselves.
         os.sched_setaffinity(0, self.plan.housekeeping_cpus)
+        self.order_all(Order.RUN)
+        while not self.is_settled():
+            self.turn()
+        self.is_starting = False
+        self.events.tell("ready", pid=os.getpid())
+
+    def is_settled(self) -> bool:
+        """Return whether every loop waits as it was placed to."""
+        assert self.view is not None
+        return all(
+            self.view.status(role)["wait_mode"] == place.wait
+            for role, place in self.plan.places.items()
+        )
 
     def write_launches(self) -> None:
         """Write each stage's launch file."""
+        cpu_indexes = {role: place.cpu_index for role, place in self.plan.places.items()}
         for role, place in self.plan.places.items():
             launch = Launch(
-                self.config, self.run_id, str(self.run_folder), place.cpu_index,
+                self.config, self.run_id, str(self.run_folder), cpu_indexes,
                 int(place.wait), list(self.plan.housekeeping_cpus),
             )  # fmt: skip
             write_launch(instance.launch_path(self.run_folder, role), launch)
@@ -93,7 +209,9 @@ class Supervisor:
             return
         path = instance.launch_path(self.run_folder, wiring.GATEWAY)
         command = [sys.executable, "-m", "procs.warm", str(path)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, start_new_session=True
+        ) as process:
             self.compiler = process
             assert process.stdout is not None
             for line in process.stdout:
@@ -103,40 +221,6 @@ class Supervisor:
             raise StartError("stopped while compiling")
         if process.returncode != 0:
             raise StartError(f"compiling failed with status {process.returncode}")
-
-    def create_segments(self) -> None:
-        """Create every table and ring; ``remove_segments`` removes them."""
-        for name, table in self.wiring.tables.items():
-            self.tables[name] = SharedTable.create(
-                self.wiring.segment(name), table.layout, table.count, run_id=self.run_id
-            )
-        for name, link in self.wiring.links.items():
-            self.rings[name] = SharedRing.create(
-                self.wiring.segment(name), link.spec, run_id=self.run_id
-            )
-        for segment in self.segments():
-            segment.lock(archive.SUPERVISOR_ROLE)
-
-    def segments(self) -> list[Segment]:
-        """Return every segment of the run."""
-        tables = [table.segment for table in self.tables.values()]
-        return tables + [ring.segment for ring in self.rings.values()]
-
-    def spawn(self, role: str) -> None:
-        """Start one stage's process; only the gateway gets the key."""
-        environment = dict(os.environ)
-        for name in (KEY_VARIABLE, SECRET_VARIABLE):
-            environment.pop(name, None)
-        if role == wiring.GATEWAY:
-            environment[KEY_VARIABLE] = self.credentials.key
-            environment[SECRET_VARIABLE] = self.credentials.secret.decode()
-        launch = instance.launch_path(self.run_folder, role)
-        with logs.log_path(self.run_folder, role).open("ab") as log:
-            self.children[role] = subprocess.Popen(
-                [sys.executable, "-m", "procs.run_stage", role, str(launch)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
-                start_new_session=True,
-            )  # fmt: skip
 
     def wait_ready(self) -> None:
         """Wait until every stage is ready and every book in sync.
@@ -149,12 +233,11 @@ class Supervisor:
         assert self.view is not None
         deadline = time.monotonic() + self.config.liveness.start_timeout_s
         while not self.view.ready():
-            self.check_children()
+            self.turn()
             if self.stopping:
                 raise StartError("stopped while starting")
             if time.monotonic() > deadline:
                 raise StartError(self.why_not_ready())
-            time.sleep(WATCH_S)
 
     def why_not_ready(self) -> str:
         """Return what the run still waits for."""
@@ -174,152 +257,342 @@ class Supervisor:
 
     def last_log_lines(self, role: str) -> str:
         """Return the last lines of one stage's log, for a message."""
-        path = logs.log_path(self.run_folder, role)
+        path = logs.log_path(self.run_folder, self.keepers[role].name)
         return "\n".join([f"last lines of {path}:", *logs.last_lines(path, 8)])
+
+    # Processes.
+
+    def processes(self) -> list[Keeper]:
+        """Return every process once, in the order in which a tick passes them."""
+        return list(dict.fromkeys(self.keepers.values()))
+
+    def spawn(self, roles: tuple[str, ...]) -> Child:
+        """Start one process; only the one with the gateway gets the secret."""
+        self.order(roles, Order.SETTLE if self.is_starting else Order.RUN)
+        variables = self.credentials.variables(
+            for_orders=wiring.GATEWAY in roles,
+            for_streams=any(reference.shows_key(self.config, self.wiring, role) for role in roles),
+        )
+        launch = instance.launch_path(self.run_folder, roles[0])
+        log = logs.log_path(self.run_folder, placement.process_name(roles))
+        return nursery.spawn(run_stage.enter, roles, launch, log, variables)
+
+    def start_keeper(self, keeper: Keeper) -> None:
+        """Start a process and watch for its end."""
+        keeper.start()
+        self.watch_keeper(keeper)
+
+    def watch_keeper(self, keeper: Keeper) -> None:
+        """Hear of the end of a process; ``on_end`` stops listening."""
+        assert keeper.child is not None, "only a process that was started can end"
+        self.selector.register(keeper.child.fd, selectors.EVENT_READ, lambda: self.on_end(keeper))
+
+    def on_end(self, keeper: Keeper) -> None:
+        """A process has ended: pull at once, and see what comes next."""
+        assert keeper.child is not None, "it was watched"
+        self.selector.unregister(keeper.child.fd)
+        was_asked = keeper.phase == Phase.STOPPING
+        if self.memory is not None and not was_asked:
+            for role in keeper.roles:
+                self.memory.bury(role)
+        keeper.ended(self.policy)
+        if keeper.phase == Phase.STOPPED and not self.stopping:
+            self.order(keeper.roles, Order.RUN)  # for who runs it in the foreground meanwhile
+        self.judge()
+        message = f"{keeper.name} ended with status {keeper.last_status}"
+        if was_asked:
+            self.log.info(message)
+        elif self.is_starting:
+            raise StartError(f"{message}\n{self.last_log_lines(keeper.roles[0])}")
+        else:
+            self.log.error("%s; %s", message, keeper.phase)
+        if keeper.is_alive:
+            self.watch_keeper(keeper)
+
+    def order_stop(self, roles: tuple[str, ...]) -> None:
+        """Tell the stages of one process to leave."""
+        self.order(roles, Order.STOP)
+
+    def order(self, roles: tuple[str, ...], order: Order) -> None:
+        """Give some stages one order."""
+        assert self.memory is not None, "orders stand in shared memory"
+        for role in roles:
+            index = self.wiring.roles.index(role)
+            control.give_order(self.memory.tables["commands"].record_address(index), order)
+
+    def order_all(self, order: Order) -> None:
+        """Give all stages one order."""
+        self.order(tuple(self.wiring.roles), order)
+
+    def give_pull(self, pull: int) -> None:
+        """Tell all stages that what stands must go (1), or that they may work again (0)."""
+        assert self.memory is not None, "orders stand in shared memory"
+        for index in range(len(self.wiring.roles)):
+            control.give_pull(self.memory.tables["commands"].record_address(index), pull)
 
     # Watching.
 
-    def check_children(self) -> None:
-        """Raise StartError when a stage has ended."""
-        for role, child in self.children.items():
-            if child.poll() is not None:
-                raise StartError(
-                    f"{role} ended with status {child.returncode}\n{self.last_log_lines(role)}"
-                )
+    def turn(self, timeout_s: float = WATCH_S) -> None:
+        """Wait for something to happen, and do what is due."""
+        for key, _ in self.selector.select(timeout_s):
+            key.data()
+        now_s = time.monotonic()
+        for keeper in self.processes():
+            was_alive = keeper.is_alive
+            keeper.see_to(now_s)
+            if keeper.is_alive and not was_alive:
+                self.watch_keeper(keeper)
+            self.look_after(keeper)
+        self.log_keeper.see_to(now_s)
+        self.loans.see_to(is_flat=self.is_flat())
+        self.judge()
+        self.answer_waiting()
+        if now_s >= self._next_second:
+            self._next_second += SECOND_S
+            self.each_second()
 
-    def watch(self) -> int:
-        """Stay until asked to stop, or until a stage ends; return the exit status."""
-        next_offset = time.monotonic()
-        while not self.stopping:
+    def each_second(self) -> None:
+        """Measure the distance to wall time again, and show that this process lives."""
+        if self.memory is not None:
+            refresh_wall_offset(address_of(self.memory.tables["clock"].records))
+        notify_systemd("WATCHDOG=1")
+
+    def look_after(self, keeper: Keeper) -> None:
+        """Continue a process that was stopped; kill one that is stuck."""
+        if keeper.child is None or keeper.phase != Phase.UP or self.view is None:
+            return
+        if self.view.state(keeper.roles[0]) not in (State.RUNNING, State.READY):
+            return
+        age_ns = self.view.heartbeat_age_ns(keeper.roles[0])
+        health = health_of(keeper.child.pid, age_ns)
+        if health == Health.STOPPED:
+            self.log.warning("%s was stopped by a signal; continuing it", keeper.name)
+            self.events.tell("continued", keeper.name, pid=keeper.child.pid)
+            keeper.child.send_signal(signal.SIGCONT)
+        elif health == Health.STUCK:
+            self.log.error("%s is stuck; killing it", keeper.name)
+            self.events.tell("stuck", keeper.name, pid=keeper.child.pid)
+            keeper.child.kill()
+
+    def judge(self) -> None:
+        """While any stage is not ready, nothing of ours may stand."""
+        if self.is_starting or self.stopping or self.view is None:
+            return
+        self.line_up()
+        lent = self.loans.pulling
+        late = lent or [r for r in self.wiring.roles if self.view.state(r) != State.READY]
+        is_whole = not late
+        if is_whole and self.is_settled() and not self.is_whole:
+            self.is_whole = True
+            self.give_pull(0)
+            self.events.tell("whole")
+        elif not is_whole and self.is_whole:
+            self.is_whole = False
+            self.give_pull(1)
+            reason = "lent" if lent else "not ready"
+            self.events.tell("pulled", note=f"{reason}: {', '.join(late)}")
+
+    def line_up(self) -> None:
+        """Let hot threads that share a CPU take turns in the order in which a tick passes them.
+
+        A new one joins as soon as it runs: before that the others leave it next to no time.
+        """
+        assert self.view is not None
+        roles = [role for role in self.wiring.roles if role not in self.loans.debugged]
+        running = [r for r in roles if self.view.state(r) in (State.RUNNING, State.READY)]
+        threads = {role: int(self.view.status(role)["thread_id"]) for role in running}
+        if not self.use_fifo or threads == self.lined_up:
+            return
+        self.lined_up = threads
+        for cpu in self.plan.engine_cpus():
+            roles = [role for role in threads if self.plan.places[role].cpu_index == cpu]
             try:
-                self.check_children()
-            except StartError as error:
-                self.log.error("%s; pulling everything and stopping", error)
-                return 1
-            if time.monotonic() >= next_offset:
-                refresh_wall_offset(address_of(self.tables["clock"].records))
-                next_offset += WALL_OFFSET_S
-            time.sleep(WATCH_S)
-        return 0
+                scheduling.line_up(dict.fromkeys(threads[role] for role in roles), cpu)
+            except ProcessLookupError:
+                self.lined_up = {}  # one has just ended; the next turn sees that
+
+    # Commands.
+
+    def take_call(self) -> None:
+        """Somebody calls on the control socket."""
+        self.control.accept(self.take_command)
+
+    def take_command(self, command: Command, caller: Caller) -> None:
+        """Carry out one command; some are answered when what they ask for has come true."""
+        if isinstance(command, StopRun):
+            self.stopping = True
+            caller.answer(Answer())
+            return
+        if isinstance(command, TellStages):
+            stages = {role: keeper.told() for role, keeper in self.keepers.items()}
+            caller.answer(Answer(stages=stages))
+            return
+        keeper = self.keepers.get(command.stage)
+        if keeper is None:
+            caller.answer(Answer(error=f"no stage {command.stage!r}; {', '.join(self.keepers)}"))
+            return
+        if self.is_starting:
+            caller.answer(Answer(error="the run is just starting; try again"))
+            return
+        self.log.info("asked: %s", command)
+        gateway, timeout_s = self.keepers[wiring.GATEWAY], self.config.liveness.stop_timeout_s
+        if self.loans.answers(command, keeper, caller, gateway, timeout_s):
+            self.judge()
+            return
+        if isinstance(command, StopStage):
+            keeper.stop()
+        elif isinstance(command, RestartStage):
+            was_alive = keeper.is_alive
+            keeper.stop(again=True)
+            if not was_alive:
+                self.watch_keeper(keeper)
+        elif not keeper.is_alive:
+            keeper.deaths.clear()
+            self.start_keeper(keeper)
+        self.judge()
+        self.waiting.append((caller, keeper))
+
+    def answer_waiting(self) -> None:
+        """Answer those whose stage has come to where they wanted it."""
+        for caller, keeper in list(self.waiting):
+            error = ""
+            if keeper.phase == Phase.GIVEN_UP:
+                error = f"{keeper.name} ended again and again; see its log"
+            elif keeper.phase != Phase.STOPPED and not self.is_back(keeper):
+                continue
+            self.waiting.remove((caller, keeper))
+            caller.answer(Answer(error=error))
+
+    def is_back(self, keeper: Keeper) -> bool:
+        """Return whether a process runs, and all is as it was before it was touched."""
+        assert self.view is not None
+        return keeper.phase == Phase.UP and self.is_whole and self.view.ready()
+
+    # Lending.
+
+    def take_back(self, keeper: Keeper) -> None:
+        """Start our own process of a stage again that another one played."""
+        assert self.memory is not None, "it was lent while the run was up"
+        for role in keeper.roles:
+            self.memory.bury(role)
+        if not self.stopping:
+            keeper.deaths.clear()
+            self.start_keeper(keeper)
+
+    def is_flat(self) -> bool:
+        """Return whether the gateway says that nothing of ours stands."""
+        return self.view is not None and self.view.status(wiring.GATEWAY)["is_flat"] == 1
+
+    # Ending.
 
     def ask_stop(self, number: int, frame: FrameType | None) -> None:
         """Signal handler: end the run."""
         self.stopping = True
         if self.compiler is not None:
-            self.compiler.terminate()
-
-    # Ending.
+            os.killpg(self.compiler.pid, signal.SIGTERM)  # the compiler and its helpers
 
     def stop(self) -> None:
         """Pull the quotes, end the stages, archive what they left, remove the segments."""
-        if self.tables:
-            self.pull()
-            self.order_all(Order.STOP)
-            self.wait_children(self.config.liveness.stop_timeout_s)
-        for role, child in self.children.items():
-            if child.poll() is None:
-                self.log.error("%s did not leave; killing it", role)
-                child.send_signal(signal.SIGCONT)
-                child.kill()
-                child.wait()
+        self.stopping = True
+        notify_systemd("STOPPING=1")
+        if self.memory is None:
+            return
+        self.pull()
+        for keeper in self.processes():
+            keeper.stop()
+        self.order_all(Order.STOP)  # one in the foreground is not ours to keep, but leaves too
+        while any(keeper.is_alive for keeper in self.processes()):
+            self.turn()
+        self.log_keeper.stop()  # last: it writes what the others told at their end
+        while self.log_keeper.is_alive:
+            self.turn()
         try:
             if self.view is not None:
                 archive.write(self.view, self.run_folder)
+        except OSError as error:
+            self.log.error("the run is not archived in %s: %s", self.run_folder, error.strerror)
+        finally:
+            if self.view is not None:
                 self.view.close()
                 self.view = None
-        finally:
-            self.remove_segments()
+            self.memory.remove()
 
     def pull(self) -> None:
         """Ask the gateway to pull everything and wait until nothing stands."""
-        gateway = self.children.get(wiring.GATEWAY)
-        commands = self.tables["commands"]
-        for index in range(len(self.wiring.roles)):
-            control.give_pull(commands.record_address(index), 1)
-        if gateway is None or self.view is None:
+        self.give_pull(1)
+        gateway = self.keepers[wiring.GATEWAY]
+        if self.view is None or self.view.status(wiring.GATEWAY)["started_ns"] == 0:
             return
-        if gateway.poll() is not None and self.view.status(wiring.GATEWAY)["started_ns"] != 0:
+        loan = self.loans.of(gateway)
+        if loan is not None and loan.is_lent and loan.halts:
+            return  # it was pulled first, and has traded nothing since
+        if not gateway.is_alive and loan is None:
             self.log.warning("the gateway is dead; starting it again to cancel what stands")
-            self.spawn(wiring.GATEWAY)
-            gateway = self.children[wiring.GATEWAY]
+            self.start_keeper(gateway)
+        for keeper in self.processes():
+            if keeper.child is not None:
+                keeper.child.send_signal(signal.SIGCONT)
         deadline = time.monotonic() + self.config.liveness.stop_timeout_s
-        while gateway.poll() is None and time.monotonic() < deadline:
-            if self.view.status(wiring.GATEWAY)["is_flat"] == 1:
+        while (gateway.is_alive or self.loans.of(gateway)) and time.monotonic() < deadline:
+            if self.is_flat():
                 self.log.info("nothing of ours stands at the venue")
                 return
-            time.sleep(WATCH_S)
+            self.turn()
         self.log.error("could not confirm that nothing stands at the venue; look there")
 
-    def order_all(self, order: Order) -> None:
-        """Give all stages one order."""
-        commands = self.tables["commands"]
-        for index in range(len(self.wiring.roles)):
-            control.give_order(commands.record_address(index), order)
 
-    def wait_children(self, timeout_s: float) -> None:
-        """Wait until all stages have ended, or the time is up."""
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            if all(child.poll() is not None for child in self.children.values()):
-                return
-            time.sleep(WATCH_S)
-
-    def remove_segments(self) -> None:
-        """Remove every segment that ``create_segments`` created."""
-        for segment in self.segments():
-            segment.unlink()
-            segment.close()
-        self.tables.clear()
-        self.rings.clear()
-
-
-def say(line: str) -> None:
-    """Print one line for ``vortexctl start``, if it still listens."""
-    try:
-        print(line, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def run(config: Config) -> int:
+def run(config: Config, *, to_log: bool) -> int:
     """Run one instance from start to stop; return the exit status."""
-    supervisor = Supervisor(config)
+    leave_no_core()
+    supervisor = Supervisor(config, credentials(config))
+    forget_credentials()  # so that no process to come inherits them
     lock = InstanceLock.take(config.instance)
-    run_folder = instance.new_run_folder(
-        Path(config.runs_folder), config.instance, supervisor.run_id
+    adopted = orphans.abandoned_run(config, instance.read_mark(config.instance))
+    run_id = adopted.run_id if adopted else instance.new_run_id()
+    run_folder = (
+        Path(adopted.run_folder)
+        if adopted
+        else instance.new_run_folder(Path(config.runs_folder), config.instance, run_id)
     )
-    lock.write(Mark(os.getpid(), supervisor.run_id, str(run_folder), time.time_ns()))
+    lock.write(Mark(os.getpid(), run_id, str(run_folder), time.time_ns()))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, supervisor.ask_stop)
-    log_fd = os.open(logs.log_path(run_folder, wiring.SUPERVISOR), os.O_WRONLY | os.O_CREAT, 0o644)
-    os.dup2(log_fd, sys.stderr.fileno())
+    if to_log:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        os.dup2(os.open(logs.log_path(run_folder, wiring.SUPERVISOR), flags, 0o644), 2)
     logs.to_stderr()
+    if adopted:
+        supervisor.keep_plan(run_folder)
+    supervisor.open_run(run_folder, run_id)
     try:
         try:
-            supervisor.start(run_folder)
+            if adopted:
+                supervisor.adopt()
+            else:
+                supervisor.start()
         except (StartError, ConfigError, SharedMemoryError) as error:
             supervisor.log.error("%s", error)
             say(f"FAILED {error}")
             return 1
-        say(f"READY {run_folder}")
-        return supervisor.watch()
+        say(f"READY {run_folder}" if to_log else f"trading; report will be in {run_folder}")
+        notify_systemd("READY=1")
+        while not supervisor.stopping:
+            supervisor.turn()
+        return 0
     except Exception:
         supervisor.log.exception("supervisor failed")
         say("FAILED see the supervisor's log")
         return 1
     finally:
         supervisor.stop()
+        supervisor.close_run()
         lock.release()
 
 
-def main() -> int:
-    """Run the instance of one configuration file."""
+def main(config_path: Path, *, to_log: bool) -> int:
+    """Run the instance of one configuration file, logging to a file or to standard error."""
     try:
-        return run(load(Path(sys.argv[1])))
-    except (ConfigError, AlreadyRunning) as error:
+        return run(load(config_path), to_log=to_log)
+    except (ConfigError, AlreadyRunning, StartError) as error:
         say(f"FAILED {error}")
         return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -9,14 +9,16 @@ from ipc import control
 from ipc.cell import read_cell
 from ipc.clock import now_ns
 from ipc.control import State
+from ipc.errors import SharedMemoryError
 from ipc.histogram import HISTOGRAM
 from ipc.memory import address_of
+from ipc.ring import observe
 from ipc.shared import SharedRing, SharedTable
 from ipc.types import RecordArray
 from ipc.waiting import Wait
-from procs import wiring
+from procs import instance, wiring
 from procs.config import Config
-from procs.instance import launch_path
+from procs.instance import Mark, NotReady, NotRunning, launch_path
 from procs.stage import read_launch
 from vortex.codes import BookState
 
@@ -28,14 +30,17 @@ class View:
         self.config = config
         self.run_folder = run_folder
         self.wiring = wiring.wire(config)
-        self.tables = {
-            name: SharedTable.attach(self.wiring.segment(name), table.layout)
-            for name, table in self.wiring.tables.items()
-        }
-        self.rings = {
-            name: SharedRing.attach_observer(self.wiring.segment(name), link.spec)
-            for name, link in self.wiring.links.items()
-        }
+        self.tables: dict[str, SharedTable] = {}
+        self.rings: dict[str, SharedRing] = {}
+        try:
+            for name, table in self.wiring.tables.items():
+                self.tables[name] = SharedTable.attach(self.wiring.segment(name), table.layout)
+            for name, link in self.wiring.links.items():
+                segment_name = self.wiring.segment(name)
+                self.rings[name] = SharedRing.attach_observer(segment_name, link.spec)
+        except BaseException:
+            self.close()  # whoever tries again and again must not run out of descriptors
+            raise
 
     @classmethod
     def of_run(cls, run_folder: Path) -> Self:
@@ -52,8 +57,14 @@ class View:
         return self.records(f"status.{role}")[0]
 
     def state(self, role: str) -> State:
-        """Return where a stage is in its life."""
-        return State(control.get_state(self.tables[f"status.{role}"].address))
+        """Return where a stage is in its life; ABSENT when it died without a word."""
+        state = State(control.get_state(self.tables[f"status.{role}"].address))
+        is_over = state in (State.ABSENT, State.STOPPED, State.FAILED)
+        return state if is_over or self.is_alive(role) else State.ABSENT
+
+    def is_alive(self, role: str) -> bool:
+        """Return whether a live process plays a stage's part."""
+        return self.tables[f"status.{role}"].segment.is_locked(0)
 
     def counter(self, role: str, index: int) -> int:
         """Return one counter of a stage."""
@@ -128,8 +139,6 @@ class View:
 
     def last_records(self, name: str, count_max: int) -> list[tuple[int, bytes]]:
         """Return up to ``count_max`` of a ring's newest records as (sequence, bytes)."""
-        from ipc.ring import observe
-
         shared = self.rings[name]
         end_seq = shared.published_seq
         count = min(count_max, shared.spec.capacity_count, end_seq)
@@ -146,3 +155,22 @@ class View:
             table.close()
         for shared in self.rings.values():
             shared.close()
+
+
+def open_view(name: str) -> tuple[View, Mark]:
+    """Attach to a running instance.
+
+    Raises
+    ------
+    NotRunning
+        When it is not up.
+    NotReady
+        When it is up, but not everything of it is there yet, or any more.
+    """
+    mark = instance.read_mark(name)
+    if mark is None or not instance.is_up(name):
+        raise NotRunning(f"instance {name!r} is not running")
+    try:
+        return View.of_run(Path(mark.run_folder)), mark
+    except (OSError, SharedMemoryError) as error:
+        raise NotReady(f"instance {name!r} is just starting or ending; try again") from error

@@ -11,6 +11,8 @@ from ipc.clock import CLOCK
 from ipc.counters import COUNTERS
 from ipc.histogram import HISTOGRAM
 from ipc.layout import Field, Layout, reserved
+from ipc.log import EVENT_COUNT_MAX, LOG, TOLD
+from ipc.meter import STALL
 from ipc.segment import segment_name
 from ipc.shared import RingSpec
 from procs.config import Config
@@ -18,6 +20,7 @@ from vortex import book, strategies
 from vortex.limits import LIMITS, ORDER_RATE
 from vortex.quoting import QUOTE_COUNT, QUOTING, STANDING, WANTED
 from vortex.records import (
+    BALANCE,
     DEPTH,
     FEED,
     INSTRUMENT,
@@ -27,6 +30,8 @@ from vortex.records import (
     ORDER_EVENT,
     POSITION,
     REQUEST,
+    SENT,
+    SENT_FIELDS,
     TICKER,
     TOP,
     TOP_SLOT_BYTES,
@@ -35,9 +40,21 @@ from vortex.records import (
 )
 
 SUPERVISOR = "supervisor"
+#: The process that writes what the stages told into files (``procs/log_writer.py``).
+LOG_WRITER = "log_writer"
+#: The supervisor's lock on every segment; stages lock role 0 of their own status.
+SUPERVISOR_ROLE = 8
 BOOK, STRATEGY, GATEWAY = "book", "strategy", "gateway"
+#: The stages of which there is one; all others are ingest stages.
+AFTER_INGEST = (BOOK, STRATEGY, GATEWAY)
 
 ORDER_ROWS = 256
+#: What an order passes.
+HOPS = ("ingest", "book", "strategy", "gateway")
+HOP_COUNT = len(HOPS)
+#: Records that observers can look back on.
+SENT_ROWS, WORST_ROWS, STALL_ROWS = 4_096, 1_024, 4_096
+LOG_ROWS = 4_096
 MARKET_MESSAGE_MAX = 4_096
 BLOCK_BYTES = 4_096
 
@@ -70,6 +87,34 @@ STEP = Layout(
     Field("consumed_seq", "i8", "records consumed of each input after it", (4,)),
     Field("published_seq", "i8", "records published after it"),
     Field("input_epoch", "i4", "epochs of the first two inputs after it", (2,)),
+)
+
+OUTLIER = Layout(
+    "outlier",
+    "One order over budget, as in `sent`, and what the machine did meanwhile.",
+    *SENT_FIELDS,
+    Field(
+        "lost_ns", "i8", "of each hop, the time in which its CPU did something else", (HOP_COUNT,)
+    ),
+    Field(
+        "busy_ns", "i8", "of each hop, the time in long turns of stages of its CPU", (HOP_COUNT,)
+    ),
+    Field("stall_count", "i8", "gaps and long turns meanwhile"),
+    Field("switch_count", "i8", "switches to other tasks in them"),
+    Field("fault_count", "i8", "page faults in them"),
+    Field("cause", "i8", "outliers.Cause"),
+    Field("budget_ns", "i8", "what it was over"),
+)
+
+LOG_MARK = Layout(
+    "log_mark",
+    "How far the log of one stage was written; the next log writer goes on there.",
+    Field("next_seq", "i8", "the first record not written yet"),
+    Field("written_count", "i8", "records written"),
+    Field("lost_count", "i8", "records overwritten before they could be written"),
+    Field("file_bytes", "i8", "size of the file then, the same in every mark"),
+    Field("pid", "i8", "the log writer's process, the same in every mark"),
+    reserved(24),
 )
 
 BLOCK = Layout("block", "A page of a book's memory; see vortex/book.py.",
@@ -108,7 +153,7 @@ class Wiring:
     @property
     def roles(self) -> list[str]:
         """The stages, in the order in which a tick passes them."""
-        return [*self.ingest_roles, BOOK, STRATEGY, GATEWAY]
+        return [*self.ingest_roles, *AFTER_INGEST]
 
     def segment(self, name: str) -> str:
         """Return the name of the segment that holds a ring or table."""
@@ -119,7 +164,6 @@ class Wiring:
 INGEST_LATENCIES: tuple[str, ...] = ()
 BOOK_LATENCIES: tuple[str, ...] = ()
 STRATEGY_LATENCIES = ("tick_to_decision_ns",)
-HOPS = ("ingest", "book", "strategy", "gateway")
 GATEWAY_LATENCIES = (
     "tick_to_order_ns",
     "recv_to_order_ns",
@@ -141,6 +185,21 @@ def market_ring(role: str) -> str:
     return f"market.{role}"
 
 
+def stall_ring(role: str) -> str:
+    """Return the name of the ring on which a stage tells of its stalls."""
+    return f"stalls.{role}"
+
+
+def log_ring(role: str) -> str:
+    """Return the name of the ring on which a stage tells its events."""
+    return f"log.{role}"
+
+
+def watched(layout: Layout, count: int) -> RingSpec:
+    """Return a ring of single records that only observers read, and nobody waits for."""
+    return RingSpec((layout,), layout.dtype.itemsize, count, 1, "publish_ns", False)
+
+
 def book_bytes(config: Config) -> int:
     """Return the memory of one book, in whole blocks."""
     need = book.book_bytes(config.books.levels, config.books.pending_records)
@@ -150,7 +209,7 @@ def book_bytes(config: Config) -> int:
 def wire(config: Config) -> Wiring:
     """Return the wiring of one configuration."""
     ingests = ingest_roles(config)
-    roles = [*ingests, BOOK, STRATEGY, GATEWAY]
+    roles = [*ingests, *AFTER_INGEST]
     count = len(config.symbols)
     sizes = config.rings
     market = RingSpec(
@@ -167,7 +226,7 @@ def wire(config: Config) -> Wiring:
     events = RingSpec(
         (ORDER_EVENT,), ORDER_EVENT.dtype.itemsize, 1 << sizes.events_bits, 4, "publish_ns"
     )
-    steps = RingSpec((STEP,), STEP.dtype.itemsize, 1 << sizes.steps_bits, 1, "publish_ns", False)
+    steps = watched(STEP, 1 << sizes.steps_bits)
     block_count = count * (book_bytes(config) // BLOCK_BYTES)
     # fmt: off
     links = [
@@ -177,8 +236,12 @@ def wire(config: Config) -> Wiring:
         Link("events",            events,   GATEWAY,  STRATEGY),
         Link("steps.book",        steps,    BOOK,     None),
         Link("steps.strategy",    steps,    STRATEGY, None),
+        Link("sent",              watched(SENT, SENT_ROWS),     GATEWAY, None),
+        Link("worst",             watched(OUTLIER, WORST_ROWS), GATEWAY, None),
+        *(Link(stall_ring(role),  watched(STALL, STALL_ROWS),   role,    None) for role in roles),
+        *(Link(log_ring(role),    watched(LOG, LOG_ROWS),       role,    None) for role in roles),
     ]
-    strategy_state = strategies.load(config.strategies[0].name).state
+    strategy_state = config.strategy.state
     latencies = {BOOK: BOOK_LATENCIES, STRATEGY: STRATEGY_LATENCIES, GATEWAY: GATEWAY_LATENCIES}
     tables = [
         Table("clock",            CLOCK,           1,           SUPERVISOR),
@@ -197,9 +260,12 @@ def wire(config: Config) -> Wiring:
         Table("strategy_state",   strategy_state,  count,       STRATEGY),
         Table("orders",           ORDER,           ORDER_ROWS,  GATEWAY),
         Table("positions",        POSITION,        count,       GATEWAY),
+        Table("balances",         BALANCE,         2 * count,   GATEWAY),
         Table("order_rate",       ORDER_RATE,      1,           GATEWAY),
+        Table("log_marks",        LOG_MARK,        len(roles),  LOG_WRITER),
         *(Table(f"status.{role}",   control.STATUS, 1, role) for role in roles),
         *(Table(f"counters.{role}", COUNTERS,       1, role) for role in roles),
+        *(Table(f"told.{role}",     TOLD, EVENT_COUNT_MAX, role) for role in roles),
         *(Table(f"latency.{role}",  HISTOGRAM, len(names), role)
           for role, names in latencies.items() if names),
     ]

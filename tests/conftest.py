@@ -5,11 +5,25 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
 # Tests are not a package; what they share is imported by its plain name.
 sys.path.insert(0, str(ROOT / "tests"))
+
+
+# How long an example takes says nothing on a machine that others share.
+settings.register_profile("shared machine", deadline=None)
+settings.load_profile("shared machine")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the conformance tests look at a strategy outside the project."""
+    parser.addoption(
+        "--strategy-file", action="append", default=[], type=lambda path: str(Path(path).resolve()),
+        help="hold this strategy file to the contract (tests/conformance); may be repeated",
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,14 @@ Everything that is started here is ended here, by its own handle, whatever a tes
 """
 
 import contextlib
+import hmac
 import itertools
 import json
 import os
 import secrets
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -25,7 +27,7 @@ from click.testing import CliRunner, Result
 
 from ipc.segment import list_segments
 from procs import cli, instance
-from procs.config import KEY_VARIABLE, SECRET_VARIABLE
+from procs.credentials import KEY_VARIABLE, SECRET_VARIABLE
 from procs.view import View
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,42 +77,98 @@ def is_alive(pid: int) -> bool:
 class Exchange:
     """One exchange process and the key of its account."""
 
-    def __init__(self, folder: Path, *options: str, config: str = EXCHANGE_CONFIG) -> None:
+    def __init__(
+        self, folder: Path, *options: str, config: str = EXCHANGE_CONFIG, use_tls: bool = False,
+        key_pair: tuple[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        """``key_pair`` are the private and the public half of an Ed25519 key, in PEM."""
+        self.ca_path = folder / "authority.pem" if use_tls else None
+        if self.ca_path is not None:
+            options = (*options, "--tls", str(self.ca_path))
         self.report_path = folder / "exchange-report.json"
         config_path = folder / "exchange.toml"
         config_path.write_text(config)
         self.keys = {
             KEY_VARIABLE: secrets.token_hex(32),
-            SECRET_VARIABLE: secrets.token_hex(32),
+            SECRET_VARIABLE: key_pair[0] if key_pair else secrets.token_hex(32),
         }
+        known = {**self.keys, SECRET_VARIABLE: key_pair[1]} if key_pair else self.keys
         command = [
             *(sys.executable, "-m", "procs.exchange", "--config", str(config_path)),
             *("--report", str(self.report_path), *options),
         ]
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, **self.keys}, stdout=subprocess.PIPE, text=True
+            command, cwd=ROOT, env={**os.environ, **known}, stdout=subprocess.PIPE, text=True
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, f"the exchange ended with {self.process.wait()}"
         ports = json.loads(line)
         self.rest_port, self.ws_port = ports["rest_port"], ports["ws_port"]
+        self.sbe_port = ports["sbe_port"]
+
+    @property
+    def secure(self) -> str:
+        """The letter that the schemes of TLS end with, when it is spoken."""
+        return "s" if self.ca_path else ""
 
     @property
     def rest_url(self) -> str:
         """Where REST is served."""
-        return f"http://127.0.0.1:{self.rest_port}"
+        return f"http{self.secure}://127.0.0.1:{self.rest_port}"
 
     @property
     def ws_url(self) -> str:
         """Where streams and the WebSocket API are served."""
-        return f"ws://127.0.0.1:{self.ws_port}"
+        return f"ws{self.secure}://127.0.0.1:{self.ws_port}"
+
+    @property
+    def sbe_url(self) -> str:
+        """Where the binary streams are served."""
+        return f"ws://127.0.0.1:{self.sbe_port}"
 
     def status(self) -> dict[str, Any]:
         """Return what the exchange says of itself and of the account."""
-        with urllib.request.urlopen(f"{self.rest_url}/vortex/status", timeout=30) as answer:
+        trust = ssl.create_default_context(cafile=self.ca_path) if self.ca_path else None
+        url = f"{self.rest_url}/vortex/status"
+        with urllib.request.urlopen(url, timeout=30, context=trust) as answer:
             facts: dict[str, Any] = json.loads(answer.read())
         return facts
+
+    def control(self, verb: str, path: str, body: Any = None) -> Any:
+        """Call a route of the exchange's own; return what it answers."""
+        request = urllib.request.Request(
+            f"{self.rest_url}/vortex/{path}", method=verb,
+            data=json.dumps(body).encode() if body else None,
+        )  # fmt: skip
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read())
+
+    def arm(self, fault: str, **settings: Any) -> int:
+        """Arm a fault; return its number."""
+        return int(self.control("POST", "faults", {"fault": fault, **settings})["id"])
+
+    def is_over(self, number: int) -> bool:
+        """Return whether a fault strikes no more."""
+        rows = self.control("GET", "faults")
+        return any(row["id"] == number and row["is_over"] for row in rows)
+
+    def open_client_ids(self) -> set[str]:
+        """Return the client ids of the open orders of the account."""
+        query = f"timestamp={time.time_ns() // 1_000_000}&recvWindow=60000"
+        secret = self.keys[SECRET_VARIABLE].encode()
+        signature = hmac.new(secret, query.encode(), "sha256").hexdigest()
+        request = urllib.request.Request(
+            f"{self.rest_url}/api/v3/openOrders?{query}&signature={signature}",
+            headers={"X-MBX-APIKEY": self.keys[KEY_VARIABLE]},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return {row["clientOrderId"] for row in json.loads(answer.read())}
+
+    def audit(self) -> dict[str, Any]:
+        """Return the exchange's books."""
+        books: dict[str, Any] = self.control("GET", "audit")
+        return books
 
     def stop(self) -> dict[str, Any]:
         """End the exchange; return its report."""
@@ -283,10 +341,14 @@ class Engine:
             "liveness": {"lease_ms": 5000, "start_timeout_s": 90, "stop_timeout_s": 30},
             **tables,
         }  # fmt: skip
-        self.config_path.write_bytes(msgspec.toml.encode(self.config))
+        self.write_config()
         self.pids: list[int] = []
         self.supervisor: subprocess.Popen[str] | None = None
         self._views: list[View] = []
+
+    def write_config(self) -> None:
+        """Write the configuration that ``start`` reads."""
+        self.config_path.write_bytes(msgspec.toml.encode(self.config))
 
     @classmethod
     def on(
@@ -320,7 +382,7 @@ class Engine:
     def supervise(self) -> None:
         """Start with the supervisor as a child of this process, whose exit status can be seen."""
         self.supervisor = subprocess.Popen(
-            [sys.executable, "-m", "procs.supervisor", str(self.config_path)],
+            [sys.executable, "-m", "procs.supervise", str(self.config_path)],
             cwd=ROOT, env={**os.environ, **self.environment},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip

@@ -40,6 +40,8 @@ SECTIONS = {
         "ipc.control",
         "ipc.counters",
         "ipc.histogram",
+        "ipc.meter",
+        "ipc.log",
     ],
     "Of the processes": ["procs.wiring"],
 }

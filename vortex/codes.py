@@ -50,6 +50,7 @@ class Refusal(IntEnum):
     TOO_LARGE = -7  # more levels than the largest message
     IGNORED = -8  # a control reply (a subscription's answer); harmless
     SHUTDOWN = -9  # the venue announced that it will close the connection
+    NOT_SBE = -10  # binary of another schema, or shorter than its own lengths say
 
 
 class BookState(IntEnum):

@@ -96,6 +96,18 @@ def begin_request(
 
 
 @compiled
+def unanswered_count(desk_address: int) -> int:
+    """Return how many requests the venue has not answered."""
+    desk = record_at(desk_address, DESK_DTYPE)
+    count = 0
+    for place in range(IN_FLIGHT_COUNT):
+        row = record_at(desk.in_flight_address + place * IN_FLIGHT_BYTES, IN_FLIGHT_DTYPE)
+        if row.request_id != 0:
+            count += 1
+    return count
+
+
+@compiled
 def check_order(desk_address: int, order_id: int) -> int:
     """Return why an order cannot be cancelled or replaced now, or NONE."""
     row_address = find(desk_address, order_id)
@@ -298,8 +310,18 @@ def on_status(desk_address: int, order_id: int, answer_address: int, now_ns: int
     answer = record_at(answer_address, ANSWER_DTYPE)
     order = record_at(row_address, ORDER_DTYPE)
     if answer.reject == Reject.VENUE_UNKNOWN_ORDER:
-        # It never arrived; one that was acknowledged cannot be unknown, so ask again later.
-        if order.state == OrderState.SENT or order.state == OrderState.UNKNOWN:
+        # It never arrived.  One that was acknowledged cannot be unknown, so ask again later, but
+        # where the venue confirmed that nothing is open: then it lost the order.
+        if answer.kind == Answer.FATE and order.state == OrderState.RESTING:
+            end_order(
+                desk_address,
+                row_address,
+                OrderState.CANCELED,
+                order.filled_lots,
+                Reject.NONE,
+                now_ns,
+            )
+        elif order.state == OrderState.SENT or order.state == OrderState.UNKNOWN:
             end_order(
                 desk_address,
                 row_address,

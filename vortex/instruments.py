@@ -12,6 +12,7 @@ from ipc.compiled import compiled
 from ipc.memory import address_of, load_word, record_at
 from ipc.types import Int64Array, RecordArray
 from vortex.records import CATALOG, INSTRUMENT
+from vortex.steps import STEPS_BYTES, fill_steps
 from vortex.units import format_e8, to_e8
 from vortex.words import low_bytes, wrapping_product
 
@@ -150,7 +151,9 @@ def _check(row: Any, name: str) -> None:
 
 
 def build_catalog(instruments: RecordArray) -> tuple[RecordArray, Int64Array]:
-    """Return a CATALOG of one row and its hash slots; the caller keeps all three arrays alive.
+    """Return a CATALOG of one row and its tables; the caller keeps all three arrays alive.
+
+    The tables are the hash slots and, behind them, the STEPS of each instrument.
 
     Raises
     ------
@@ -160,12 +163,14 @@ def build_catalog(instruments: RecordArray) -> tuple[RecordArray, Int64Array]:
     slot_count = 8
     while slot_count < SLOTS_PER_INSTRUMENT * len(instruments):
         slot_count *= 2
-    slots = np.zeros(slot_count, dtype=np.int64)
+    tables = np.zeros(slot_count + len(instruments) * STEPS_BYTES // 8, dtype=np.int64)
+    slots, steps = tables[:slot_count], tables[slot_count:]
     catalog = np.zeros(1, dtype=CATALOG.dtype)
     catalog["instruments_address"] = address_of(instruments)
     catalog["instrument_count"] = len(instruments)
     catalog["slots_address"] = address_of(slots)
     catalog["slot_mask"] = slot_count - 1
+    catalog["steps_address"] = address_of(steps)
     for index, row in enumerate(instruments):
         # The row's own memory holds the symbol first, zero-filled to 24 bytes.
         address = address_of(instruments) + index * INSTRUMENT_BYTES
@@ -176,7 +181,9 @@ def build_catalog(instruments: RecordArray) -> tuple[RecordArray, Int64Array]:
         while slots[slot]:
             slot = (slot + 1) & (slot_count - 1)
         slots[slot] = index + 1
-    return catalog, slots
+        steps_address = address_of(steps) + index * STEPS_BYTES
+        fill_steps(steps_address, int(row["tick_e8"]), int(row["lot_e8"]))
+    return catalog, tables
 
 
 @compiled

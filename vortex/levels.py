@@ -4,8 +4,6 @@ Two readers of the same thing: one for the form that venues send today, without 
 with 8 decimals, and one for all that means the same.  The first gives up where it is not sure.
 """
 
-from typing import NamedTuple
-
 from ipc.compiled import compiled
 from ipc.memory import load_byte, load_word, record_at, store_word, zero_bytes
 from vortex.codes import Refusal
@@ -16,82 +14,24 @@ from vortex.scan import (
     NOT_JSON,
     OPEN_ARRAY,
     OUT_OF_RANGE,
-    plain_decimal,
+    QUOTE,
     read_e8,
     skip_space,
     skip_value,
 )
-from vortex.words import count_trailing_zeros, exact_quotient, odd_inverse, word_of
+from vortex.steps import Steps, to_lots, to_lots_shown, to_ticks
+from vortex.wide import byte_bits, plain_pair
+from vortex.words import word_of
 
 LEVELS_DTYPE = LEVELS.dtype
 PRICE_OFFSET_BYTES = LEVELS.offset_bytes("price_ticks")
 QTY_OFFSET_BYTES = LEVELS.offset_bytes("qty_lots")
-INT64_MAX = 2**63 - 1
-OFF_TICK = int(Refusal.OFF_TICK)
 TOO_LARGE = int(Refusal.TOO_LARGE)
 
 _OPEN = word_of(b'["')
 _BETWEEN = word_of(b'","')
 _NEXT = word_of(b'"],')
 _LAST = word_of(b'"]]')
-
-
-class Steps(NamedTuple):
-    """How to divide by an instrument's tick and lot: see ``words.exact_quotient``."""
-
-    tick_inverse: int
-    tick_shift: int
-    tick_quotient_max: int
-    lot_inverse: int
-    lot_shift: int
-    lot_quotient_max: int
-    lot_e8: int
-
-
-@compiled
-def steps_of(tick_e8: int, lot_e8: int) -> Steps:
-    """Return the divisions by ``tick_e8`` and ``lot_e8``, both above zero."""
-    tick_shift = count_trailing_zeros(tick_e8)
-    lot_shift = count_trailing_zeros(lot_e8)
-    return Steps(
-        odd_inverse(tick_e8 >> tick_shift),
-        tick_shift,
-        INT64_MAX // tick_e8,
-        odd_inverse(lot_e8 >> lot_shift),
-        lot_shift,
-        INT64_MAX // lot_e8,
-        lot_e8,
-    )
-
-
-@compiled
-def to_ticks(steps: Steps, price_e8: int) -> int:
-    """Return ``price_e8`` in ticks, or OUT_OF_RANGE below zero, or OFF_TICK between two ticks."""
-    if price_e8 < 0:
-        return OUT_OF_RANGE
-    ticks = exact_quotient(price_e8, steps.tick_inverse, steps.tick_shift, steps.tick_quotient_max)
-    return ticks if ticks >= 0 else OFF_TICK
-
-
-@compiled
-def to_lots(steps: Steps, qty_e8: int) -> int:
-    """Return ``qty_e8`` in lots, or OUT_OF_RANGE below zero, or OFF_TICK between two lots."""
-    if qty_e8 < 0:
-        return OUT_OF_RANGE
-    lots = exact_quotient(qty_e8, steps.lot_inverse, steps.lot_shift, steps.lot_quotient_max)
-    return lots if lots >= 0 else OFF_TICK
-
-
-@compiled
-def to_lots_shown(steps: Steps, qty_e8: int) -> int:
-    """Return a quantity that others show or trade, in lots, or OUT_OF_RANGE below zero.
-
-    Exact where it is a whole number of lots.  It need not be: resting orders may be older than the
-    venue's step (25.42618900 BTC was seen long after the step became 0.00001).  Such a quantity is
-    rounded down, but never to zero, which would mean that nothing stands there.
-    """
-    lots = to_lots(steps, qty_e8)
-    return lots if lots != OFF_TICK else max(1, qty_e8 // steps.lot_e8)
 
 
 @compiled
@@ -145,12 +85,12 @@ def write_plain_levels(
     out_end = out_address + out_count_max * MARKET_SLOT_BYTES
     index = LEVELS_PER_RECORD
     while position < end and load_word(position) & 0xFFFF == _OPEN:
-        price_e8, position = plain_decimal(position + 2)
-        if price_e8 <= 0 or load_word(position) & 0xFFFFFF != _BETWEEN:
+        pair = plain_pair(position, byte_bits(position, QUOTE), 2, 3)
+        if pair.first_e8 <= 0 or load_word(pair.middle) & 0xFFFFFF != _BETWEEN:
             return -1, 0
-        qty_e8, position = plain_decimal(position + 3)
-        ticks = to_ticks(steps, price_e8)
-        lots = to_lots_shown(steps, qty_e8)
+        position = pair.after
+        ticks = to_ticks(steps, pair.first_e8)
+        lots = to_lots_shown(steps, pair.second_e8)
         if (ticks | lots) < 0:
             return -1, 0
         if index == LEVELS_PER_RECORD:

@@ -1,13 +1,16 @@
 """Market records from values that are already checked: what all venues' decoders write."""
 
 from ipc.compiled import compiled
-from ipc.memory import record_at, zero_bytes
+from ipc.memory import record_at, store_word, zero_bytes
 from vortex.codes import Kind, Side
-from vortex.records import DEPTH, MARKET_SLOT_BYTES, TICKER, TRADE
+from vortex.records import DEPTH, LEVELS, LEVELS_PER_RECORD, MARKET_SLOT_BYTES, TICKER, TRADE
 
 DEPTH_DTYPE = DEPTH.dtype
+LEVELS_DTYPE = LEVELS.dtype
 TICKER_DTYPE = TICKER.dtype
 TRADE_DTYPE = TRADE.dtype
+PRICE_OFFSET_BYTES = LEVELS.offset_bytes("price_ticks")
+QTY_OFFSET_BYTES = LEVELS.offset_bytes("qty_lots")
 
 
 @compiled
@@ -78,3 +81,23 @@ def write_depth(
     record.last_update_id = last_update_id
     record.record_count = record_count
     return 1 + record_count
+
+
+@compiled
+def write_level(
+    address: int, kind: int, instrument_id: int, number: int, price_ticks: int, qty_lots: int
+) -> None:
+    """Write level ``number``, counted from 0, of a side whose LEVELS records begin at ``address``.
+
+    The levels of a side are written in their order; each record is begun by its first level.
+    """
+    index = number % LEVELS_PER_RECORD
+    slot = address + number // LEVELS_PER_RECORD * MARKET_SLOT_BYTES
+    record = record_at(slot, LEVELS_DTYPE)
+    if index == 0:
+        zero_bytes(slot, MARKET_SLOT_BYTES)
+        record.kind = kind
+        record.instrument_id = instrument_id
+    store_word(slot + PRICE_OFFSET_BYTES + index * 8, price_ticks)
+    store_word(slot + QTY_OFFSET_BYTES + index * 8, qty_lots)
+    record.level_count = index + 1

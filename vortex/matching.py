@@ -13,6 +13,7 @@ from vortex.matching_records import (
     NONE,
     MatchEvent,
     MatchReject,
+    Prevention,
     TimeInForce,
 )
 from vortex.matching_store import (
@@ -141,16 +142,21 @@ def rest(
 
 
 @compiled
-def is_own(owner_id: int, maker: Record) -> bool:
+def is_own(owner_id: int, prevention: int, maker: Record) -> bool:
     """Return whether both orders belong to one owner who must not trade with himself."""
-    return owner_id != 0 and owner_id == maker.owner_id
+    return prevention != Prevention.NONE and owner_id != 0 and owner_id == maker.owner_id
 
 
 @compiled
 def fillable_lots(
-    book: Record, owner_id: int, side_sign: int, price_ticks: int, wanted_lots: int
+    book: Record,
+    owner_id: int,
+    side_sign: int,
+    price_ticks: int,
+    wanted_lots: int,
+    prevention: int,
 ) -> int:
-    """Return how much of ``wanted_lots`` others would fill at once."""
+    """Return how much of ``wanted_lots`` would fill at once."""
     makers = side_of(book, -side_sign)
     found_lots = 0
     position = makers.level_count - 1
@@ -161,8 +167,10 @@ def fillable_lots(
         index = level.first_index
         while index != NONE and found_lots < wanted_lots:
             maker = order_at(book, index)
-            if not is_own(owner_id, maker):
+            if not is_own(owner_id, prevention, maker):
                 found_lots += maker.qty_lots
+            elif prevention == Prevention.EXPIRE_TAKER or prevention == Prevention.EXPIRE_BOTH:
+                return min(found_lots, wanted_lots)
             index = maker.next_index
         position -= 1
     return min(found_lots, wanted_lots)
@@ -187,12 +195,50 @@ def trade(
 
 
 @compiled
+def lose_prevented(
+    book: Record, order_id: int, maker_index: int, qty_lots: int, prevention: int
+) -> int:
+    """Take from a resting order what it loses to one of its own owner; return what it met loses.
+
+    ``qty_lots`` is what is left of the order that came.
+    """
+    maker = order_at(book, maker_index)
+    maker_id, maker_lots, both_lots = maker.order_id, maker.qty_lots, min(qty_lots, maker.qty_lots)
+    owner_id, side_sign, price_ticks = maker.owner_id, maker.side, maker.price_ticks
+    lost_lots, taker_lost_lots = both_lots, both_lots
+    if prevention == Prevention.EXPIRE_TAKER:
+        lost_lots, taker_lost_lots = 0, qty_lots
+    elif prevention == Prevention.EXPIRE_MAKER:
+        lost_lots, taker_lost_lots = maker_lots, 0
+    elif prevention == Prevention.EXPIRE_BOTH:
+        lost_lots, taker_lost_lots = maker_lots, qty_lots
+    kind = MatchEvent.PREVENTED
+    if lost_lots > 0:
+        event = add_event(book, kind, side_sign, maker_id, owner_id, price_ticks, lost_lots)
+        event.maker_id, event.maker_owner_id = order_id, owner_id
+    if taker_lost_lots > 0:
+        event = add_event(book, kind, -side_sign, order_id, owner_id, price_ticks, taker_lost_lots)
+        event.maker_id, event.maker_owner_id = maker_id, owner_id
+    if lost_lots == maker_lots:
+        unlink(book, maker_index)
+    elif lost_lots > 0:
+        lower(book, maker_index, lost_lots)
+    return taker_lost_lots
+
+
+@compiled
 def take(
-    book: Record, order_id: int, owner_id: int, side_sign: int, price_ticks: int, qty_lots: int
+    book: Record,
+    order_id: int,
+    owner_id: int,
+    side_sign: int,
+    price_ticks: int,
+    qty_lots: int,
+    prevention: int,
 ) -> int:
     """Match an order against the other side, best first, oldest first; return what is left.
 
-    Resting orders of the same owner expire on contact (self-trade prevention EXPIRE_MAKER).
+    What it meets of its own owner is dealt with as ``prevention`` says.
     """
     makers = side_of(book, -side_sign)
     while qty_lots > 0 and makers.level_count > 0:
@@ -201,17 +247,8 @@ def take(
             break
         maker_index = level.first_index
         maker = order_at(book, maker_index)
-        if is_own(owner_id, maker):
-            add_event(
-                book,
-                MatchEvent.PREVENTED,
-                maker.side,
-                maker.order_id,
-                maker.owner_id,
-                maker.price_ticks,
-                maker.qty_lots,
-            )
-            unlink(book, maker_index)
+        if is_own(owner_id, prevention, maker):
+            qty_lots -= lose_prevented(book, order_id, maker_index, qty_lots, prevention)
             continue
         fill_lots = min(qty_lots, maker.qty_lots)
         qty_lots -= fill_lots
@@ -228,6 +265,7 @@ def refusal(
     price_ticks: int,
     qty_lots: int,
     time_in_force: int,
+    prevention: int,
 ) -> int:
     """Return the MatchReject that keeps an order out; 0 when it may go on."""
     if qty_lots <= 0:
@@ -237,7 +275,7 @@ def refusal(
     if book.free_index == NONE:
         return MatchReject.FULL.value
     if time_in_force == TimeInForce.FOK:
-        found_lots = fillable_lots(book, owner_id, side, price_ticks, qty_lots)
+        found_lots = fillable_lots(book, owner_id, side, price_ticks, qty_lots, prevention)
         if found_lots < qty_lots:
             return MatchReject.UNFILLABLE.value
     if time_in_force == TimeInForce.POST:
@@ -258,18 +296,22 @@ def add(
     price_ticks: int,
     qty_lots: int,
     time_in_force: int,
+    prevention: int,
 ) -> int:
     """Enter an order; return how many lots of it rest, or minus a MatchReject.
 
     ``price_ticks`` is ±MARKET_PRICE_TICKS for a market order (plus to buy, minus to sell), which
-    never rests whatever its ``time_in_force``.  Order ids are above zero.
+    never rests whatever its ``time_in_force``.  Order ids are above zero.  ``prevention`` is a
+    Prevention.
     """
     book = record_at(address, MATCHING_DTYPE)
-    reject = refusal(book, order_id, owner_id, side, price_ticks, qty_lots, time_in_force)
+    reject = refusal(
+        book, order_id, owner_id, side, price_ticks, qty_lots, time_in_force, prevention
+    )
     if reject != 0:
         add_event(book, MatchEvent.REJECTED, side, order_id, owner_id, price_ticks, reject)
         return -reject
-    left_lots = take(book, order_id, owner_id, side, price_ticks, qty_lots)
+    left_lots = take(book, order_id, owner_id, side, price_ticks, qty_lots, prevention)
     if left_lots == 0:
         return 0
     is_market = abs(price_ticks) == MARKET_PRICE_TICKS
@@ -346,7 +388,8 @@ def reduce(address: int, order_id: int, by_lots: int) -> int:
 def move(address: int, order_id: int, price_ticks: int) -> int:
     """Give a resting order a new price and the last place there; it may take on the way.
 
-    Returns how many lots of it rest, or minus a MatchReject.
+    Resting orders of its own owner expire on contact.  Returns how many lots of it rest, or minus
+    a MatchReject.
     """
     book = record_at(address, MATCHING_DTYPE)
     index = find_order(book, order_id)
@@ -355,7 +398,8 @@ def move(address: int, order_id: int, price_ticks: int) -> int:
     order = order_at(book, index)
     owner_id, side, qty_lots = order.owner_id, order.side, order.qty_lots
     unlink(book, index)
-    left_lots = take(book, order_id, owner_id, side, price_ticks, qty_lots)
+    prevention = Prevention.EXPIRE_MAKER.value
+    left_lots = take(book, order_id, owner_id, side, price_ticks, qty_lots, prevention)
     if left_lots > 0:
         rest(book, order_id, owner_id, side, price_ticks, left_lots)
     return left_lots

@@ -17,6 +17,16 @@ class TimeInForce(IntEnum):
     POST = 3  # rests, or is refused
 
 
+class Prevention(IntEnum):
+    """What happens when an order meets one of its own owner; the taker's choice counts."""
+
+    NONE = 0  # they trade
+    EXPIRE_TAKER = 1
+    EXPIRE_MAKER = 2
+    EXPIRE_BOTH = 3
+    DECREMENT = 4  # both lose the smaller one's quantity
+
+
 class MatchEvent(IntEnum):
     """What happened, in the order in which it happened."""
 
@@ -25,7 +35,7 @@ class MatchEvent(IntEnum):
     CANCELED = 3  # also the rest of an IOC, and a reduction to zero
     REDUCED = 4
     REJECTED = 5  # `qty_lots` holds a MatchReject
-    PREVENTED = 6  # a resting order expired because its owner's own order met it
+    PREVENTED = 6  # an order lost `qty_lots` because it met `maker_id` of its own owner
     LEVEL = 7  # a level's quantity changed; `qty_lots` is the new one, 0 when it is gone
     TOP = 8  # the best bid or ask changed; the record is a MATCH_TOP
 
@@ -109,7 +119,7 @@ MATCH_EVENT = Layout(
     Field("side", "i8", "codes.Side of the order (of the taker in a trade), or of the level"),
     Field("order_id", "i8", "the order; the taker in a trade"),
     Field("owner_id", "i8", "its owner"),
-    Field("maker_id", "i8", "the resting order of a trade"),
+    Field("maker_id", "i8", "the resting order of a trade; of a PREVENTED: the order it met"),
     Field("maker_owner_id", "i8", "its owner"),
     Field("price_ticks", "i8", "price of the trade, order or level"),
     Field("qty_lots", "i8", "quantity"),

@@ -125,7 +125,36 @@ REQUEST = Layout(
     Field("price_ticks", "i8", "limit price"),
     Field("qty_lots", "i8", "quantity"),
     Field("order_id", "i8", "the standing order to cancel or replace; 0 for PLACE"),
-    reserved(56),
+    Field("merged_count", "i8", "frames that the decision stands for"),
+    reserved(48),
+)
+
+# What the gateway sent, for observers: slots of 192 bytes.
+SENT_FIELDS = (
+    *PREFIX,
+    Field("kernel_ns", "i8", "kernel receive stamp of the oldest frame; 0 if no frame caused it"),
+    Field("recv_ns", "i8", "when recv returned with that frame"),
+    Field("ingest_publish_ns", "i8", "when ingest made it visible"),
+    Field("book_pick_ns", "i8", "when the book's drain began"),
+    Field("book_publish_ns", "i8", "when the book made its top visible"),
+    Field("strategy_pick_ns", "i8", "when the strategy's drain began"),
+    Field("strategy_publish_ns", "i8", "when the strategy made its request visible"),
+    Field("gateway_pick_ns", "i8", "when the gateway took it"),
+    Field("sent_ns", "i8", "when send returned"),
+    Field("newest_kernel_ns", "i8", "kernel receive stamp of the newest frame merged"),
+    Field("merged_count", "i8", "frames that the decision stands for"),
+    Field("quote_index", "i8", "which of the strategy's quotes of the instrument it is for"),
+    Field("side", "i8", "codes.Side"),
+    Field("price_ticks", "i8", "limit price"),
+    Field("qty_lots", "i8", "quantity"),
+    Field("order_id", "i8", "our number of the order placed, or of the one cancelled"),
+)
+SENT = Layout(
+    "sent",
+    "One request that was sent (kind PLACE, CANCEL, REPLACE), with every stamp of its way: what "
+    "lies between two of them is a wait or a service of one stage.",
+    *SENT_FIELDS,
+    reserved(40),
 )
 
 # What became of it, gateway to strategy: slots of 192 bytes.
@@ -235,6 +264,16 @@ POSITION = Layout(
     reserved(8),
 )
 
+BALANCE = Layout(
+    "balance",
+    "What the venue said we own of one asset, when we last asked: on each connection.",
+    Field("asset", "S16", "name of the asset"),
+    Field("free_e8", "i8", "free to trade, at 8 decimals"),
+    Field("locked_e8", "i8", "held by orders that stand, at 8 decimals"),
+    Field("wall_ns", "i8", "when we asked, wall clock; 0 for never"),
+    reserved(24),
+)
+
 # Inside one process: what a decoder fills for the gateway.
 ANSWER = Layout(
     "answer",
@@ -281,7 +320,8 @@ SESSION = Layout(
     Field("outer_state", "i4", "SHA-256 state after the key's outer block", (8,)),
     Field("prefix_state", "i4", "inner state after the constant first blocks of a request", (8,)),
     Field("prefix_bytes", "i8", "how many bytes of the text those blocks hold"),
-    reserved(56),
+    Field("is_logged_on", "i8", "1 when the connection stands for the key: nothing is signed"),
+    reserved(48),
 )
 
 CATALOG = Layout(
@@ -291,9 +331,11 @@ CATALOG = Layout(
     Field("instrument_count", "i8", "how many"),
     Field("slots_address", "i8", "hash table: int64 instrument_id + 1 per slot, 0 empty"),
     Field("slot_mask", "i8", "slots minus one, a power of two minus one"),
-    reserved(32),
+    Field("steps_address", "i8", "STEPS of each instrument"),
+    Field("general_count", "i8", "messages that a decoder's general path had to read"),
+    reserved(16),
 )
 
-ON_RINGS = (DEPTH, LEVELS, TICKER, TRADE, FEED, TOP, REQUEST, ORDER_EVENT)
+ON_RINGS = (DEPTH, LEVELS, TICKER, TRADE, FEED, TOP, REQUEST, SENT, ORDER_EVENT)
 IN_TABLES = (INSTRUMENT, TOUCH, ORDER, POSITION)
 IN_PROCESS = (ANSWER, SESSION, CATALOG)

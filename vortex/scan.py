@@ -102,16 +102,6 @@ def skip_string(position: int, end: int) -> int:
 
 
 @compiled
-def _skip_digits(position: int) -> int:
-    """Return the first position from ``position`` on that holds no digit."""
-    while True:
-        count = leading_digits(load_word(position))
-        position += count
-        if count < 8:
-            return position
-
-
-@compiled
 def skip_number(position: int, end: int) -> int:
     """Return the position behind the JSON number at ``position``, or NOT_JSON."""
     if load_byte(position) == MINUS:
@@ -420,7 +410,7 @@ def read_integer(position: int, end: int) -> tuple[int, int]:
     sign = -1 if load_byte(position) == MINUS else 1
     first = position + 1 if sign < 0 else position
     after = skip_number(position, end)
-    if after < 0 or _skip_digits(first) < after:
+    if after < 0 or _skip_digits_before(first, after) < after:
         return 0, NOT_JSON
     if after - first > SIGNIFICANT_DIGITS_MAX:
         return 0, OUT_OF_RANGE

@@ -15,7 +15,7 @@ from ipc.memory import load_word, record_at, store_word, zero_bytes
 from ipc.types import Record
 from vortex.codes import Side
 from vortex.matching import add, best_ticks, cancel, has_room, is_standing, next_order_id
-from vortex.matching_records import TimeInForce
+from vortex.matching_records import Prevention, TimeInForce
 from vortex.random_numbers import (
     draw_bell,
     draw_below,
@@ -47,6 +47,9 @@ BURST_FLICKER_COUNT = 115
 BURST_SHIFT_TICKS = 8
 SWEEP_TICKS = 40
 TREND_TICKS = 6
+
+POST, IOC = TimeInForce.POST.value, TimeInForce.IOC.value
+NO_PREVENTION = Prevention.NONE.value
 
 CROWD = Layout(
     "crowd",
@@ -133,7 +136,7 @@ def requote(
         cancel(book_address, order_id)
     price_ticks = passive_ticks(book_address, side, target_ticks)
     order_id = next_order_id(book_address)
-    add(book_address, order_id, 0, side, price_ticks, qty_lots, TimeInForce.POST.value)
+    add(book_address, order_id, 0, side, price_ticks, qty_lots, POST, NO_PREVENTION)
     store_word(slot_address, order_id)
 
 
@@ -141,7 +144,7 @@ def requote(
 def take_liquidity(book_address: int, side: int, limit_ticks: int, qty_lots: int) -> None:
     """Take up to ``qty_lots`` at ``limit_ticks`` or better."""
     order_id = next_order_id(book_address)
-    add(book_address, order_id, 0, side, limit_ticks, qty_lots, TimeInForce.IOC.value)
+    add(book_address, order_id, 0, side, limit_ticks, qty_lots, IOC, NO_PREVENTION)
 
 
 @compiled

@@ -7,10 +7,13 @@ from ipc.compiled import compiled
 from ipc.memory import load_byte, load_word
 from vortex.words import TOP_BITS, low_bytes
 
+#: How many bytes behind the end are read, and looked at no further.
+READ_BEHIND_BYTES = 8
+
 
 @compiled
 def is_ascii(address: int, byte_count: int) -> bool:
-    """Return whether no byte has its top bit set; reads up to 7 bytes behind the end."""
+    """Return whether no byte has its top bit set; reads up to 8 bytes behind the end."""
     seen = 0
     whole_bytes = byte_count & -8
     for offset in range(0, whole_bytes, 8):
@@ -21,7 +24,7 @@ def is_ascii(address: int, byte_count: int) -> bool:
 
 @compiled
 def is_utf8(address: int, byte_count: int) -> bool:
-    """Return whether the bytes are well-formed UTF-8; reads up to 7 bytes behind the end."""
+    """Return whether the bytes are well-formed UTF-8; reads up to 8 bytes behind the end."""
     if is_ascii(address, byte_count):
         return True
     position, end = address, address + byte_count

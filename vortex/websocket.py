@@ -14,12 +14,22 @@ together in place.  No extension is ever offered, so none is accepted.
 """
 
 from enum import IntEnum
-from typing import Any
+
+import numpy as np
 
 from ipc.atomics import load_acquire, store_release
 from ipc.compiled import compiled
 from ipc.layout import Field, Layout, reserved
-from ipc.memory import copy_bytes, load_byte, load_word, record_at, store_byte, store_word
+from ipc.memory import (
+    address_of,
+    copy_bytes,
+    load_byte,
+    load_word,
+    record_at,
+    store_byte,
+    store_word,
+    zero_bytes,
+)
 from vortex.utf8 import is_utf8
 from vortex.words import wrapping_product
 
@@ -83,6 +93,7 @@ FRAMER = Layout(
     reserved(56),
 )
 FRAMER_DTYPE = FRAMER.dtype
+FRAMER_BYTES = FRAMER.dtype.itemsize
 
 MASKS = Layout(
     "masks",
@@ -98,11 +109,11 @@ FILLED_OFFSET_BYTES = MASKS.offset_bytes("filled_count")
 TAKEN_OFFSET_BYTES = MASKS.offset_bytes("taken_count")
 
 
-def reset_framer(framer: Any, message_bytes_max: int) -> None:
-    """Make a FRAMER row ready for a new connection, whose handshake is done."""
-    framer["message_bytes_max"] = message_bytes_max
-    for field in FRAMER.fields[1:-1]:
-        framer[field.name] = 0
+@compiled
+def begin_framing(framer_address: int, message_bytes_max: int) -> None:
+    """Make a FRAMER ready for a new connection, whose handshake is done."""
+    zero_bytes(framer_address, FRAMER_BYTES)
+    record_at(framer_address, FRAMER_DTYPE).message_bytes_max = message_bytes_max
 
 
 def masks_wanted(masks_address: int) -> int:
@@ -116,12 +127,14 @@ def masks_wanted(masks_address: int) -> int:
 def fill_masks(masks_address: int, random: bytes) -> None:
     """Add one key for each four bytes of ``random``, which is fresh and hard to guess."""
     masks = record_at(masks_address, MASKS_DTYPE)
-    count = len(random) // MASK_BYTES
+    keys = np.frombuffer(random, "<u4").astype(np.int64)
+    count = len(keys)
     assert count <= masks_wanted(masks_address), "more keys than there is room for"
-    for offset in range(count):
-        key = int.from_bytes(random[offset * MASK_BYTES : (offset + 1) * MASK_BYTES], "little")
-        index = int(masks.filled_count + offset) & int(masks.key_count - 1)
-        store_word(int(masks.keys_address) + index * 8, key)
+    first_index = int(masks.filled_count) & int(masks.key_count - 1)
+    split = min(count, int(masks.key_count) - first_index)  # the rest goes to the beginning
+    keys_address = int(masks.keys_address)
+    copy_bytes(keys_address + 8 * first_index, address_of(keys[:split]), 8 * split)
+    copy_bytes(keys_address, address_of(keys[split:]), 8 * (count - split))
     # pairs with: the keys are filled
     store_release(masks_address + FILLED_OFFSET_BYTES, int(masks.filled_count) + count)
 

@@ -13,7 +13,7 @@ from numba import types
 from numba.extending import intrinsic, overload
 
 from ipc.compiled import compiled
-from ipc.memory import load_byte, load_word
+from ipc.memory import load_byte
 
 I64 = ir.IntType(64)
 
@@ -53,8 +53,8 @@ def wrapping_product(left: int, right: int) -> int:
 
 def rotate_right(word: int, bit_count: int) -> int:
     """Return ``word`` with its lowest ``bit_count`` (0 to 63) bits moved to the top."""
-    bits = int(word) % 2**64
-    turned = (bits >> bit_count | bits << (64 - bit_count)) % 2**64
+    bits, count = int(word) % 2**64, int(bit_count)
+    turned = (bits >> count | bits << (64 - count)) % 2**64
     return turned - 2**64 if turned >= 2**63 else turned
 
 
@@ -136,18 +136,6 @@ def to_the_end(word: int, byte_count: int) -> int:
 def low_bytes(word: int, byte_count: int) -> int:
     """Return ``word`` with only its first ``byte_count`` (any; 8 and more is all) bytes kept."""
     return word & int(LOW_BYTES[min(8, max(0, byte_count))])
-
-
-@compiled
-def same_bytes(left_address: int, right_address: int, byte_count: int) -> bool:
-    """Return whether two ranges hold the same bytes; reads up to 7 bytes behind their ends."""
-    offset = 0
-    while offset < byte_count:
-        difference = load_word(left_address + offset) ^ load_word(right_address + offset)
-        if low_bytes(difference, byte_count - offset) != 0:
-            return False
-        offset += 8
-    return True
 
 
 @compiled

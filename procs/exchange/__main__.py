@@ -1,7 +1,9 @@
 """Run the local exchange: `python -m procs.exchange`.
 
-On ready, one JSON line on standard output: `{"rest_port": ..., "ws_port": ...}`.  SIGTERM and
-SIGINT stop it cleanly.  The account's key comes from VORTEX_API_KEY and VORTEX_API_SECRET.
+On ready, one JSON line on standard output: `{"rest_port": ..., "ws_port": ..., "sbe_port": ...}`.
+SIGTERM and SIGINT stop it cleanly.  The account's key comes from VORTEX_API_KEY and
+VORTEX_API_SECRET, those of further accounts from VORTEX_API_KEY_2 and VORTEX_API_SECRET_2, and so
+on.  In place of a secret stands the PEM of the public key for an Ed25519 key.
 """
 
 import asyncio
@@ -17,24 +19,46 @@ import click
 import msgspec
 
 from ipc.compiled import cache_directory
+from procs.exchange.certificate import make_context
 from procs.exchange.config import ConfigError, load_config
-from procs.exchange.server import Exchange, Server
+from procs.exchange.exchange import Exchange
+from procs.exchange.server import Server
 
 logger = logging.getLogger("procs.exchange")
 
 KEY_VARIABLE, SECRET_VARIABLE = "VORTEX_API_KEY", "VORTEX_API_SECRET"
 
 
-async def serve(server: Server, rest_port: int, ws_port: int) -> None:
+def read_keys() -> list[tuple[str, str]]:
+    """Return the accounts' keys and secrets, from the environment."""
+    keys: list[tuple[str, str]] = []
+    while True:
+        suffix = f"_{len(keys) + 1}" if keys else ""
+        names = (KEY_VARIABLE + suffix, SECRET_VARIABLE + suffix)
+        key, secret = (os.environ.get(name, "") for name in names)
+        if key and secret:
+            keys.append((key, secret))
+        elif key or secret or not keys:
+            text = f"set {names[0]} and {names[1]} to the key of an account to serve"
+            raise ConfigError(text)
+        else:
+            return keys
+
+
+async def serve(server: Server, rest_port: int, ws_port: int, sbe_port: int) -> None:
     """Listen, say so, and run until a signal comes."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    await server.start(rest_port, ws_port)
+    await server.start(rest_port, ws_port, sbe_port)
     gc.collect()
     gc.freeze()
-    ports = {"rest_port": server.rest_port, "ws_port": server.ws_port}
+    ports = {
+        "rest_port": server.rest_port,
+        "ws_port": server.ws_port,
+        "sbe_port": server.sbe_port,
+    }
     print(json.dumps(ports), flush=True)
     market = asyncio.ensure_future(server.run_market())
     stopped = asyncio.ensure_future(stopping.wait())
@@ -48,7 +72,7 @@ async def serve(server: Server, rest_port: int, ws_port: int) -> None:
 
 
 def read_speed(text: str) -> float:
-    """Return the factor of a replay's speed; 0 for `max`."""
+    """Return the factor of the market's speed; 0 for `max`."""
     if text == "max":
         return 0.0
     try:
@@ -64,31 +88,39 @@ def read_speed(text: str) -> float:
 @click.option("--config", "config_path", type=click.Path(path_type=Path), help="TOML file.")
 @click.option("--rest-port", default=0, help="Port of REST; 0 takes any free one.")
 @click.option("--ws-port", default=0, help="Port of streams and WebSocket API.")
+@click.option("--sbe-port", default=0, help="Port of the binary streams.")
 @click.option("--seed", type=int, help="Seed of the market; overrides the file.")
+@click.option("--life", default=0, help="How often it was started before: ids go on above those.")
 @click.option("--capture", type=click.Path(path_type=Path), help="Replay this recording.")
-@click.option("--speed", default="1", help="Of the replay: a factor, or max.")
+@click.option("--speed", default="1", help="Of the market: a factor; of a recording also max.")
 @click.option("--request-log", type=click.Path(path_type=Path), help="Write requests here.")
 @click.option("--report", type=click.Path(path_type=Path), help="Write a report on exit.")
+@click.option("--audit", is_flag=True, help="Open the books: GET /vortex/audit.")
+@click.option("--faults", is_flag=True, help="Open the books, and POST /vortex/faults.")
+@click.option("--tls", "ca_path", type=click.Path(path_type=Path),
+              help="Speak TLS; write the authority to trust here.")  # fmt: skip
 @click.option("--cpu", type=int, help="Pin the process to this CPU.")
 def main(
     config_path: Path | None,
     rest_port: int,
     ws_port: int,
+    sbe_port: int,
     seed: int | None,
+    life: int,
     capture: Path | None,
     speed: str,
     request_log: Path | None,
     report: Path | None,
+    audit: bool,
+    faults: bool,
+    ca_path: Path | None,
     cpu: int | None,
 ) -> None:
     """Start the exchange, and leave with its report."""
     logging.basicConfig(level=logging.WARNING, format="exchange: %(message)s")
     logger.setLevel(logging.INFO)
-    api_key, api_secret = os.environ.get(KEY_VARIABLE), os.environ.get(SECRET_VARIABLE)
-    if not api_key or not api_secret:
-        sys.exit(f"set {KEY_VARIABLE} and {SECRET_VARIABLE} to the key of the account to serve")
     try:
-        config = load_config(config_path)
+        keys, config = read_keys(), load_config(config_path)
     except ConfigError as error:
         sys.exit(str(error))
     if seed is not None:
@@ -97,15 +129,20 @@ def main(
         os.sched_setaffinity(0, {cpu})
     if not cache_directory().is_dir():
         logger.info("compiling the market, which takes up to a minute the first time")
-    exchange = Exchange(config, api_key, api_secret)
-    if capture is None:
-        exchange.open_simulated()
-    else:
-        try:
+    try:
+        exchange = Exchange(config, keys)
+        if capture is None:
+            factor = read_speed(speed)
+            if factor == 0:
+                raise ConfigError("--speed max is for a recording: give a factor")
+            exchange.open_simulated(life, factor)
+        else:
             exchange.open_recording(capture, read_speed(speed))
-        except ConfigError as error:
-            sys.exit(str(error))
-    asyncio.run(serve(Server(exchange, request_log), rest_port, ws_port))
+    except ConfigError as error:
+        sys.exit(str(error))
+    tls = None if ca_path is None else make_context(ca_path)
+    server = Server(exchange, request_log, has_faults=faults, has_audit=audit, tls=tls)
+    asyncio.run(serve(server, rest_port, ws_port, sbe_port))
     if report is not None:
         report.write_text(json.dumps(exchange.report(), indent=1))
 

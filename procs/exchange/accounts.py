@@ -17,7 +17,7 @@ class Balance:
 
 
 class Account:
-    """Balances, locks and fees of the one account."""
+    """Balances, locks and fees of an account."""
 
     def __init__(self, balances: Mapping[str, str], maker_fee: str, taker_fee: str) -> None:
         self.balances = {asset: Balance(to_e8(text)) for asset, text in balances.items()}
@@ -68,7 +68,7 @@ class Account:
             rows.append({"a": asset, "f": free, "l": locked})
         return rows
 
-    def status(self, omit_zero: bool) -> dict[str, Any]:
+    def status(self, omit_zero: bool, account_number: int) -> dict[str, Any]:
         """Return the result of `account` and `account.status`."""
         rows = [
             {
@@ -97,5 +97,5 @@ class Account:
             "accountType": "SPOT",
             "balances": rows,
             "permissions": ["SPOT"],
-            "uid": 1,
+            "uid": account_number,
         }

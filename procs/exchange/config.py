@@ -41,7 +41,7 @@ DEFAULT_BALANCES = (("BTC", "100"), ("ETH", "2000"), ("USDT", "10000000"), ("BNB
 
 
 class ExchangeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The exchange: market, account, fees, limits and connection rules."""
+    """The exchange: market, accounts, fees, limits and connection rules."""
 
     seed: int = 1
     host: str = "127.0.0.1"
@@ -57,6 +57,8 @@ class ExchangeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reply_delay_ms_max: float = 1.0
     ping_interval_s: float = 20.0
     pong_timeout_s: float = 60.0
+    connection_life_s: float = 86_400.0
+    shutdown_notice_s: float = 10.0
     client_frames_per_second: int = 5
     order_capacity: int = 8192
 

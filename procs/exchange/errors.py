@@ -45,7 +45,13 @@ def rejected(text: str) -> VenueError:
     return VenueError(-2010, text)
 
 
+def amend_rejected(text: str) -> VenueError:
+    """Return the refusal of an amendment by the matching engine."""
+    return VenueError(-2038, text)
+
+
 UNKNOWN_ORDER = "Unknown order sent."
 WOULD_TAKE = "Order would immediately match and take."
 INSUFFICIENT = "Account has insufficient balance for requested action."
 DUPLICATE = "Duplicate order sent."
+MARKET_CLOSED = "Market is closed."

@@ -6,8 +6,10 @@ level that came and went within a window is still told as gone.
 
 from collections.abc import Callable
 
+from procs.exchange.clock import Clock
 from procs.exchange.instrument import Instrument
-from procs.exchange.streams import Streams, now_ms
+from procs.exchange.streams import Streams
+from procs.exchange.tape import TapeTrade
 from vortex.codes import Side
 
 #: Levels of one side, best first: price ticks and lots.
@@ -35,11 +37,16 @@ class Feed:
     """Encodes and publishes what happens on one symbol."""
 
     def __init__(
-        self, instrument: Instrument, streams: Streams, read_rows: Callable[[int, int], Rows]
+        self,
+        instrument: Instrument,
+        streams: Streams,
+        clock: Clock,
+        read_rows: Callable[[int, int], Rows],
     ) -> None:
         lower = instrument.symbol.lower()
         self._instrument = instrument
         self._symbol = instrument.symbol
+        self._clock = clock
         self._read_rows = read_rows
         self._trades = streams.topic(f"{lower}@trade")
         self._tickers = streams.topic(f"{lower}@bookTicker")
@@ -70,16 +77,15 @@ class Feed:
             f'"B":"{qty(bid_lots)}","a":"{price(ask_ticks)}","A":"{qty(ask_lots)}"}}'.encode()
         )
 
-    def tell_trade(self, trade_id: int, price_ticks: int, qty_lots: int, taker_side: int) -> None:
+    def tell_trade(self, trade: TapeTrade) -> None:
         """Publish a trade."""
         if not self._trades.is_wanted():
             return
-        moment_ms = now_ms()
         price, qty = self._instrument.price_text, self._instrument.qty_text
-        is_buyer_maker = "true" if taker_side == Side.SELL else "false"
+        is_buyer_maker = "true" if trade.taker_side == Side.SELL else "false"
         self._trades.publish(
-            f'{{"e":"trade","E":{moment_ms},"s":"{self._symbol}","t":{trade_id},'
-            f'"p":"{price(price_ticks)}","q":"{qty(qty_lots)}","T":{moment_ms},'
+            f'{{"e":"trade","E":{trade.time_ms},"s":"{self._symbol}","t":{trade.trade_id},'
+            f'"p":"{price(trade.price_ticks)}","q":"{qty(trade.qty_lots)}","T":{trade.time_ms},'
             f'"m":{is_buyer_maker},"M":true}}'.encode()
         )
 
@@ -98,7 +104,7 @@ class Feed:
             bids = self._levels(sorted(window.changed[Side.BUY].items(), reverse=True))
             asks = self._levels(sorted(window.changed[Side.SELL].items()))
             window.topic.publish(
-                f'{{"e":"depthUpdate","E":{now_ms()},"s":"{self._symbol}",'
+                f'{{"e":"depthUpdate","E":{self._clock.now_ms()},"s":"{self._symbol}",'
                 f'"U":{window.last_update_id + 1},"u":{self.update_id},'
                 f'"b":{bids},"a":{asks}}}'.encode()
             )

@@ -14,12 +14,13 @@ def check_order(
     instrument: Instrument, request: OrderRequest, reference_ticks: int, open_order_count: int
 ) -> None:
     """Refuse an order that breaks a filter; ``reference_ticks`` is the last price, 0 for none."""
-    check_qty(instrument, request.qty_e8)
+    if request.quote_e8 == 0:
+        check_qty(instrument, request.qty_e8)
     price_e8 = reference_ticks * instrument.tick_e8
     if request.order_type != "MARKET":
         check_price(instrument, request.price_e8, price_e8)
         price_e8 = request.price_e8
-    notional_e8 = price_e8 * request.qty_e8 // E8
+    notional_e8 = request.quote_e8 or price_e8 * request.qty_e8 // E8
     is_too_large = notional_e8 > instrument.notional_max_e8 and request.order_type != "MARKET"
     if notional_e8 < instrument.notional_min_e8 or is_too_large:
         raise filter_failure("NOTIONAL")

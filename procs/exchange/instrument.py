@@ -6,6 +6,10 @@ from typing import Any
 from procs.exchange.config import SymbolConfig
 
 E8 = 100_000_000
+AMENDS_MAX = 10
+ORDER_TYPES = ("LIMIT", "LIMIT_MAKER", "MARKET")
+PREVENTION_MODES = ("NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT")
+DEFAULT_PREVENTION_MODE = "EXPIRE_MAKER"
 
 
 def to_e8(text: str) -> int:
@@ -99,13 +103,14 @@ class Instrument:
             },
             {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": self.open_orders_max},
             {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": 5},
+            {"filterType": "MAX_NUM_ORDER_AMENDS", "maxNumOrderAmends": AMENDS_MAX},
         ]
 
-    def row(self) -> dict[str, Any]:
+    def row(self, status: str) -> dict[str, Any]:
         """Return the symbol's row of exchangeInfo."""
         return {
             "symbol": self.symbol,
-            "status": "TRADING",
+            "status": status,
             "baseAsset": self.base_asset,
             "baseAssetPrecision": 8,
             "quoteAsset": self.quote_asset,
@@ -113,21 +118,21 @@ class Instrument:
             "quoteAssetPrecision": 8,
             "baseCommissionPrecision": 8,
             "quoteCommissionPrecision": 8,
-            "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
+            "orderTypes": ORDER_TYPES,
             "icebergAllowed": False,
             "ocoAllowed": False,
             "otoAllowed": False,
             "opoAllowed": False,
-            "quoteOrderQtyMarketAllowed": False,
+            "quoteOrderQtyMarketAllowed": True,
             "allowTrailingStop": False,
             "cancelReplaceAllowed": True,
-            "amendAllowed": False,
+            "amendAllowed": True,
             "pegInstructionsAllowed": False,
             "isSpotTradingAllowed": True,
             "isMarginTradingAllowed": False,
             "filters": self.filters(),
             "permissions": [],
             "permissionSets": [["SPOT"]],
-            "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
-            "allowedSelfTradePreventionModes": ["EXPIRE_MAKER"],
+            "defaultSelfTradePreventionMode": DEFAULT_PREVENTION_MODE,
+            "allowedSelfTradePreventionModes": PREVENTION_MODES,
         }

@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from procs.exchange.errors import VenueError, missing, not_required
-from procs.exchange.instrument import E8
+from procs.exchange.instrument import (
+    DEFAULT_PREVENTION_MODE,
+    E8,
+    ORDER_TYPES,
+    PREVENTION_MODES,
+)
 from vortex.codes import Side
 
 Parameters = Mapping[str, str]
@@ -23,6 +28,7 @@ ORDER_NAMES = frozenset(
         "timeInForce",
         "price",
         "quantity",
+        "quoteOrderQty",
         "newClientOrderId",
         "newOrderRespType",
         "selfTradePreventionMode",
@@ -36,7 +42,10 @@ DECIMALS_MAX = 8
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """The order half of a request; price and quantity still in 1e-8."""
+    """The order half of a request; price and quantity still in 1e-8.
+
+    A market order has either ``qty_e8`` or ``quote_e8``, and 0 for the other.
+    """
 
     symbol: str
     side: int
@@ -44,8 +53,10 @@ class OrderRequest:
     time_in_force: str
     price_e8: int
     qty_e8: int
+    quote_e8: int
     client_order_id: str
     response_type: str
+    prevention_mode: str
 
 
 def require(parameters: Parameters, name: str) -> str:
@@ -110,22 +121,28 @@ def require_order(parameters: Parameters) -> None:
     if parameters["side"] not in ("BUY", "SELL"):
         raise VenueError(-1117, "Invalid side.")
     order_type = parameters["type"]
-    if order_type not in ("LIMIT", "LIMIT_MAKER", "MARKET"):
+    if order_type not in ORDER_TYPES:
         raise VenueError(-1116, "Invalid orderType.")
     if order_type == "LIMIT":
         if require(parameters, "timeInForce") not in ("GTC", "IOC", "FOK"):
             raise VenueError(-1115, "Invalid timeInForce.")
     elif "timeInForce" in parameters:
         raise not_required("timeInForce")
-    require(parameters, "quantity")
     if order_type == "MARKET":
         if "price" in parameters:
             raise not_required("price")
+        if "quoteOrderQty" in parameters and "quantity" in parameters:
+            raise not_required("quoteOrderQty")
     else:
         require(parameters, "price")
+        if "quoteOrderQty" in parameters:
+            raise not_required("quoteOrderQty")
+    if "quoteOrderQty" not in parameters:
+        require(parameters, "quantity")
     if parameters.get("newOrderRespType", "ACK") not in ("ACK", "RESULT", "FULL"):
         raise VenueError(-1103, "Invalid newOrderRespType.")
-    if parameters.get("selfTradePreventionMode", "EXPIRE_MAKER") != "EXPIRE_MAKER":
+    mode = parameters.get("selfTradePreventionMode", DEFAULT_PREVENTION_MODE)
+    if mode not in PREVENTION_MODES:
         text = "This symbol does not allow the specified self-trade prevention mode."
         raise VenueError(-1013, text)
 
@@ -134,6 +151,7 @@ def read_order(parameters: Parameters) -> OrderRequest:
     """Return the order that a request asks for; `require_order` has passed it."""
     order_type = parameters["type"]
     is_market = order_type == "MARKET"
+    by_quote = "quoteOrderQty" in parameters
     default_response = "ACK" if order_type == "LIMIT_MAKER" else "FULL"
     return OrderRequest(
         symbol=parameters["symbol"],
@@ -141,7 +159,9 @@ def read_order(parameters: Parameters) -> OrderRequest:
         order_type=order_type,
         time_in_force=parameters.get("timeInForce", "GTC"),
         price_e8=0 if is_market else read_decimal_e8(parameters, "price"),
-        qty_e8=read_decimal_e8(parameters, "quantity"),
+        qty_e8=0 if by_quote else read_decimal_e8(parameters, "quantity"),
+        quote_e8=read_decimal_e8(parameters, "quoteOrderQty") if by_quote else 0,
         client_order_id=read_client_id(parameters, "newClientOrderId"),
         response_type=parameters.get("newOrderRespType", default_response),
+        prevention_mode=parameters.get("selfTradePreventionMode", DEFAULT_PREVENTION_MODE),
     )

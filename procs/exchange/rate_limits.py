@@ -1,9 +1,9 @@
 """Fixed windows of request weight and of unfilled orders, on the server's clock."""
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
+from procs.exchange.clock import Clock
 from procs.exchange.config import ExchangeConfig
 from procs.exchange.errors import VenueError
 
@@ -41,17 +41,23 @@ class Window:
         return (self.window_index + 1) * self.window_ms
 
 
-class RateLimits:
-    """The account's and the address's limiters (one account, one address)."""
+def weight_window(config: ExchangeConfig) -> Window:
+    """Return the limiter of request weight, which all accounts at one address share."""
+    return Window("REQUEST_WEIGHT", "MINUTE", 1, 60_000, config.weight_per_minute)
 
-    def __init__(self, config: ExchangeConfig) -> None:
+
+class RateLimits:
+    """An account's limiters, and its address's."""
+
+    def __init__(self, config: ExchangeConfig, weight: Window, clock: Clock) -> None:
         self.orders_10s = Window("ORDERS", "SECOND", 10, 10_000, config.orders_per_10s)
         self.orders_day = Window("ORDERS", "DAY", 1, 86_400_000, config.orders_per_day)
-        self.weight = Window("REQUEST_WEIGHT", "MINUTE", 1, 60_000, config.weight_per_minute)
+        self.weight = weight
+        self._clock = clock
         self.maker_fill_credit = config.maker_fill_credit
 
     def _roll(self) -> int:
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = self._clock.now_ms()
         for window in (self.orders_10s, self.orders_day, self.weight):
             window.roll(now_ms)
         return now_ms

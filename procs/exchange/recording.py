@@ -73,6 +73,7 @@ class Trade(msgspec.Struct):
     price: str = msgspec.field(name="p")
     qty: str = msgspec.field(name="q")
     is_buyer_maker: bool = msgspec.field(name="m")
+    trade_id: int = msgspec.field(name="t", default=0)
 
 
 def read_e8(text: str) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 from procs.exchange.desk import Desk
 from procs.exchange.errors import VenueError
+from procs.exchange.order_rows import placed
 from procs.exchange.parameters import (
     ORDER_NAMES,
     OrderRequest,
@@ -17,7 +18,6 @@ from procs.exchange.parameters import (
     require,
     require_order,
 )
-from procs.exchange.rate_limits import RateLimits
 
 REPLACE_NAMES = ORDER_NAMES | {
     "cancelReplaceMode",
@@ -47,7 +47,7 @@ def check_replace(parameters: Parameters) -> None:
     require_order(parameters)
 
 
-def replace_order(desk: Desk, limits: RateLimits, parameters: Parameters) -> dict[str, Any]:
+def replace_order(desk: Desk, parameters: Parameters) -> dict[str, Any]:
     """Cancel one order and place another; return both answers, or refuse with both."""
     request = read_order(parameters)
     old = desk.find(
@@ -56,7 +56,7 @@ def replace_order(desk: Desk, limits: RateLimits, parameters: Parameters) -> dic
         parameters.get("cancelOrigClientOrderId", ""),
     )
     desk.check(request, old if old is not None and old.is_open else None)
-    too_many = limits.order_refusal()
+    too_many = desk.limits.order_refusal()
     if too_many and parameters.get("orderRateLimitExceededMode") != "CANCEL_ONLY":
         raise too_many
     cancel_result, cancel_response = SUCCESS, None
@@ -72,7 +72,7 @@ def replace_order(desk: Desk, limits: RateLimits, parameters: Parameters) -> dic
     elif may_place:
         new_result, new_response = place_half(desk, request, cancel_result == SUCCESS)
     if new_result == NOT_ATTEMPTED and not too_many:
-        limits.add_order()
+        desk.limits.add_order()
     answer = {
         "cancelResult": cancel_result,
         "newOrderResult": new_result,
@@ -87,7 +87,7 @@ def replace_order(desk: Desk, limits: RateLimits, parameters: Parameters) -> dic
 def place_half(desk: Desk, request: OrderRequest, has_canceled: bool) -> tuple[str, dict[str, Any]]:
     """Place the new order; return how it ended and the answer or error."""
     try:
-        return SUCCESS, desk.place(request, tells_rejection=has_canceled).placed()
+        return SUCCESS, placed(desk.place(request, tells_rejection=has_canceled))
     except VenueError as error:
         return FAILURE, error.body()
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import msgspec
 
-from procs.exchange.desk import Desk
 from procs.exchange.instrument import Instrument, text_e8
 from procs.exchange.orders import Order
 from procs.exchange.recording import (
@@ -28,6 +27,8 @@ from procs.exchange.recording import (
     read_lines,
 )
 from procs.exchange.streams import Streams
+from procs.exchange.tape import Tape, TapeTrade
+from procs.exchange.venue import Venue
 from vortex.codes import Side
 
 START_GRACE_S = 0.2
@@ -53,9 +54,10 @@ class Resting:
 class ReplayMarket:
     """The recorded symbol."""
 
-    def __init__(self, instrument: Instrument, desk: Desk, *, has_snapshot: bool) -> None:
+    def __init__(self, instrument: Instrument, venue: Venue, *, has_snapshot: bool) -> None:
         self.instrument = instrument
-        self._desk = desk
+        self.tape = Tape(instrument)
+        self._venue = venue
         self._levels_e8: dict[int, dict[int, int]] = {Side.BUY: {}, Side.SELL: {}}
         self._touch: dict[int, int] = {Side.BUY: 0, Side.SELL: 0}
         self._touch_lots: dict[int, int] = {Side.BUY: 0, Side.SELL: 0}
@@ -135,6 +137,10 @@ class ReplayMarket:
         price_ticks = self._last_ticks = self._ticks(trade.price)
         taker_side = Side.SELL if trade.is_buyer_maker else Side.BUY
         left_lots = self._lots(trade.qty)
+        now_ms = self._venue.clock.now_ms()
+        self.tape.add(
+            TapeTrade(trade.trade_id, price_ticks, left_lots, taker_side, trade.trade_id, now_ms)
+        )
         for resting in tuple(self._resting.values()):
             order = resting.order
             through_ticks = (order.price_ticks - price_ticks) * order.side
@@ -151,7 +157,8 @@ class ReplayMarket:
         self._trade_id += 1
         if qty_lots == order.left_lots:
             self._resting.pop(order.order_id, None)
-        self._desk.on_trade(order, price_ticks, qty_lots, self._trade_id, is_maker)
+        desk = self._venue.desk(order.owner_id)
+        desk.on_trade(order, price_ticks, qty_lots, self._trade_id, is_maker)
 
     def next_order_id(self) -> int:
         """Return a number that no order of the symbol has had."""
@@ -165,9 +172,9 @@ class ReplayMarket:
         if best_ticks and (is_market or self.would_take(order.side, order.price_ticks)):
             self._fill(order, best_ticks, order.left_lots, is_maker=False)
         elif is_market:
-            self._desk.on_expired(order, "INSUFFICIENT_LIQUIDITY")
+            self._venue.desk(order.owner_id).on_expired(order, "INSUFFICIENT_LIQUIDITY")
         elif order.time_in_force != "GTC":
-            self._desk.on_expired(
+            self._venue.desk(order.owner_id).on_expired(
                 order,
                 "UNFILLED_IOC_QUANTITY_EXPIRED"
                 if order.time_in_force == "IOC"
@@ -184,6 +191,9 @@ class ReplayMarket:
         """Take a resting order out."""
         del self._resting[order.order_id]
 
+    def reduce(self, order: Order, by_lots: int) -> None:
+        """Do nothing: what is left of an order is read from the order itself."""
+
     def would_take(self, side: int, price_ticks: int) -> bool:
         """Return whether a limit order would fill at once."""
         best_ticks = self._touch[-side]
@@ -192,6 +202,16 @@ class ReplayMarket:
     def market_cost_e8(self, qty_lots: int) -> int:
         """Return what buying at the market would cost now, in 1e-8 of the quote asset."""
         return self.instrument.quote_e8(self._touch[Side.SELL], qty_lots)
+
+    def lots_for_e8(self, side: int, quote_e8: int) -> int:
+        """Return how many lots an order at the market gets, or gives, for this much quote."""
+        lot_cost_e8 = self.instrument.quote_e8(self._touch[-side], 1)
+        return quote_e8 // lot_cost_e8 if lot_cost_e8 else 0
+
+    def touch(self) -> tuple[int, int, int, int]:
+        """Return best bid and its lots, best ask and its lots; 0 where there is none."""
+        (bid_ticks, ask_ticks), lots = self._touch.values(), self._touch_lots
+        return bid_ticks, lots[Side.BUY], ask_ticks, lots[Side.SELL]
 
     def last_ticks(self) -> int:
         """Return the price of the last trade, or of the touch; 0 when there is none."""

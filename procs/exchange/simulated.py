@@ -4,11 +4,13 @@ import numpy as np
 
 from ipc.memory import address_of, record_at, records_at
 from procs.exchange.config import SymbolConfig
-from procs.exchange.desk import Desk
 from procs.exchange.feed import Feed, Rows
 from procs.exchange.instrument import Instrument, to_e8
 from procs.exchange.orders import Order
+from procs.exchange.sbe_feed import BinaryFeed
 from procs.exchange.streams import Streams
+from procs.exchange.tape import Tape, TapeTrade
+from procs.exchange.venue import Venue
 from vortex import matching, traders
 from vortex.codes import Side
 from vortex.matching_records import (
@@ -18,13 +20,15 @@ from vortex.matching_records import (
     MATCH_LEVEL,
     MATCHING,
     MatchEvent,
+    Prevention,
     TimeInForce,
 )
 from vortex.matching_store import open_store, store_bytes
 
-ACCOUNT_OWNER_ID = 1
 FIRST_UPDATE_ID = 50_000_000_000
 FIRST_TRADE_ID = 3_700_000_000
+#: How far the ids of one life of the exchange are above those of the life before.
+IDS_PER_LIFE = 10**9
 FIRST_ORDER_ID = 12_000_000_000
 EVENT_FIELDS = len(MATCH_EVENT.fields)
 EVENT_COUNT_WORD = MATCHING.offset_bytes("event_count") // 8
@@ -34,6 +38,7 @@ EXPIRY_REASONS = {
     "FOK": "UNFILLED_FOK_ORDER_EXPIRED",
     "GTC": "INSUFFICIENT_LIQUIDITY",
 }
+NO_PREVENTION = Prevention.NONE.value
 TRADE, CANCELED, REJECTED = MatchEvent.TRADE, MatchEvent.CANCELED, MatchEvent.REJECTED
 PREVENTED, LEVEL, TOP = MatchEvent.PREVENTED, MatchEvent.LEVEL, MatchEvent.TOP
 
@@ -46,14 +51,18 @@ class SimulatedMarket:
         config: SymbolConfig,
         instrument: Instrument,
         streams: Streams,
-        desk: Desk,
+        binary_streams: Streams,
+        venue: Venue,
         *,
         order_capacity: int,
         seed: int,
+        life: int = 0,
     ) -> None:
         self.instrument = instrument
-        self.feed = Feed(instrument, streams, self.rows)
-        self._desk = desk
+        self.tape = Tape(instrument)
+        self.feed = Feed(instrument, streams, venue.clock, self.rows)
+        self.binary_feed = BinaryFeed(instrument, binary_streams, venue.clock, self.rows)
+        self._venue = venue
         self._store = np.zeros(store_bytes(order_capacity), dtype=np.uint8)
         self._book_address = address_of(self._store)
         open_store(self._book_address, order_capacity)
@@ -65,8 +74,8 @@ class SimulatedMarket:
             int(self._head.event_capacity_count),
         )
         self._rows = self._events.view(np.int64).reshape(-1, EVENT_FIELDS)
-        self._head.update_id = FIRST_UPDATE_ID
-        self._head.trade_id = FIRST_TRADE_ID
+        self._head.update_id = FIRST_UPDATE_ID + life * IDS_PER_LIFE
+        self._head.trade_id = FIRST_TRADE_ID + life * IDS_PER_LIFE
         self._head.last_order_id = FIRST_ORDER_ID
         self._last_ticks = 0
         self._crowd = np.zeros(traders.CROWD_BYTES, dtype=np.uint8)
@@ -83,6 +92,7 @@ class SimulatedMarket:
         self._compile()
         self.drain()
         self.feed.begin(int(self._head.update_id))
+        self.binary_feed.begin(int(self._head.update_id))
 
     def _compile(self) -> None:
         """Meet every compiled function once, so that no request waits for the compiler."""
@@ -90,14 +100,18 @@ class SimulatedMarket:
         order_id = self.next_order_id()
         buy, far_ticks = Side.BUY.value, 1
         time_in_force = TimeInForce.GTC.value
-        matching.add(self._book_address, order_id, 0, buy, far_ticks, 1, time_in_force)
+        matching.add(
+            self._book_address, order_id, 0, buy, far_ticks, 2, time_in_force, NO_PREVENTION
+        )
+        matching.reduce(self._book_address, order_id, 1)
         matching.cancel(self._book_address, order_id)
         matching.best_ticks(self._book_address, buy)
 
     def step(self) -> None:
-        """Let one millisecond of the market happen and tell of it."""
-        traders.step(self._crowd_address)
-        self.drain()
+        """Let one millisecond of the market happen and tell of it; nothing while it is halted."""
+        if self._venue.status(self.instrument.symbol) == "TRADING":
+            traders.step(self._crowd_address)
+            self.drain()
 
     def drain(self) -> None:
         """Take the book's events: publish them, and tell the desk what concerns the account."""
@@ -106,37 +120,46 @@ class SimulatedMarket:
             return
         rows = self._rows[:count].tolist()
         self._words[EVENT_COUNT_WORD] = 0
-        feed = self.feed
+        feed, binary_feed = self.feed, self.binary_feed
         for row in rows:
             kind = row[0]
             if kind == LEVEL:
                 feed.tell_level(row[1], row[6], row[7], row[8])
+                binary_feed.tell_level(row[1], row[6], row[7], row[8])
             elif kind == TOP:
                 feed.tell_top(row[1], row[2], row[3], row[4], row[8])
+                binary_feed.tell_top(row[1], row[2], row[3], row[4], row[8])
             elif kind == TRADE:
                 self._last_ticks = row[6]
-                feed.tell_trade(row[9], row[6], row[7], row[1])
+                now_ms = self._venue.clock.now_ms()
+                trade = TapeTrade(row[9], row[6], row[7], row[1], row[2], now_ms)
+                self.tape.add(trade)
+                feed.tell_trade(trade)
+                binary_feed.tell_trade(trade)
                 if row[3] or row[5]:
                     self._tell_desk_trade(row)
             elif row[3]:
                 self._tell_desk(row)
-
-    def _order(self, order_id: int) -> Order:
-        return self._desk.orders[self.instrument.symbol, order_id]
+        binary_feed.flush_trades()
 
     def _tell_desk_trade(self, row: list[int]) -> None:
         _, _, order_id, owner_id, maker_id, maker_owner_id, price, qty, _, trade_id = row
-        if owner_id:
-            self._desk.on_trade(self._order(order_id), price, qty, trade_id, is_maker=False)
-        if maker_owner_id:
-            self._desk.on_trade(self._order(maker_id), price, qty, trade_id, is_maker=True)
+        symbol = self.instrument.symbol
+        for owner, number, is_maker in (
+            (owner_id, order_id, False),
+            (maker_owner_id, maker_id, True),
+        ):
+            if owner:
+                desk = self._venue.desk(owner)
+                desk.on_trade(desk.orders[symbol, number], price, qty, trade_id, is_maker)
 
     def _tell_desk(self, row: list[int]) -> None:
-        kind, order = row[0], self._order(row[2])
+        symbol, kind, desk = self.instrument.symbol, row[0], self._venue.desk(row[3])
+        order = desk.orders[symbol, row[2]]
         if kind == PREVENTED:
-            self._desk.on_prevented(order)
+            desk.on_prevented(order, desk.orders[symbol, row[4]], row[6], row[7])
         elif kind == REJECTED or (kind == CANCELED and order.is_open):
-            self._desk.on_expired(order, EXPIRY_REASONS[order.time_in_force])
+            desk.on_expired(order, EXPIRY_REASONS[order.time_in_force])
 
     def next_order_id(self) -> int:
         """Return a number that no order of the symbol has had."""
@@ -153,11 +176,12 @@ class SimulatedMarket:
         matching.add(
             self._book_address,
             order.order_id,
-            ACCOUNT_OWNER_ID,
+            order.owner_id,
             order.side,
             price_ticks,
             order.qty_lots,
             int(time_in_force),
+            int(Prevention[order.prevention_mode]),
         )
         self.drain()
 
@@ -165,6 +189,15 @@ class SimulatedMarket:
         """Take a resting order out; what the book tells of it is the desk's own doing."""
         left_lots = matching.cancel(self._book_address, order.order_id)
         assert left_lots == order.left_lots, "the desk and the book disagree on an order"
+        self._drain_quietly()
+
+    def reduce(self, order: Order, by_lots: int) -> None:
+        """Take ``by_lots`` from a resting order, which keeps some, and its place."""
+        left_lots = matching.reduce(self._book_address, order.order_id, by_lots)
+        assert left_lots == order.left_lots - by_lots, "the desk and the book disagree on an order"
+        self._drain_quietly()
+
+    def _drain_quietly(self) -> None:
         count = int(self._words[EVENT_COUNT_WORD])
         self._rows[:count, 3] = 0
         self.drain()
@@ -184,6 +217,23 @@ class SimulatedMarket:
             if qty_lots == 0:
                 break
         return cost_e8
+
+    def lots_for_e8(self, side: int, quote_e8: int) -> int:
+        """Return how many lots an order at the market gets, or gives, for this much quote."""
+        lots = 0
+        for price_ticks, level_lots in self.rows(-side, int(self._head.order_capacity_count)):
+            lot_cost_e8 = self.instrument.quote_e8(price_ticks, 1)
+            taken_lots = min(level_lots, quote_e8 // lot_cost_e8)
+            lots += taken_lots
+            quote_e8 -= taken_lots * lot_cost_e8
+            if taken_lots < level_lots:
+                break
+        return lots
+
+    def touch(self) -> tuple[int, int, int, int]:
+        """Return best bid and its lots, best ask and its lots; 0 where there is none."""
+        head = self._head
+        return int(head.bid_ticks), int(head.bid_lots), int(head.ask_ticks), int(head.ask_lots)
 
     def last_ticks(self) -> int:
         """Return the price of the last trade, or of the touch; 0 when there is none."""

@@ -2,36 +2,46 @@
 
 A frame is encoded once for each of its two shapes, bare on `/ws`, wrapped on `/stream`, and only
 when somebody listens.  What one step of the market publishes leaves in one write per client.
+Binary streams are topics of their own, always bare; control messages are text there too.
 """
 
 import logging
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
 from picows import WSTransport
 
-from procs.exchange.connection import Connection
+from procs.exchange.arming import Faults
+from procs.exchange.connection import Connection, Rules
+from procs.exchange.faults import Disguise, Silence
 
 logger = logging.getLogger(__name__)
 
 STREAMS_MAX = 1024
 METER_WINDOW_NS = 10_000_000
+DIFF_KINDS = ("depth", "depth@100ms")
 
 
-def text_header(payload_bytes: int) -> bytes:
-    """Return the head of a server's text frame: final, not masked.
+TEXT, BINARY = 0x01, 0x02
+
+
+def frame_header(
+    payload_bytes: int, *, is_first: bool = True, is_last: bool = True, opcode: int = TEXT
+) -> bytes:
+    """Return the head of a frame of a server's message, not masked.
 
     *Source:* RFC 6455 section 5.2.
     """
+    opening = (0x80 if is_last else 0) | (opcode if is_first else 0)
     if payload_bytes < 126:
-        return bytes((0x81, payload_bytes))
+        return bytes((opening, payload_bytes))
     if payload_bytes < 1 << 16:
-        return b"\x81\x7e" + payload_bytes.to_bytes(2, "big")
-    return b"\x81\x7f" + payload_bytes.to_bytes(8, "big")
+        return bytes((opening, 0x7E)) + payload_bytes.to_bytes(2, "big")
+    return bytes((opening, 0x7F)) + payload_bytes.to_bytes(8, "big")
 
 
 class FrameMeter:
@@ -68,10 +78,11 @@ class FrameMeter:
 class Topic:
     """One stream: who wants its frames bare, who wrapped."""
 
-    __slots__ = ("bare", "name", "prefix", "streams", "wrapped")
+    __slots__ = ("bare", "is_diff", "name", "prefix", "streams", "wrapped")
 
     def __init__(self, name: str, streams: "Streams") -> None:
         self.name = name
+        self.is_diff = name.partition("@")[2] in DIFF_KINDS
         self.streams = streams
         self.prefix = b'{"stream":"' + name.encode() + b'","data":'
         self.bare: set[StreamConnection] = set()
@@ -83,31 +94,50 @@ class Topic:
 
     def publish(self, payload: bytes) -> None:
         """Send one frame to all who listen, at the end of this step."""
-        if self.wrapped:
-            self._queue(self.wrapped, self.prefix + payload + b"}")
-        if self.bare:
-            self._queue(self.bare, payload)
-        self.streams.market_frame_count += 1
+        wrapped = self.prefix + payload + b"}" if self.wrapped else b""
+        self._publish(wrapped, payload if self.bare else b"")
 
     def publish_recorded(self, line: bytes, data: msgspec.Raw) -> None:
         """Send a recorded frame: the line as it is, or the data inside it, as they were."""
-        if self.wrapped:
-            self._queue(self.wrapped, line)
-        if self.bare:
-            self._queue(self.bare, bytes(data))
+        self._publish(line if self.wrapped else b"", bytes(data) if self.bare else b"")
+
+    def _publish(self, wrapped: bytes, bare: bytes) -> None:
+        faults = self.streams.faults
+        if faults.standing(Silence, lambda fault: fault.streams in self.name) is not None:
+            return
+        if self.is_diff and self.is_wanted():
+            faults.carry("diffs", partial(self._send, wrapped, bare), stream=self.name)
+        else:
+            self._send(wrapped, bare)
+
+    def _send(self, wrapped: bytes, bare: bytes) -> None:
+        if wrapped:
+            self._queue(self.wrapped, wrapped)
+        if bare:
+            self._queue(self.bare, bare)
         self.streams.market_frame_count += 1
 
     def _queue(self, subscribers: "set[StreamConnection]", message: bytes) -> None:
-        header = text_header(len(message))
+        opcode = self.streams.opcode
+        header = frame_header(len(message), opcode=opcode)
+        is_disguised = opcode == TEXT and self.streams.faults.standing(Disguise) is not None
         for connection in subscribers:
-            connection.pending += (header, message)
+            if is_disguised:
+                connection.queue_disguised(message)
+            else:
+                connection.pending += (header, message)
         self.streams.frames_sent_count += len(subscribers)
 
 
 class Streams:
-    """All topics; names that nobody serves are kept too, and stay silent."""
+    """All topics; names that nobody serves are kept too, and stay silent.
 
-    def __init__(self) -> None:
+    ``opcode`` is what the frames of the market are: TEXT or BINARY.
+    """
+
+    def __init__(self, faults: Faults, opcode: int = TEXT) -> None:
+        self.faults = faults
+        self.opcode = opcode
         self.topics: dict[str, Topic] = {}
         self.connections: set[StreamConnection] = set()
         self.frames_sent_count = 0
@@ -136,15 +166,20 @@ class Streams:
 class StreamConnection(Connection):
     """One client of `/ws` or `/stream`."""
 
-    def __init__(self, streams: Streams, target: str, **rules: Any) -> None:
-        super().__init__(**rules)
+    kind = "streams"
+
+    def __init__(
+        self, streams: Streams, target: str, rules: Rules, *, frames_per_second_max: int
+    ) -> None:
+        super().__init__(rules, frames_per_second_max=frames_per_second_max)
         self._streams = streams
         self._names: dict[str, None] = {}
         self.pending: list[bytes] = []
         parts = urlsplit(target)
-        self._is_wrapped = parts.path.startswith("/stream")
+        is_combined = parts.path.startswith("/stream")
+        self._is_wrapped = is_combined and streams.opcode == TEXT
         names = parse_qs(parts.query).get("streams", [""])[0].split("/")
-        if not self._is_wrapped:
+        if not is_combined:
             names = unquote(parts.path).removeprefix("/ws").strip("/").split("/")
         self._first_names = [name for name in names if name]
 
@@ -163,9 +198,24 @@ class StreamConnection(Connection):
     def flush(self) -> None:
         """Write all pending frames with one call: a burst leaves back to back."""
         transport = self.transport
-        if self.pending and transport is not None and not transport.is_close_frame_sent:
+        if self.pending and transport is not None and self.may_write:
             transport.underlying_transport.write(b"".join(self.pending))
         self.pending.clear()
+
+    def queue_disguised(self, message: bytes) -> None:
+        """Put a message among the pending frames in the dress that a fault gives it."""
+        parts = self.disguise(message)
+        for number, part in enumerate(parts, start=1):
+            is_last = number == len(parts)
+            header = frame_header(len(part), is_first=number == 1, is_last=is_last)
+            self.pending += (header, part)
+
+    def shutdown_notice(self, now_ms: int) -> bytes:
+        """Return the serverShutdown event in the shape of this connection."""
+        event = b'{"e":"serverShutdown","E":%d}' % now_ms
+        if self._is_wrapped:
+            return b'{"stream":"!serverShutdown","data":%b}' % event
+        return event
 
     def _subscribers(self, name: str) -> "set[StreamConnection]":
         topic = self._streams.topic(name)
@@ -234,11 +284,6 @@ class StreamConnection(Connection):
             return
         kept = list(self._names)
         self._unsubscribe(kept)
-        self._is_wrapped = names[1]
+        self._is_wrapped = names[1] and self._streams.opcode == TEXT
         self._subscribe(kept)
         self.send_text(msgspec.json.encode({"result": None, "id": request_id}))
-
-
-def now_ms() -> int:
-    """Return the exchange's wall clock."""
-    return time.time_ns() // 1_000_000

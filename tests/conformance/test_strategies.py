@@ -1,4 +1,9 @@
-"""What every strategy file keeps to; a new file is found and tested by being there."""
+"""What every strategy file keeps to; a new file is found and tested by being there.
+
+One that lies elsewhere is tested with ``--strategy-file``.
+"""
+
+import sys
 
 import msgspec
 import numpy as np
@@ -8,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipc.compiled import compile_plug
+from procs import strategy_files
 from vortex import strategies
 from vortex.quoting import BID_QUOTE_COUNT, QUOTE_COUNT, WANTED
 from vortex.records import TOP
@@ -18,10 +24,16 @@ PRICE_TICKS_MIN, PRICE_TICKS_MAX = 10, 1_000_000
 INVENTORY_MAX = "inventory_lots_max"
 
 
-@pytest.fixture(params=strategies.names(), scope="module")
+def pytest_generate_tests(metafunc):
+    if "strategy" in metafunc.fixturenames:
+        sources = metafunc.config.getoption("--strategy-file") or strategies.names()
+        metafunc.parametrize("strategy", sources, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
 def strategy(request):
-    """Return each strategy of the package."""
-    return strategies.load(request.param)
+    """Return each strategy of the package, or those that were asked for."""
+    return strategy_files.load(request.param)
 
 
 def number_strategy(kind):
@@ -104,12 +116,12 @@ def test_parameters_are_numbers_with_bounds_and_a_meaning(strategy):
 
 
 def test_the_file_says_what_it_is_and_decide_compiles_as_the_loop_calls_it(strategy):
-    module = __import__(f"vortex.strategies.{strategy.name}", fromlist=["decide"])
+    module = sys.modules[strategy.params_type.__module__]
     assert len(module.__doc__.splitlines()) > 1, "say how it quotes, and after whom"
     compile_plug(strategy.decide, strategy.decide_signature)
 
 
-@settings(max_examples=60, deadline=None, print_blob=True)
+@settings(max_examples=60, print_blob=True)
 @given(st.data())
 def test_its_quotes_are_ones_that_a_maker_may_place(strategy, data):
     params = data.draw(params_strategy(strategy))
@@ -134,7 +146,7 @@ def test_its_quotes_are_ones_that_a_maker_may_place(strategy, data):
                 assert position_lots - sum(lots for _, lots in asks) >= -max_lots
 
 
-@settings(max_examples=30, deadline=None, print_blob=True)
+@settings(max_examples=30, print_blob=True)
 @given(st.data())
 def test_the_same_inputs_give_the_same_quotes(strategy, data):
     params = data.draw(params_strategy(strategy))
@@ -148,7 +160,7 @@ def test_the_same_inputs_give_the_same_quotes(strategy, data):
         assert first.tobytes() == second.tobytes()
 
 
-@settings(max_examples=30, deadline=None, print_blob=True)
+@settings(max_examples=30, print_blob=True)
 @given(st.data())
 def test_without_a_two_sided_touch_it_wants_nothing(strategy, data):
     params, top, view = (data.draw(drawn) for drawn in (params_strategy(strategy), tops, views))

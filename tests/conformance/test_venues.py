@@ -22,14 +22,17 @@ COLD = [
     "read_instruments",
     "read_open_orders",
     "read_subscription",
+    "read_time",
     "read_trades",
     "request",
     "signed_params",
     "signed_query",
     "signing_prefix",
     "snapshot_path",
+    "stream_key_headers",
     "stream_path",
     "subscribe_message",
+    "time_request",
 ]
 
 pytestmark = pytest.mark.parametrize("name", venues.available())

@@ -89,7 +89,7 @@ def write_values(ring_address: int, first_value: int, end_value: int, size_max: 
         while not write_message(ring_address, value, count):
             if ring.is_replaced(ring_address):
                 return value
-            idle(Wait.YIELD)
+            idle(Wait.YIELD, 0)
         if not ring.commit(ring_address, value):
             return value
         value += count
@@ -105,7 +105,7 @@ def read_values(ring_address: int, first_value: int, end_value: int) -> int:
         if count == ring.NEW_EPOCH:
             return value
         if count == 0:
-            idle(Wait.YIELD)
+            idle(Wait.YIELD, 0)
             continue
         for index in range(count):
             address = ring.slot(ring_address, index)

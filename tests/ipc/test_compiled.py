@@ -5,8 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from numba.core import config as numba_config
 
-from ipc.compiled import PLAIN_PYTHON
+from ipc.compiled import PLAIN_PYTHON, cached_in
 from tests.ipc.processes import ROOT, Child
 
 pytestmark = pytest.mark.skipif(PLAIN_PYTHON, reason="nothing is compiled")
@@ -42,11 +43,11 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(project: Path, **environment: str) -> tuple[str, str, str]:
+def run(project: Path, *arguments: str, **environment: str) -> tuple[str, str, str]:
     """Run the outer file in a process; return its result, whether it compiled, and the folder."""
     settings = {"PYTHONPATH": str(project), "VORTEX_CACHE_DIR": str(project / "cache")}
     program = "import runpy; runpy.run_module('vortex.outer')"
-    with Child("-c", f"import os; os.chdir({str(project)!r}); {program}", **settings,
+    with Child("-c", f"import os; os.chdir({str(project)!r}); {program}", *arguments, **settings,
                **environment) as child:  # fmt: skip
         result, missed, folder = child.hear()
         return result, missed, folder
@@ -81,10 +82,40 @@ def test_an_option_of_numbas_makes_another_cache(project: Path, name: str, value
     assert second[2] != first[2]
 
 
-def test_a_strategy_file_elsewhere_is_part_of_it(project: Path) -> None:
-    strategy = project / "strategy.py"
-    strategy.write_text("# one")
-    folders = [run(project)[2], run(project, VORTEX_EXTRA_SOURCES=str(strategy))[2]]
-    strategy.write_text("# two")
-    folders.append(run(project, VORTEX_EXTRA_SOURCES=str(strategy))[2])
-    assert len(set(folders)) == 3
+ELSEWHERE = """
+import os, sys
+from pathlib import Path
+from numba import types
+from ipc import compiled
+
+path = Path(sys.argv[1])
+source = path.read_bytes()
+names = {"__name__": "vortex"}  # a module that numba finds when it reads its cache
+with compiled.cached_in(compiled.cache_directory_with(source)):
+    exec(compile(source, str(path), "exec"), names)
+step = compiled.compile_plug(names["step"], types.int64(types.int64))
+print(step(1), compiled.cache_missed(step), compiled.CACHE_DIRECTORY.name, flush=True)
+"""
+
+
+def test_a_file_elsewhere_is_compiled_again_when_it_changes_and_nothing_else(
+    project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("elsewhere") / "strategy.py"
+    (project / "vortex" / "outer.py").write_text(ELSEWHERE)
+    heard = []
+    for amount in (1, 1, 2, 1):
+        path.write_text(INNER.format(amount=amount))
+        os.utime(path, ns=(0, 0))
+        heard.append(run(project, str(path)))
+    assert [each[:2] for each in heard] == [
+        ("2", "True"), ("2", "False"), ("3", "True"), ("2", "False")
+    ]  # fmt: skip
+    assert len({folder for *_, folder in heard}) == 1
+
+
+def test_what_is_declared_after_a_file_elsewhere_is_kept_where_it_was(tmp_path: Path) -> None:
+    before = numba_config.CACHE_DIR
+    with pytest.raises(KeyError), cached_in(tmp_path):
+        raise KeyError
+    assert before == numba_config.CACHE_DIR

@@ -52,7 +52,7 @@ def test_percentiles_agree_with_hdrhistogram() -> None:
 
 
 @given(st.integers(0, VALUE_MAX_NS))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_bin_holds_its_value_within_one_per_cent(value: int) -> None:
     index = bin_index(value)
     top = bin_top_ns(index)

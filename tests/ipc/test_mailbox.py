@@ -15,7 +15,7 @@ def echo(in_address: int, out_address: int, letter_count: int) -> int:
     wrong_count = 0
     for expected in range(letter_count):
         while ring.ready_count(in_address) <= 0:
-            idle(Wait.YIELD)
+            idle(Wait.YIELD, 0)
         letter = record_at(ring.slot(in_address, 0), LETTER_DTYPE)
         if letter.subject != expected:
             wrong_count += 1
@@ -23,7 +23,7 @@ def echo(in_address: int, out_address: int, letter_count: int) -> int:
         rest = (letter.fourth, letter.fifth, letter.sixth)
         ring.consume(in_address, 1)
         while not post(out_address, expected, *rest, *arguments):
-            idle(Wait.YIELD)
+            idle(Wait.YIELD, 0)
     return wrong_count
 
 

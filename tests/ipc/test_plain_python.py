@@ -5,6 +5,7 @@ from tests.ipc.processes import Child
 
 PROGRAM = """
 import sys
+import time
 import numpy as np
 from ipc import ring
 from ipc.cell import begin_write, end_write, read_cell
@@ -56,6 +57,9 @@ assert summary(histogram[0])["p50"] == 1000
 clock = np.zeros(1, CLOCK.dtype)
 calibrate(clock)
 assert now_ns(address_of(clock)) <= now_ns(address_of(clock))
+clock["ns_per_cycle"] = 0.4  # as a compiled process calibrated it for the whole run
+before = time.monotonic_ns()
+assert before <= now_ns(address_of(clock)) <= time.monotonic_ns()
 box = Mailbox()
 assert box.send(Letter(1, 2))
 assert box.take() == Letter(1, 2)

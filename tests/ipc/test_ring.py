@@ -150,29 +150,6 @@ def test_a_commit_of_nothing_publishes_nothing(ends: Ends) -> None:
     assert ring.ready_count(ends.reader.address) == 0
 
 
-def test_an_abandoned_message_was_never_there(ends: Ends) -> None:
-    write_message(ends.writer.address, 100, 5)
-    ring.abandon(ends.writer.address)
-    assert ends.write(0)
-    assert ends.read() == [0]
-
-
-def test_an_observer_is_not_shown_slots_that_an_abandoned_message_overwrote(ends: Ends) -> None:
-    """Claims of a message in several pieces reach far; giving it up must not lower the mark."""
-    for value in range(CAPACITY):
-        assert ends.write(value)
-        ends.read()
-    oldest_seq = ends.observer.published_seq - CAPACITY
-    for _ in range(5):
-        write_message(ends.writer.address, 9_000, MAX)
-    ring.abandon(ends.writer.address)
-    assert ring.claim(ends.writer.address)
-    seen = [ends.observe(oldest_seq + index) for index in range(CAPACITY)]
-    assert all(value < CAPACITY for found, value in seen if found == 1)
-    assert seen[5 * MAX - 1][0] == -1
-    assert seen[5 * MAX][0] == 1
-
-
 def test_a_message_larger_than_claimed_is_our_mistake(ends: Ends) -> None:
     with pytest.raises(AssertionError):
         ring.append(ends.writer.address, MAX + 1)

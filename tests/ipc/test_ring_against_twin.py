@@ -59,11 +59,6 @@ class RingBesideTwin(RuleBasedStateMachine):
         self.pending.clear()
 
     @rule()
-    def abandon(self) -> None:
-        ring.abandon(self.writer.address)
-        self.pending.clear()
-
-    @rule()
     def raise_epoch(self) -> None:
         ring.raise_epoch(self.writer.address)
         self.new_epoch = True
@@ -140,4 +135,4 @@ class RingBesideTwin(RuleBasedStateMachine):
 
 
 TestRingBesideTwin = RingBesideTwin.TestCase
-TestRingBesideTwin.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
+TestRingBesideTwin.settings = settings(max_examples=60, stateful_step_count=60)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from engines import Engine, Exchange
+from still import Still
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +29,11 @@ def new_engine(market: Exchange, tmp_path: Path) -> Iterator[Callable[..., Engin
     yield make
     for engine in engines:
         engine.close()
+
+
+@pytest.fixture
+def still(tmp_path: Path) -> Iterator[Still]:
+    """Return the memory of a run in which no process runs."""
+    run = Still(tmp_path)
+    yield run
+    run.close()

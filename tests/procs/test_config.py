@@ -1,6 +1,9 @@
 """What a configuration file may hold, and what is said of one that may not be used."""
 
+import os
+import re
 import stat
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -8,16 +11,20 @@ import msgspec
 import pytest
 from engines import strategy_of
 
-from procs.config import (
+from procs import reference, wiring
+from procs.commands.new import text_of
+from procs.config import Config, load, params_of
+from procs.credentials import (
     KEY_VARIABLE,
     SECRET_VARIABLE,
-    Config,
-    ConfigError,
+    STREAM_KEY_VARIABLE,
+    VARIABLES,
     Credentials,
     credentials,
-    load,
-    params_of,
+    forget_credentials,
+    stream_key,
 )
+from procs.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -80,6 +87,7 @@ def test_the_demonstration_is_a_good_file() -> None:
         (["orders", "recv_window_ms"], 60_001, "<= 60000 - at `$.orders.recv_window_ms`"),
         (["placement", "wait"], "sleep", "'sleep' - at `$.placement.wait`"),
         (["placement", "engine_cpus"], [-1], ">= 0 - at `$.placement.engine_cpus[0]`"),
+        (["placement", "together"], [["book"]], "length >= 2 - at `$.placement.together[0]`"),
         (["instance"], "../up", "at `$.instance`"),
         (["sources", 0, "rest_url"], None, "`rest_url` - at `$.sources[0]`"),
         (["sources"], [], "length >= 1 - at `$.sources`"),
@@ -117,6 +125,66 @@ def test_a_strategy_that_is_not_there_is_named(tmp_path: Path) -> None:
         load_tables(tmp_path, tables)
 
 
+def with_file(tables: dict[str, Any], file: str) -> dict[str, Any]:
+    """Return the tables with a strategy's file in the place of its name."""
+    for choice in tables["strategies"]:
+        del choice["name"]
+        choice["file"] = file
+        choice["params"] = {"step_ticks": 1, "qty_lots": 1, "inventory_lots_max": 10}
+    return tables
+
+
+def test_a_strategy_file_is_found_beside_the_configuration(tmp_path: Path) -> None:
+    """Wherever the command is run."""
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "mine.py").write_text(text_of("mine"))
+    config = load_tables(tmp_path, with_file(good(), "own/mine.py"))
+    assert config.strategy.name == "mine"
+    assert config.strategy_source == str(tmp_path.resolve() / "own" / "mine.py")
+
+
+def test_what_the_readme_shows_of_a_strategy_can_be_loaded(tmp_path: Path) -> None:
+    """Its block of TOML, with the symbols that it names."""
+    blocks = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (shown,) = (tomllib.loads(block)["strategies"] for block in blocks if "strategies" in block)
+    source = {**good()["sources"][0], "symbols": [choice["symbol"] for choice in shown]}
+    config = load_tables(tmp_path, {**good(), "sources": [source], "strategies": shown})
+    assert config.strategy.name == "avellaneda_stoikov"
+
+
+def test_a_strategy_is_named_or_filed_but_not_both(tmp_path: Path) -> None:
+    """And not neither."""
+    (tmp_path / "mine.py").write_text(text_of("mine"))
+    for name in ({"name": "constant_spread"}, {}):
+        tables = with_file(good(), "mine.py")
+        tables["strategies"][1] |= name
+        if not name:
+            del tables["strategies"][1]["file"]
+        with pytest.raises(ConfigError, match=r"`\$\.strategies\[1\]` needs one of `name` and"):
+            load_tables(tmp_path, tables)
+
+
+@pytest.mark.parametrize(
+    ("change_of", "said"),
+    [
+        (None, r"cannot read .*mine.py: No such file"),
+        (("decide(", "decide)"), r"mine.py cannot be imported: SyntaxError: .*line \d+"),
+        (("import msgspec", "import nowhere"), "ModuleNotFoundError: No module named 'nowhere'"),
+        (("def decide(", "def quote("), "has no decide"),
+        (("@compiled\n", ""), "put @compiled above it"),
+        (("step_ticks", "steps"), "Object missing required field `steps`|unknown field"),
+    ],
+)
+def test_a_strategy_file_of_no_use_is_refused_before_anything_starts(
+    tmp_path: Path, change_of: tuple[str, str] | None, said: str
+) -> None:
+    """The message holds the file and what is wrong with it."""
+    if change_of is not None:
+        (tmp_path / "mine.py").write_text(text_of("mine").replace(*change_of))
+    with pytest.raises(ConfigError, match=said):
+        load_tables(tmp_path, with_file(good(), "mine.py"))
+
+
 def test_two_sources_need_two_names(tmp_path: Path) -> None:
     """Their processes are named after them."""
     tables = good()
@@ -139,8 +207,8 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 @pytest.fixture
 def no_keys(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Take the keys out of the environment."""
-    monkeypatch.delenv(KEY_VARIABLE, raising=False)
-    monkeypatch.delenv(SECRET_VARIABLE, raising=False)
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
     return monkeypatch
 
 
@@ -199,3 +267,46 @@ def test_nothing_secret_is_shown(tmp_path: Path, no_keys: pytest.MonkeyPatch) ->
     with pytest.raises(ConfigError) as caught:
         credentials(config)
     assert "hidden" not in str(caught.value)
+
+
+def test_only_who_sends_orders_is_handed_the_secret() -> None:
+    """Streams that want a key are shown one of their own, or the orders', and never the secret."""
+    both = Credentials("key", b"secret")
+    of_orders = {KEY_VARIABLE: "key", SECRET_VARIABLE: "secret"}
+    assert both.variables(for_orders=True, for_streams=False) == of_orders
+    assert both.variables(for_orders=False, for_streams=False) == {}
+    assert both.variables(for_orders=False, for_streams=True) == {STREAM_KEY_VARIABLE: "key"}
+    other = Credentials("key", b"secret", "another")
+    assert other.variables(for_orders=False, for_streams=True) == {STREAM_KEY_VARIABLE: "another"}
+    assert other.variables(for_orders=True, for_streams=False) == of_orders
+
+
+def test_the_streams_key_stands_beside_the_others(
+    tmp_path: Path, no_keys: pytest.MonkeyPatch
+) -> None:
+    """In the file or in the environment; a stage whose stream wants one refuses to go without."""
+    config = with_secrets(tmp_path, f"{SECRETS}{STREAM_KEY_VARIABLE}= third \n")
+    assert credentials(config).stream_key == "third"
+    with pytest.raises(ConfigError, match=STREAM_KEY_VARIABLE):
+        stream_key()
+    for name, value in zip(VARIABLES, ("a", "b", "c"), strict=True):
+        no_keys.setenv(name, value)
+    assert credentials(config) == Credentials("a", b"b", "c")
+    assert stream_key() == "c"
+    forget_credentials()
+    assert not {*VARIABLES} & {*os.environ}
+
+
+def test_a_stage_shows_a_key_where_its_venue_wants_one(tmp_path: Path) -> None:
+    """Of all stages only the ingest of such a source."""
+    tables = good()
+    tables["sources"] = [
+        {**tables["sources"][0], "name": name, "venue": venue, "symbols": [symbol]}
+        for name, venue, symbol in (
+            ("text", "binance_spot", "BTCUSDT"), ("bytes", "binance_spot_sbe", "ETHUSDT"),
+        )
+    ]  # fmt: skip
+    config = load_tables(tmp_path, tables)
+    wires = wiring.wire(config)
+    shown = [role for role in wires.roles if reference.shows_key(config, wires, role)]
+    assert shown == [wires.ingest_roles[1]]

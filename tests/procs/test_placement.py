@@ -8,8 +8,9 @@ import time
 import pytest
 
 from ipc.waiting import Wait
-from procs import placement
-from procs.config import ConfigError, Placement
+from procs import placement, scheduling
+from procs.config import Placement
+from procs.errors import ConfigError
 from procs.placement import plan
 
 ROLES = ["ingest", "book", "strategy", "gateway"]
@@ -68,6 +69,56 @@ def test_how_to_wait_can_be_said(word: str) -> None:
     assert {place.wait.name.lower() for place in made.places.values()} == {word}
 
 
+ALL_TOGETHER = [["gateway", "ingest", "strategy", "book"]]
+
+
+def test_stages_together_are_one_process_with_one_cpu() -> None:
+    """They come in the order of a tick; alone on its CPU, their one hot thread spins."""
+    made = plan(Placement(together=ALL_TOGETHER), ROLES, {0, 1})
+    assert made.groups == (tuple(ROLES),)
+    assert {(place.cpu_index, place.wait) for place in made.places.values()} == {(1, Wait.SPIN)}
+    assert [line.split() for line in made.lines()] == [
+        ["ingest+book+strategy+gateway", "cpu", "1", "spin"],
+        ["all", "else", "cpu", "0"],
+    ]
+    assert not scheduling.choose("auto", made)
+
+
+def test_a_group_counts_as_one_when_cpus_are_shared_out() -> None:
+    """Three processes of four stages are alone on three CPUs, and share where there are two."""
+    pair = Placement(together=[["strategy", "gateway"]])
+    made = plan(pair, ROLES, {0, 1, 2, 3})
+    assert made.groups == (("ingest",), ("book",), ("strategy", "gateway"))
+    assert [made.places[role].cpu_index for role in ROLES] == [1, 2, 3, 3]
+    assert {place.wait for place in made.places.values()} == {Wait.SPIN}
+    made = plan(pair, ROLES, {0, 1, 2})
+    assert [made.places[role].cpu_index for role in ROLES] == [2, 2, 2, 2]
+    assert {place.wait for place in made.places.values()} == {Wait.YIELD}
+
+
+def test_stages_together_need_not_follow_each_other() -> None:
+    """The two ends of a tick may share a process, and what is between have others."""
+    made = plan(Placement(together=[["gateway", "ingest"]]), ROLES, set(range(5)))
+    assert made.groups == (("ingest", "gateway"), ("book",), ("strategy",))
+    assert made.group_of("gateway") == made.group_of("ingest") == ("ingest", "gateway")
+    assert [made.places[role].cpu_index for role in ROLES] == [1, 2, 3, 1]
+
+
+@pytest.mark.parametrize(
+    ("together", "said"),
+    [
+        ([["book", "bok"]], r"together\[0\]`: no stage 'bok'; there are ingest-a, ingest-b, book"),
+        ([["book", "book"]], r"together\[0\]`: book stands twice"),
+        ([["strategy", "gateway"], ["book", "gateway"]], r"together\[1\]`: gateway stands twice"),
+        ([["ingest-a", "ingest-b"]], r"together\[0\]`: ingest-a and ingest-b cannot share"),
+    ],
+)
+def test_stages_that_cannot_be_together_are_named(together: list[list[str]], said: str) -> None:
+    """The message names the key, the stage and what is wrong."""
+    with pytest.raises(ConfigError, match=rf"`\$\.placement\.{said}"):
+        plan(Placement(together=together), ["ingest-a", "ingest-b", *ROLES[1:]], {0, 1})
+
+
 @pytest.mark.parametrize("key", ["engine_cpus", "housekeeping_cpus"])
 def test_a_cpu_that_is_not_there_is_named(key: str) -> None:
     """The message names the key, the CPU and the ones that may be used."""
@@ -90,15 +141,85 @@ def test_the_plan_can_be_read() -> None:
     ]
 
 
+#: Starts a loop that is nobody's child here, says its pid, and ends it when told to.
+STRANGER = """
+import subprocess, sys
+loop = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+print(loop.pid, flush=True)
+sys.stdin.read()
+loop.kill()
+loop.wait()
+"""
+
+
 def test_a_task_that_keeps_an_engine_cpu_busy_is_named() -> None:
+    """On the CPUs in question, and unless it is of this process's own family."""
     cpu = min(os.sched_getaffinity(0))
-    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-    try:
-        os.sched_setaffinity(busy.pid, {cpu})
+    with subprocess.Popen(
+        [sys.executable, "-c", STRANGER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        os.sched_setaffinity(pid, {cpu})
         deadline = time.monotonic() + 30
-        while not any(f"pid {busy.pid} " in line for line in placement.busy_tasks({cpu})):
+        while not any(f"pid {pid} " in line for line in placement.busy_tasks({cpu})):
             assert time.monotonic() < deadline, "a busy loop was not noticed"
-        assert not any(f"pid {busy.pid} " in line for line in placement.busy_tasks({cpu + 1}))
-    finally:
-        busy.kill()
-        busy.wait()
+        assert not any(f"pid {pid} " in line for line in placement.busy_tasks({cpu + 1}))
+
+
+def test_the_real_time_scheduler_is_for_stages_that_take_turns() -> None:
+    """And never for a CPU that keeps house; demanded all the same, it is refused with a reason."""
+    alone = plan(Placement(), ROLES, set(range(6)))
+    with_house = plan(Placement(), ROLES, {0})
+    assert not scheduling.choose("auto", alone)
+    assert not scheduling.choose("auto", with_house)
+    assert not scheduling.choose("fair", plan(Placement(), ROLES, {0, 1}))
+    with pytest.raises(ConfigError, match=r"scheduler`: fifo cannot be had: .* housekeeping"):
+        scheduling.choose("fifo", with_house)
+
+
+#: Four processes that take turns on one CPU and write down, in shared memory, whose turn it was.
+TURNS = """
+import mmap, os, sys
+seen = mmap.mmap(-1, 4096)
+cpus = os.sched_getaffinity(0)
+os.sched_setaffinity(0, {int(sys.argv[1])})
+pids = []
+for index in range(4):
+    pid = os.fork()
+    if pid == 0:
+        while seen[0] < 200:
+            if seen[1]:
+                seen[0] += 1
+                seen[2 + seen[0]] = index
+            os.sched_yield()
+        os._exit(0)
+    pids.append(pid)
+os.sched_setaffinity(0, cpus)
+print(*pids, flush=True)
+sys.stdin.read()
+seen[1] = 1
+for pid in pids:
+    os.waitpid(pid, 0)
+print(*seen[3:203], flush=True)
+"""
+
+
+def test_threads_are_lined_up_in_the_order_given() -> None:
+    """Threads that only yield run one after another, each turn, from the first to the last."""
+    if not scheduling.may_use():
+        pytest.skip("this user may not use SCHED_FIFO")
+    cpus = sorted(os.sched_getaffinity(0))
+    with subprocess.Popen(
+        [sys.executable, "-c", TURNS, str(cpus[-1])],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as turns:  # fmt: skip
+        assert turns.stdin is not None
+        assert turns.stdout is not None
+        pids = [int(word) for word in turns.stdout.readline().split()]
+        order = [pids[2], pids[0], pids[3], pids[1]]
+        scheduling.line_up(order, cpus[-1])
+        turns.stdin.close()
+        seen = [pids[int(index)] for index in turns.stdout.readline().split()]
+    start = seen.index(order[0])
+    assert seen[start : start + 40] == order * 10

@@ -22,6 +22,9 @@ from ipc.segment import list_segments
 from ipc.shared import SharedRing
 from procs import instance, logs, warm
 from procs.config import Config
+from procs.credentials import Credentials
+from procs.memory import RunMemory
+from procs.nursery import Child
 from procs.supervisor import Supervisor
 from vortex.codes import Kind
 from vortex.records import DEPTH, MARKET_SLOT_BYTES, ORDER_EVENT, TOP
@@ -32,20 +35,20 @@ pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compil
 HOLD_GIL = """
 import ctypes, sys
 from ipc.clock import now_ns
-from procs import run_stage, stage
+from procs import book, run_stage
 
-library, run = ctypes.PyDLL(None), stage.Stage.run  # PyDLL: calls do not release the GIL
+library, build = ctypes.PyDLL(None), book.build  # PyDLL: calls do not release the GIL
 
-def hold(self):
-    if self.status_record["work_count"] > 0 and not hold.done:
+def hold(stage):
+    if stage.status_record["work_count"] > 0 and not hold.done:
         hold.done = True
-        begun_ns = now_ns(self.clock)
+        begun_ns = now_ns(stage.clock)
         library.usleep(1_000_000)
-        print("held", begun_ns, now_ns(self.clock), flush=True)
+        print("held", begun_ns, now_ns(stage.clock), flush=True)
     return True
 
 hold.done = False
-stage.Stage.run = lambda self, entry, arguments: run(self, entry, arguments, lambda: hold(self))
+book.build = lambda stage: build(stage)._replace(attend=lambda: hold(stage))
 sys.exit(run_stage.main())
 """
 
@@ -62,12 +65,15 @@ class Bench:
             "placement": {"wait": "park"},
         }
         self.config = msgspec.convert(settings, Config)
-        self.supervisor = Supervisor(self.config)
-        self.supervisor.run_folder = self.folder = folder
+        self.supervisor = Supervisor(self.config, Credentials("key", b"secret"))
+        self.folder = folder
         (folder / "logs").mkdir()
+        self.supervisor.open_run(folder, instance.new_run_id())
         self.supervisor.write_launches()
-        self.supervisor.create_segments()
-        self.tables = self.supervisor.tables
+        self.memory = RunMemory.create(self.supervisor.wiring, self.supervisor.run_id)
+        self.supervisor.memory = self.memory
+        self.tables = self.memory.tables
+        self.children: list[Child] = []
         calibrate(self.tables["clock"].records)
         self.ends: list[SharedRing] = []
 
@@ -92,15 +98,17 @@ class Bench:
         """Return the run's clock."""
         return now_ns(self.tables["clock"].address)
 
-    def start(self, role: str) -> "subprocess.Popen[bytes]":
+    def start(self, role: str) -> Child:
         """Start one stage and wait until its loop runs."""
-        self.supervisor.spawn(role)
+        child = self.supervisor.spawn((role,))
+        self.children.append(child)
         self.wait_running(role)
-        return self.supervisor.children[role]
+        return child
 
     def wait_running(self, role: str) -> None:
         """Wait until the loop of a stage comes round."""
-        until(lambda: self.status(role)["loop_count"] > 0, f"the loop of {role} ran")
+        # The first beat is that of the stage's beginning.
+        until(lambda: self.status(role)["loop_count"] > 1, f"the loop of {role} ran")
 
     def status(self, role: str) -> Any:
         """Return the STATUS of a stage."""
@@ -122,12 +130,14 @@ class Bench:
 
     def close(self) -> None:
         """End the stages and remove the segments."""
-        for child in self.supervisor.children.values():
+        for child in self.children:
             child.kill()
             child.wait()
+            child.close()
         for end in self.ends:
             end.close()
-        self.supervisor.remove_segments()
+        self.memory.remove()
+        self.supervisor.close_run()
         assert list_segments(self.config.instance) == []
 
 
@@ -183,7 +193,7 @@ def test_a_stage_leaves_on_command(bench: Bench, role: str) -> None:
     """Its exit status is 0 and its state STOPPED."""
     child = bench.start(role)
     bench.order(role, Order.STOP)
-    assert child.wait(timeout=DEADLINE_S) == 0
+    assert child.wait(DEADLINE_S) == 0
     assert control.get_state(bench.tables[f"status.{role}"].address) == State.STOPPED
 
 
@@ -192,7 +202,7 @@ def test_a_stage_leaves_on_a_signal(bench: Bench, number: signal.Signals) -> Non
     """As if it were told to."""
     child = bench.start("book")
     child.send_signal(number)
-    assert child.wait(timeout=DEADLINE_S) == 0
+    assert child.wait(DEADLINE_S) == 0
     assert control.get_state(bench.tables["status.book"].address) == State.STOPPED
 
 
@@ -204,7 +214,7 @@ def test_a_failed_assertion_of_compiled_code_fails_the_stage(bench: Bench) -> No
     copy_bytes(ring.claim(events.address), address_of(event), event.nbytes)
     ring.append(events.address, 1)
     ring.commit(events.address, bench.now_ns())
-    assert child.wait(timeout=DEADLINE_S) == 1
+    assert child.wait(DEADLINE_S) == 1
     assert control.get_state(bench.tables["status.strategy"].address) == State.FAILED
     log = logs.log_path(bench.folder, "strategy").read_text()
     assert "AssertionError: an event of no quote" in log
@@ -271,7 +281,11 @@ def test_ticks_are_answered_while_python_holds_the_gil(
     answered = np.array([int(top["bid_lots"]) for top in taken])  # the tick's own number
     inside = (published > begun_ns) & (published < ended_ns)
     tenths = set((10 * (published[inside] - begun_ns) // span_ns).tolist())
-    assert tenths == set(range(10)), "the tops paused"
+    # Half a tenth is time enough to answer; in some tenths this process may not have run itself.
+    twentieths = (20 * (np.array(sent_ns) - begun_ns) // span_ns).tolist()
+    asked = {each // 2 for each in twentieths if each % 2 == 0 and 0 <= each < 20}
+    assert len(asked) > 5, "this process hardly ran"
+    assert asked <= tenths, "the tops paused"
     early = [number for number, ns in enumerate(sent_ns, 1) if ns < ended_ns - span_ns // 10]
     assert len(early) > 20
     assert answered[inside].max() >= early[-1], "a tick waited for the GIL"

@@ -7,14 +7,17 @@ import signal
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from engines import MAKER_FEE, Engine, Exchange, Proxy, Watch, free_port, strategy_of, until
+from running import Running, holds
 
 from ipc.segment import list_segments
-from procs import book, ingest, report, strategy
+from procs import book, ingest, strategy
+from procs.credentials import SECRET_VARIABLE
 from vortex.codes import BookState, Kind
 from vortex.records import REQUEST, TOP
 
@@ -23,36 +26,6 @@ pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compil
 BTC = 0
 #: Quotes so far from the touch that nobody trades with them: they stand until they are pulled.
 WIDE = [strategy_of("BTCUSDT", 100, 3000), strategy_of("ETHUSDT", 1000, 1000)]
-
-
-class Running(NamedTuple):
-    """An engine that trades, with everything around it."""
-
-    exchange: Exchange
-    proxy: Proxy
-    engine: Engine
-    view: Watch
-
-    def report(self) -> dict[str, Any]:
-        """Return the report so far."""
-        return report.make(self.view)
-
-    def touch(self, instrument_id: int) -> Any:
-        """Return what the book says of one instrument."""
-        return self.view.records("touches")[instrument_id]
-
-    def is_trading(self) -> Callable[[], bool]:
-        """Return the condition that more orders were sent than now, all books being in sync."""
-        before = self.report()["orders"]
-        return lambda: self.view.books_in_sync() and self.report()["orders"] > before + 10
-
-    def open_orders(self) -> int:
-        """Return how many orders stand, by the exchange's word."""
-        return int(self.exchange.status()["open_order_count"])
-
-    def count(self, role: str, counter: int) -> int:
-        """Return one counter."""
-        return self.view.counter(role, counter)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +40,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     try:
         done = engine.start()
         assert done.returncode == 0, done.stderr
-        yield Running(exchange, proxy, engine, engine.view())
+        yield Running(exchange, engine, engine.view(), (proxy,))
     finally:
         engine.close()
         proxy.close()
@@ -120,12 +93,15 @@ def test_status_in_json_has_a_fixed_schema(running: Running) -> None:
     assert facts["running"] is facts["ready"] is True
     assert set(facts) == {
         "schema", "running", "ready", "instance", "run_id", "run_folder", "supervisor_pid",
-        "stages", "books", "rings", "open_orders", "report",
+        "stages", "books", "rings", "balances", "open_orders", "report",
     }  # fmt: skip
     assert list(facts["stages"]) == ["ingest", "book", "strategy", "gateway"]
     for stage in facts["stages"].values():
-        assert set(stage) == {"state", "heartbeat_ms", "pid", "cpu", "wait"}
-        assert stage["state"] == "ready"
+        assert set(stage) == {
+            "state", "heartbeat_ms", "pid", "cpu", "wait", "supervised", "restarts",
+        }  # fmt: skip
+        assert (stage["state"], stage["supervised"]) == ("ready", "up")
+    assert set(facts["balances"]) == {"BTC", "ETH", "USDT"}
     assert set(facts["books"]) == {"BTCUSDT", "ETHUSDT"}
     assert set(facts["rings"]) == {"market.ingest", "tops", "requests", "events"}
     assert facts["supervisor_pid"] == running.engine.mark.pid
@@ -168,12 +144,10 @@ def test_nothing_secret_is_written(running: Running) -> None:
 
 
 def test_only_the_gateway_has_the_key(running: Running) -> None:
-    """No other stage has it in its environment."""
-    values = [value.encode() for value in running.exchange.keys.values()]
+    """No other stage holds its secret anywhere in its memory."""
+    secret = running.exchange.keys[SECRET_VARIABLE].encode()
     for role in running.view.wiring.roles:
-        environment = Path(f"/proc/{running.view.pid(role)}/environ").read_bytes()
-        has_it = any(value in environment for value in values)
-        assert has_it == (role == "gateway"), role
+        assert holds(running.view.pid(role), secret) == (role == "gateway"), role
 
 
 def test_every_stage_runs_where_it_was_placed(running: Running) -> None:
@@ -184,6 +158,16 @@ def test_every_stage_runs_where_it_was_placed(running: Running) -> None:
         assert os.sched_getaffinity(place["pid"]) != set()
 
 
+def test_what_a_stage_uses_stays_in_memory(running: Running) -> None:
+    """Each process has locked what it uses; where the user may not, the log says so."""
+    for role in running.view.wiring.roles:
+        status = Path(f"/proc/{running.view.pid(role)}/status").read_text()
+        locked = re.search(r"^VmLck:\s+(\d+) kB$", status, re.MULTILINE)
+        log = (running.engine.run_folder / "logs" / f"{role}.log").read_text()
+        assert locked is not None
+        assert (int(locked[1]) > 0) != ("memory is not locked" in log)
+
+
 def test_a_malformed_frame_is_counted_and_the_book_recovers(running: Running) -> None:
     """A spoilt ticker only counts; a spoilt diff is found by the gap that it leaves."""
     until(running.view.books_in_sync, "the books were in sync")
@@ -192,13 +176,13 @@ def test_a_malformed_frame_is_counted_and_the_book_recovers(running: Running) ->
     until(lambda: running.report()["invalid_messages"] == invalid + 1, "the ticker was refused")
     assert ticker.applied.is_set()
     assert running.report()["refusals"]["not_json"] >= 1
-    until(lambda: "messages refused: not_json" in running.engine.log("ingest"), "it was logged")
+    until(lambda: "message refused: not json" in running.engine.log("hot"), "it was logged")
     running.proxy.once(
         b"btcusdt@depth", change=lambda text: text.replace(b'"b":[["', b'"b":[["x', 1)
     )
     until(lambda: running.report()["invalid_messages"] == invalid + 2, "the diff was refused")
     until(lambda: running.report()["gaps"] > gaps, "the gap was seen")
-    until(lambda: "sequence gaps" in running.engine.log("book"), "the gap was logged")
+    until(lambda: "sequence gap" in running.engine.log("hot"), "the gap was logged")
     until(running.is_trading(), "the book was in sync and orders went out")
 
 
@@ -248,13 +232,16 @@ def test_a_full_ring_is_counted_and_given_up_in_time(running: Running) -> None:
     until(running.view.books_in_sync, "the books were in sync")
     epochs = running.count("ingest", ingest.Counter.EPOCHS)
     entered = running.count("book", book.Counter.EPOCHS)
-    pid = running.view.pid("book")
-    os.kill(pid, signal.SIGSTOP)
+    # The supervisor as well: it would continue the book.
+    pids = [running.engine.mark.pid, running.view.pid("book")]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
     try:
         until(lambda: running.count("ingest", ingest.Counter.EPOCHS) > epochs, "it was given up")
         until(lambda: running.open_orders() == 0, "the gateway missed the heartbeat and pulled")
     finally:
-        os.kill(pid, signal.SIGCONT)
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
     until(lambda: running.count("book", book.Counter.EPOCHS) > entered, "the book knew")
     until(running.is_trading(), "orders went out again")
     facts = running.report()
@@ -303,6 +290,9 @@ def test_stop_leaves_nothing_and_the_books_agree(running: Running) -> None:
     for symbol, held in facts["position"].items():
         assert Decimal(held) == Decimal(venue["positions"][symbol])
     check_balances(running.engine.run_folder, venue)
+    worst = running.engine.run("worst", "-n", running.engine.name, "-l", "1")
+    assert worst.exit_code == 0, worst.output
+    assert "are kept" in worst.output, "the archive has them"
     again = running.engine.stop()
     assert again.exit_code == 0
     assert "not running" in again.output
@@ -370,7 +360,7 @@ def test_optimized_python_is_refused(new_engine: Callable[..., Engine]) -> None:
 def test_a_dead_supervisor_leaves_no_orders_and_stop_cleans_up(
     new_engine: Callable[..., Engine], market: Exchange
 ) -> None:
-    """The gateway notices and pulls; `start` is refused; `stop` ends the stages."""
+    """The gateway notices and pulls; another configuration is refused; `stop` ends the stages."""
     engine = new_engine(strategies=WIDE)
     assert engine.start().returncode == 0
     until(lambda: market.status()["open_order_count"], "an order stood")
@@ -379,7 +369,9 @@ def test_a_dead_supervisor_leaves_no_orders_and_stop_cleans_up(
     until(lambda: market.status()["open_order_count"] == 0, "the gateway had pulled")
     # The stages may notice before the last thread of the supervisor, and with it its lock, is gone.
     until(lambda: engine.run("status", "-n", engine.name).exit_code == 3, "its lock was free")
-    refused = engine.process("start", "-c", str(engine.config_path))
+    other = engine.folder / "other.toml"
+    other.write_bytes(msgspec.toml.encode({**engine.config, "quoting": {"reprice_ticks": 7}}))
+    refused = engine.process("start", "-c", str(other))
     assert refused.returncode == 1
     assert "vortexctl stop" in refused.stderr
     stopped = engine.stop()
@@ -391,7 +383,7 @@ def test_a_dead_supervisor_leaves_no_orders_and_stop_cleans_up(
 def test_what_a_killed_run_left_is_removed_at_the_next_start(
     new_engine: Callable[..., Engine], market: Exchange
 ) -> None:
-    """Segments are removed, orders that stand are cancelled; then a killed stage ends that run."""
+    """Segments are removed, orders that stand are cancelled, and it trades again."""
     engine = new_engine(strategies=WIDE)
     assert engine.start().returncode == 0
     until(lambda: market.status()["open_order_count"], "an order stood")
@@ -405,29 +397,31 @@ def test_what_a_killed_run_left_is_removed_at_the_next_start(
     assert all(f"removed stale segment {name}" in log for name in stale)
     assert "cancelled" in engine.log("gateway")
     until(lambda: market.status()["open_order_count"], "an order stood")
-    check_killed_stage(engine, market, "strategy")
+    check_stop(engine, market)
 
 
 def test_orders_of_a_killed_gateway_are_cancelled(
     new_engine: Callable[..., Engine], market: Exchange
 ) -> None:
-    """The supervisor starts the gateway again for as long as it takes to pull everything."""
+    """The next gateway cancels them before it trades."""
     engine = new_engine(strategies=WIDE)
     engine.supervise()
     until(lambda: market.status()["open_order_count"], "an order stood")
-    check_killed_stage(engine, market, "gateway")
-    assert "cancelled" in engine.log("gateway")
+    os.kill(engine.view().pid("gateway"), signal.SIGKILL)
+    until(lambda: "gateway ended with status -9" in engine.log("supervisor"), "it was noticed")
+    until(lambda: "cancelled" in engine.log("gateway"), "what stood was cancelled")
+    until(engine.view().ready, "the run is ready again")
+    until(lambda: market.status()["open_order_count"], "an order stood")
+    check_stop(engine, market)
 
 
-def check_killed_stage(engine: Engine, market: Exchange, role: str) -> None:
-    """A killed stage: everything is pulled, the run ends non-zero and says why."""
-    os.kill(engine.view().pid(role), signal.SIGKILL)
+def check_stop(engine: Engine, market: Exchange) -> None:
+    """Told to end, the run pulls everything, leaves its report and nothing else."""
     assert engine.supervisor is not None
-    assert engine.supervisor.wait(timeout=90) == 1
+    engine.supervisor.send_signal(signal.SIGTERM)
+    assert engine.supervisor.wait(timeout=90) == 0
     assert market.status()["open_order_count"] == 0
-    log = engine.log("supervisor")
-    assert f"{role} ended with status -9" in log
-    assert "nothing of ours stands at the venue" in log
+    assert "nothing of ours stands at the venue" in engine.log("supervisor")
     until(engine.has_left_nothing, "all processes had ended")
     assert (engine.run_folder / "report.json").exists()
     assert engine.run("status", "-n", engine.name).exit_code == 3

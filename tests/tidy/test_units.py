@@ -6,19 +6,21 @@ from sources import layouts
 UNITS = {
     "ns", "ms", "cycle", "cycles", "ticks", "lots", "e8", "bps", "bytes", "count", "counts",
     "offset", "index", "seq", "id", "pid", "number", "address", "min", "max", "capacity", "mask",
-    "version", "10s",
+    "version", "10s", "s",
 }
 #: Codes, whose enum the field's own words name.
 CODES = {
     "kind", "side", "aggressor_side", "state", "reason", "reject", "status", "error_code", "order",
     "execution", "cancel_outcome", "place_outcome", "request_kind", "fee_asset", "wait_mode",
-    "wait", "epoch", "input_epoch", "generation", "fragments_opcode", "close_code", "halt_reasons",
+    "wait", "cause", "epoch", "input_epoch", "generation", "fragments_opcode", "close_code",
+    "halt_reasons",
 }
 #: Text, keys, whole structures of another's making, and what is plainly a number of its own kind.
 PLAIN = {
-    "symbol", "base_asset", "quote_asset", "api_key", "inner_state", "outer_state", "prefix_state",
+    "symbol", "asset", "base_asset", "quote_asset", "api_key",
+    "inner_state", "outer_state", "prefix_state",
     "magic", "fingerprint", "record_names", "flags", "fd", "control", "cash", "reserved", "pull",
-    "by_event", "words",
+    "by_event", "words", "tick_inverse", "lot_inverse",
     # A letter's words mean what its subject says.
     "subject", "first", "second", "third", "fourth", "fifth", "sixth",
 }

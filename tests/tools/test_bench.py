@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from tools.bench import frames, order, parse
+from tools.bench import frames, log, order, parse
 from tools.bench import parse_others as others
 from tools.bench.signed import read_request, signature_of, unmasked
 
@@ -41,6 +41,12 @@ def test_order_builds_orders_that_a_venue_would_take():
     assert result["checked_count"] > 0
     assert result["figures"]["ours"]["median_ns"] > 0
     assert "ours" in "\n".join(order.lines(result))
+
+
+def test_log_tells_every_event_that_it_counts():
+    result = log.run(0.0)
+    assert set(result["figures"]) >= {"ours", "the clock", "logging to a file"}
+    assert "bar: 15 ns" in "\n".join(log.lines(result))
 
 
 def test_a_wrong_signature_is_found():

@@ -84,7 +84,7 @@ def desk() -> Desk:
     return Desk()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     side=st.sampled_from(Side),
     price_ticks=st.integers(1, 10**11),
@@ -168,3 +168,24 @@ def test_only_ids_of_this_run_are_ours(desk: Desk, text: str, order_id: int) -> 
     data = np.frombuffer(text.encode() + bytes(64), dtype=np.uint8).copy()
     session = address_of(desk.session)
     assert parse_client_order_id(session, address_of(data), len(text)) == order_id
+
+
+@pytest.mark.parametrize("kind", [Kind.PLACE, Kind.CANCEL, Kind.REPLACE])
+def test_on_a_connection_that_was_logged_on_the_same_is_sent_without_key_and_signature(
+    kind: Kind,
+) -> None:
+    def params_of(is_logged_on: bool) -> Any:
+        desk = Desk()
+        desk.session["is_logged_on"] = is_logged_on
+        row = desk.request[0]
+        row["kind"], row["side"], row["price_ticks"], row["qty_lots"] = kind, Side.SELL, 601, 7
+        size = encode_request(
+            address_of(desk.request), address_of(desk.instrument), address_of(desk.session),
+            NOW_MS, 5, 8, 6, EPOCH, address_of(desk.out),
+        )  # fmt: skip
+        return json.loads(bytes(desk.out[:size]))["params"]
+
+    signed = params_of(False)
+    assert signed.pop("apiKey") == API_KEY
+    assert len(signed.pop("signature")) == 64
+    assert params_of(True) == signed

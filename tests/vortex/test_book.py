@@ -63,7 +63,7 @@ def assert_equal(block, twin):
     assert books.best_ask(block.address) == (asks[0][0] if asks else 0)
 
 
-@settings(max_examples=60, deadline=None, print_blob=True)
+@settings(max_examples=60, print_blob=True)
 @given(st.lists(level, max_size=120), st.integers(1, 30))
 def test_any_sequence_of_levels_gives_the_twins_book(operations, level_capacity):
     block, twin = BookBlock(level_capacity), Twin(level_capacity)
@@ -73,7 +73,7 @@ def test_any_sequence_of_levels_gives_the_twins_book(operations, level_capacity)
     assert_equal(block, twin)
 
 
-@settings(max_examples=40, deadline=None, print_blob=True)
+@settings(max_examples=40, print_blob=True)
 @given(st.lists(st.lists(level, max_size=40), max_size=6), st.integers(1, 30))
 def test_any_sequence_of_messages_gives_the_twins_book(messages, level_capacity):
     block, twin = BookBlock(level_capacity), Twin(level_capacity)
@@ -88,7 +88,7 @@ def test_any_sequence_of_messages_gives_the_twins_book(messages, level_capacity)
 
 
 @pytest.mark.parametrize("order", ["best first", "worst first", "mixed"])
-@settings(max_examples=25, deadline=None, print_blob=True)
+@settings(max_examples=25, print_blob=True)
 @given(
     bids=st.dictionaries(st.integers(1, 99), st.integers(1, 9), max_size=40),
     asks=st.dictionaries(st.integers(1, 99), st.integers(1, 9), max_size=40),
@@ -118,7 +118,7 @@ def test_a_full_side_loses_its_farthest_level_and_counts_it():
     assert header(block)["level_dropped_count"] == 4
 
 
-@settings(max_examples=40, deadline=None, print_blob=True)
+@settings(max_examples=40, print_blob=True)
 @given(st.lists(level, max_size=60), st.integers(1, 20))
 def test_levels_lie_sorted_around_a_gap_with_the_best_last(operations, level_capacity):
     block = BookBlock(level_capacity)

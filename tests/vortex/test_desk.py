@@ -234,6 +234,20 @@ def test_an_unanswered_order_becomes_what_the_venue_says(fate, kind, state, is_l
     the_desk.check_exposure()
 
 
+def test_an_order_that_the_venue_forgot_is_over_once_nothing_is_open():
+    """A venue that came back without its orders: what stood is gone, what was filled stays."""
+    the_desk = OrderDesk()
+    order_id = resting(the_desk)
+    the_desk.trade(order_id, 7, 4, 4)
+    the_desk.events.clear()
+    the_desk.answer(kind=Answer.FATE, order_id=order_id, reject=Reject.VENUE_UNKNOWN_ORDER)
+    assert told(the_desk.events) == [(Kind.CANCELED, 0)]
+    assert state_of(the_desk, order_id) == OrderState.CANCELED
+    assert the_desk.positions["base_lots"][0] == 4
+    assert desk.open_order_count(the_desk.address, 1) == 0
+    the_desk.check_exposure()
+
+
 @pytest.mark.parametrize("proof", ["new", "reply", "trade"])
 def test_an_order_that_the_venue_denied_and_then_shows_is_a_stray(proof):
     the_desk = OrderDesk()

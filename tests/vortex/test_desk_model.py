@@ -331,7 +331,7 @@ class Exchange:
         pytest.fail("it never comes to rest")
 
 
-@settings(max_examples=150, deadline=None, print_blob=True)
+@settings(max_examples=150, print_blob=True)
 @given(st.integers(0, 2**32 - 1), st.booleans())
 def test_whatever_the_order_of_arrival_the_desk_ends_where_the_venue_is(seed, late):
     exchange = Exchange(seed, late=late)

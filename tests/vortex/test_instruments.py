@@ -96,9 +96,11 @@ def test_hundreds_of_symbols_are_found_and_no_others() -> None:
     names |= {"１２３４５６"}
     listed = sorted(names)
     instruments = np.zeros(len(listed), dtype=INSTRUMENT.dtype)
+    instruments["tick_e8"] = instruments["lot_e8"] = 1
     for row, name in zip(instruments, listed, strict=True):
         row["symbol"], row["symbol_bytes"] = name.encode(), len(name.encode())
-    catalog, slots = build_catalog(instruments)
+    catalog, tables = build_catalog(instruments)
+    slots = tables[: int(catalog[0]["slot_mask"]) + 1]
     assert np.count_nonzero(slots) == len(listed)
     text = np.zeros(64, dtype=np.uint8)
     for index, name in enumerate(listed):

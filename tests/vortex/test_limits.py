@@ -69,7 +69,7 @@ lots = st.integers(-50, 50)
 open_lots = st.integers(0, 50)
 
 
-@settings(max_examples=100, deadline=None, print_blob=True)
+@settings(max_examples=100, print_blob=True)
 @given(lots, open_lots, open_lots, st.sampled_from(list(Side)), st.integers(1, 50))
 def test_the_position_limit_holds_if_all_open_orders_of_the_side_fill(
     base_lots, buy_lots, sell_lots, side, qty_lots

@@ -18,6 +18,7 @@ from vortex.matching_records import (
     MATCHING,
     MatchEvent,
     MatchReject,
+    Prevention,
     TimeInForce,
 )
 from vortex.matching_store import open_store, store_bytes
@@ -54,7 +55,8 @@ class Engine:
             price = MARKET_PRICE_TICKS * side if rest[1] is None else rest[1]
             kind = TIME_IN_FORCE[rest[3]] if len(rest) > 3 else TimeInForce.GTC
             owner = rest[4] if len(rest) > 4 else 0
-            matching.add(self.address, order_id + 1, owner, side, price, rest[2], kind)
+            mode = rest[5] if len(rest) > 5 else Prevention.EXPIRE_MAKER
+            matching.add(self.address, order_id + 1, owner, side, price, rest[2], kind, mode)
         elif name == "cancel":
             matching.cancel(self.address, order_id + 1)
         elif name == "reduce":
@@ -130,16 +132,36 @@ class Twin:
             rows = [r for r in rows if (r[2] <= price if side == "B" else r[2] >= price)]
         return sorted(rows, key=lambda r: r[2] if side == "B" else -r[2])  # stable: oldest first
 
+    def fillable(self, side, price, owner, mode):
+        found = 0
+        for maker in self.makers(side, price):
+            if owner and maker[4] == owner and mode != Prevention.NONE:
+                if mode in (Prevention.EXPIRE_TAKER, Prevention.EXPIRE_BOTH):
+                    break
+            else:
+                found += maker[3]
+        return found
+
     def find(self, order_id):
         return next((r for r in self.resting if r[0] == order_id), None)
 
-    def take(self, told, side, price, qty, owner):
+    def take(self, told, order_id, side, price, qty, owner, mode=Prevention.EXPIRE_MAKER):
         for maker in self.makers(side, price):
             if qty == 0:
                 break
-            if owner and maker[4] == owner:
-                told.append(["STP", maker[0], maker[3]])
-                self.resting.remove(maker)
+            if owner and maker[4] == owner and mode != Prevention.NONE:
+                lost, taker_lost = {
+                    Prevention.EXPIRE_TAKER: (0, qty),
+                    Prevention.EXPIRE_MAKER: (maker[3], 0),
+                    Prevention.EXPIRE_BOTH: (maker[3], qty),
+                    Prevention.DECREMENT: (min(qty, maker[3]), min(qty, maker[3])),
+                }[mode]
+                told += [["STP", maker[0], lost]] if lost else []
+                told += [["STP", order_id, taker_lost]] if taker_lost else []
+                maker[3] -= lost
+                qty -= taker_lost
+                if maker[3] == 0:
+                    self.resting.remove(maker)
                 continue
             filled = min(qty, maker[3])
             told.append(["T", maker[0], maker[2], filled])
@@ -157,16 +179,16 @@ class Twin:
             side, price, qty = rest[:3]
             kind = rest[3] if len(rest) > 3 else "GTC"
             owner = rest[4] if len(rest) > 4 else 0
+            mode = rest[5] if len(rest) > 5 else Prevention.EXPIRE_MAKER
             if qty <= 0:
                 return [["REJ", "SIZE"]]
             if found:
                 return [["REJ", "DUP"]]
-            fillable = sum(r[3] for r in self.makers(side, price) if not (owner and r[4] == owner))
-            if kind == "FOK" and fillable < qty:
+            if kind == "FOK" and self.fillable(side, price, owner, mode) < qty:
                 return [["REJ", "FOK"]]
             if kind == "POST" and self.makers(side, price):
                 return [["REJ", "POST"]]
-            left = self.take(told, side, price, qty, owner)
+            left = self.take(told, order_id, side, price, qty, owner, mode)
             if left and (kind == "IOC" or price is None):
                 told.append(["CXL", left])
             elif left:
@@ -184,7 +206,7 @@ class Twin:
             found[3] -= rest[0]
             return [["RED", rest[0]]]
         self.resting.remove(found)
-        left = self.take(told, found[1], rest[0], found[3], found[4])
+        left = self.take(told, order_id, found[1], rest[0], found[3], found[4])
         if left:
             told.append(["REST", left])
             self.resting.append([order_id, found[1], rest[0], left, found[4]])
@@ -213,7 +235,8 @@ def random_operation(draw, standing):
     kind = draw.choices(["GTC", "IOC", "FOK", "POST"], [6, 2, 1, 2])[0]
     price = None if kind == "IOC" and draw.random() < 0.3 else draw.randrange(90, 111)
     owner = draw.choice([0, 0, 1, 2])
-    return ["add", order_id, draw.choice("BS"), price, draw.randrange(0, 30), kind, owner]
+    mode = draw.choice(list(Prevention))
+    return ["add", order_id, draw.choice("BS"), price, draw.randrange(0, 30), kind, owner, mode]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -259,8 +282,9 @@ def test_a_full_book_refuses_and_recovers():
     engine = Engine(capacity=4)
     for order_id in range(4):
         engine.run(["add", order_id, "B", 10 + order_id, 1])
-    code = matching.add(engine.address, 99, 0, Side.BUY, 5, 1, TimeInForce.GTC)
+    code = matching.add(engine.address, 99, 0, Side.BUY, 5, 1, TimeInForce.GTC, Prevention.NONE)
     assert code == -MatchReject.FULL
     engine.head.event_count = 0
     engine.run(["cancel", 2])
-    assert matching.add(engine.address, 99, 0, Side.BUY, 5, 1, TimeInForce.GTC) == 1
+    code = matching.add(engine.address, 99, 0, Side.BUY, 5, 1, TimeInForce.GTC, Prevention.NONE)
+    assert code == 1

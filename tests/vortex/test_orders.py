@@ -105,6 +105,4 @@ class Table(RuleBasedStateMachine):
 
 
 TestTable = Table.TestCase
-TestTable.settings = settings(
-    max_examples=30, stateful_step_count=40, deadline=None, print_blob=True
-)
+TestTable.settings = settings(max_examples=30, stateful_step_count=40, print_blob=True)

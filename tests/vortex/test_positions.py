@@ -37,7 +37,7 @@ def add(position, trade_id, side, price_ticks, qty_lots, fee_e8, fee_asset):
     return True
 
 
-@settings(max_examples=80, deadline=None, print_blob=True)
+@settings(max_examples=80, print_blob=True)
 @given(fills, st.integers(1, 10**8), st.integers(1, 1_000))
 def test_fills_add_up_to_exact_decimals(found, bid_ticks, spread_ticks):
     position = zeros(POSITION)

@@ -45,7 +45,7 @@ def succeed(quotes, request, order_id):
     quotes.hear(event(Kind.ACKED, index, order_id=order_id, request_kind=kind, **fields), NOW_NS)
 
 
-@settings(max_examples=100, deadline=None, print_blob=True)
+@settings(max_examples=100, print_blob=True)
 @given(quotes_strategy, quotes_strategy, st.integers(0, 4))
 def test_requests_that_succeed_bring_what_stands_to_what_is_wanted(wanted, stands, reprice):
     quotes = standing_quotes(stands, reprice_ticks_min=reprice)

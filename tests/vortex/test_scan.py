@@ -1,16 +1,13 @@
 """JSON read without a tree: the same texts are JSON, the same numbers are exact."""
 
 import json
-import re
-from decimal import Decimal
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ipc.memory import address_of
+from tools.fuzz.scanner import ADDRESS, BUFFER, NUMBER, is_json, put, slow_e8
 from vortex.codes import Refusal
 from vortex.scan import (
     CLOSE_OBJECT,
@@ -23,29 +20,6 @@ from vortex.scan import (
 )
 from vortex.words import count_trailing_zeros, exact_quotient, odd_inverse, words_of
 
-BUFFER = np.zeros(1 << 16, dtype=np.uint8)
-ADDRESS = address_of(BUFFER)
-NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-
-
-def put(text: bytes) -> tuple[int, int]:
-    padded = text + b'"9]}9999' * 8  # what would continue the text, if it were read
-    BUFFER[: len(padded)] = np.frombuffer(padded, dtype=np.uint8)
-    return ADDRESS, ADDRESS + len(text)
-
-
-def no_constant(name: str) -> None:
-    raise ValueError(name)
-
-
-def is_json(text: bytes) -> bool:
-    try:
-        json.loads(text.decode("latin1"), parse_constant=no_constant)
-    except ValueError:
-        return False
-    return True
-
-
 values = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text()),
     lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.text(), inner)),
@@ -53,7 +27,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     value=values,
     indent=st.sampled_from([None, 1]),
@@ -78,28 +52,6 @@ def test_endless_nesting_is_refused(opening: bytes) -> None:
     assert check_text(*put(opening * 5000)) == Refusal.NOT_JSON
 
 
-def slow_e8(text: str) -> tuple[int, int]:
-    """Return what ``read_e8`` returns for a string, by decimal."""
-    if not NUMBER.fullmatch(text):
-        return 0, Refusal.NOT_JSON
-    plain, _, power = text.lower().partition("e")
-    sign, digits, exponent = Decimal(plain).as_tuple()
-    assert isinstance(exponent, int)
-    exponent += int(power or 0)
-    mantissa = "".join(map(str, digits)).strip("0")
-    if not mantissa:
-        return 0, 0
-    if len(mantissa) > 18:
-        return 0, Refusal.OUT_OF_RANGE
-    whole = "".join(map(str, digits)).lstrip("0")
-    exponent += len(whole) - len(whole.rstrip("0")) + 8
-    if exponent < 0:
-        return 0, Refusal.OFF_TICK
-    if exponent > 30 or int(mantissa) * 10**exponent >= 2**63:
-        return 0, Refusal.OUT_OF_RANGE
-    return (-1 if sign else 1) * int(mantissa) * 10**exponent, 0
-
-
 numbers = st.one_of(
     st.from_regex(NUMBER, fullmatch=True),
     st.text("0123456789.eE+-", max_size=24),
@@ -109,7 +61,7 @@ numbers = st.one_of(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(numbers)
 def test_decimals_are_exact_or_refused(text: str) -> None:
     assert read_e8(*put(b'"' + text.encode() + b'"')) == slow_e8(text)
@@ -117,7 +69,7 @@ def test_decimals_are_exact_or_refused(text: str) -> None:
         assert read_e8(*put(text.encode())) == slow_e8(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.one_of(st.integers(-(10**20), 10**20), st.sampled_from(["1.0", "1e3", '"1"', "-", ""])))
 def test_integers_are_read_or_refused(value: Any) -> None:
     got, refusal = read_integer(*put(str(value).encode()))
@@ -143,7 +95,7 @@ def test_members_come_in_order_with_their_escapes_resolved() -> None:
     assert seen == ["[", '"', "-"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=0xD7FF), max_size=14))
 def test_text_is_the_same_however_it_is_escaped(text: str) -> None:
     plain = text.encode()
@@ -158,7 +110,7 @@ def test_text_is_the_same_however_it_is_escaped(text: str) -> None:
         assert text_words(address, len(data)) == expected
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, 2**63 - 1), st.integers(1, 10**12), st.booleans())
 def test_exact_quotients_are_whole_or_refused(value: int, unit: int, whole: bool) -> None:
     if whole:

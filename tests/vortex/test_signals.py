@@ -14,7 +14,7 @@ lots = st.integers(0, 2**63 - 1)
 S = 1_000_000_000
 
 
-@settings(max_examples=60, deadline=None, print_blob=True)
+@settings(max_examples=60, print_blob=True)
 @given(price, price)
 def test_mid_and_spread_are_exact(bid_ticks, ask_ticks):
     assert Fraction(signals.mid_half_ticks(bid_ticks, ask_ticks), 2) == Fraction(
@@ -23,7 +23,7 @@ def test_mid_and_spread_are_exact(bid_ticks, ask_ticks):
     assert signals.spread_ticks(bid_ticks, ask_ticks) == ask_ticks - bid_ticks
 
 
-@settings(max_examples=60, deadline=None, print_blob=True)
+@settings(max_examples=60, print_blob=True)
 @given(lots, lots)
 @example(2**63 - 1, 2**63 - 1)
 def test_imbalance_is_the_difference_over_the_sum(bid_lots, ask_lots):
@@ -32,7 +32,7 @@ def test_imbalance_is_the_difference_over_the_sum(bid_lots, ask_lots):
     assert signals.imbalance(bid_lots, ask_lots) == pytest.approx(float(wanted), abs=1e-15)
 
 
-@settings(max_examples=60, deadline=None, print_blob=True)
+@settings(max_examples=60, print_blob=True)
 @given(price, st.integers(1, 2**40), lots, lots)
 def test_the_microprice_is_the_cross_weighted_price_within_the_touch(
     bid_ticks, spread, bid_lots, ask_lots

@@ -471,7 +471,7 @@ def test_the_touch_tells_state_and_counts_and_leaves_version_and_stamps():
     assert touch["version"] == touch["epoch"] == touch["publish_ns"] == touch["kernel_ns"] == 0
 
 
-@settings(max_examples=60, deadline=None, print_blob=True)
+@settings(max_examples=60, print_blob=True)
 @given(
     st.integers(0, 2**32),
     st.lists(

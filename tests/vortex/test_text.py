@@ -21,7 +21,7 @@ def written(end: int) -> str:
     return bytes(OUT[: end - ADDRESS]).decode("ascii")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(int64)
 def test_integers_and_decimals(value: int) -> None:
     assert written(write_integer(ADDRESS, value)) == str(value)
@@ -30,7 +30,7 @@ def test_integers_and_decimals(value: int) -> None:
     assert len(decimal.partition(".")[2]) == 8
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(-(2**63), 2**63 - 1), st.integers(1, 16))
 def test_hexadecimal_digits(value: int, digit_count: int) -> None:
     end = write_hexadecimal(ADDRESS, value, digit_count)

@@ -6,7 +6,13 @@ import pytest
 from ipc.memory import address_of, record_at, records_at
 from vortex import matching, traders
 from vortex.codes import Side
-from vortex.matching_records import MATCH_EVENT, MATCHING, MatchEvent, TimeInForce
+from vortex.matching_records import (
+    MATCH_EVENT,
+    MATCHING,
+    MatchEvent,
+    Prevention,
+    TimeInForce,
+)
 from vortex.matching_store import open_store, store_bytes
 from vortex.random_numbers import (
     RANDOM,
@@ -114,7 +120,8 @@ def test_a_quoting_stranger_is_filled_on_both_sides(behind_ticks):
             order_id = standing[side] = matching.next_order_id(market.book)
             price = best - side * behind_ticks
             post = TimeInForce.POST.value
-            matching.add(market.book, order_id, STRANGER_ID, side, price, 100, post)
+            keep = Prevention.EXPIRE_MAKER.value
+            matching.add(market.book, order_id, STRANGER_ID, side, price, 100, post, keep)
         market.take()
     assert sum(fills.values()) >= 20
     assert min(fills.values()) >= 5

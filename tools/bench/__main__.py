@@ -14,8 +14,11 @@ import click
 from tools.bench.machine import machine_line
 
 #: Each is a module here with ``run(seconds) -> dict`` and ``lines(result) -> list[str]``.
-NAMES = ("ring", "parse", "order", "wire_to_wire")
-SECONDS = {"ring": 20.0, "parse": 15.0, "order": 10.0, "wire_to_wire": 150.0}
+NAMES = ("ring", "parse", "frame", "order", "log", "flood", "wire_to_wire", "observers")
+SECONDS = {
+    "ring": 20.0, "parse": 15.0, "frame": 8.0, "order": 10.0, "log": 5.0,
+    "flood": 30.0, "wire_to_wire": 220.0, "observers": 72.0,
+}  # fmt: skip
 
 
 def run_one(name: str, seconds: float | None) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from tools.bench.machine import machine_line, pin
 from tools.bench.order_loops import FRAME_BYTES_MAX, PRICE_COUNT, build_orders
 from tools.bench.signed import read_request, unmasked
 from vortex.records import REQUEST
+from vortex.signers import HmacSigner
 from vortex.venues import REQUEST_BUFFER_BYTES, binance_spot
 
 BATCH_COUNT = 1_000
@@ -35,7 +36,7 @@ class Ours:
         self.secret = secret
         self.request = np.zeros(1, REQUEST.dtype)
         self.instruments = market.instruments()
-        self.session = binance_spot.new_session(key, secret, 1, 1, RECV_WINDOW_MS)
+        self.session = binance_spot.new_session(key, HmacSigner(secret), 1, 1, RECV_WINDOW_MS)
         self.text = np.zeros(REQUEST_BUFFER_BYTES + 128, np.uint8)
         self.frames = np.zeros((BATCH_COUNT, FRAME_BYTES_MAX), np.uint8)
         self.lengths = np.zeros(BATCH_COUNT, np.int64)

@@ -65,7 +65,7 @@ class TradeFrame(msgspec.Struct):
     data: Trade
 
 
-DECODERS = {
+DECODERS: dict[int, Callable[[bytes], Any]] = {
     ord("d"): msgspec.json.Decoder(DepthFrame).decode,
     ord("b"): msgspec.json.Decoder(TickerFrame).decode,
     ord("t"): msgspec.json.Decoder(TradeFrame).decode,
@@ -94,7 +94,13 @@ def decode_and_sum(frames: list[bytes]) -> list[int]:
     for frame in frames:
         data = DECODERS[frame[TYPE_OFFSET]](frame).data
         if isinstance(data, Ticker):
-            values = (data.u, ticks(data.b), lots(data.B), ticks(data.a), lots(data.A))
+            values: tuple[int, ...] = (
+                data.u,
+                ticks(data.b),
+                lots(data.B),
+                ticks(data.a),
+                lots(data.A),
+            )
             first = Sum.TICKER_UPDATE_ID
         elif isinstance(data, Trade):
             values = (data.t, ticks(data.p), lots(data.q), -1 if data.m else 1, data.T)

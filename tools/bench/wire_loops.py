@@ -7,7 +7,9 @@ from ipc.clock import monotonic_ns
 from ipc.compiled import compiled
 from ipc.layout import Field, Layout
 from ipc.memory import copy_bytes, load_byte, load_word, record_at, store_byte, store_word
-from ipc.sockets import WOULD_BLOCK, receive, send_all
+from ipc.sockets import WOULD_BLOCK
+from ipc.waiting import sleep_us
+from tools.bench.bytes_moved import receive, send_all
 from tools.bench.wire_texts import Field as Place
 from vortex.text import write_integer
 from vortex.words import low_bytes, read_hexadecimal, word_of, wrapping_product
@@ -21,6 +23,8 @@ PEER = Layout(
     "What the peer works with; addresses in this process.",
     Field("feed_fd", "i8", "where frames go"),
     Field("order_fd", "i8", "where orders come from and answers go"),
+    Field("feed_tls_address", "i8", "TLS of the feed; 0 without"),
+    Field("order_tls_address", "i8", "TLS of the orders; 0 without"),
     Field("receiver_address", "i8", "RECEIVER"),
     Field("log_address", "i8", "received bytes, kept for checking"),
     Field("log_bytes", "i8", "room for them"),
@@ -41,6 +45,7 @@ PEER = Layout(
     Field("strange_count", "i8", "requests that nobody expected"),
     Field("start_ns", "i8", "when the batch began"),
     Field("late_ns_max", "i8", "how late a frame was sent at worst"),
+    Field("pause_us", "i8", "how long to sleep when nothing is to be done; 0 to spin"),
     multiple_bytes=8,
 )
 PEER_DTYPE = PEER.dtype
@@ -214,7 +219,9 @@ def answer(peer_address: int, payload: int, payload_bytes: int) -> bool:
         write_text(peer_address, TRADE_NUMBER_FIELD, peer.fill_count)
         out = expand(peer_address, FILL_REPORT, out)
     byte_count = out - peer.out_address
-    sent = send_all(peer.receiver_address, peer.order_fd, peer.out_address, byte_count)
+    sent = send_all(
+        peer.order_tls_address, peer.receiver_address, peer.order_fd, peer.out_address, byte_count
+    )
     return sent == byte_count
 
 
@@ -238,7 +245,9 @@ def take_requests(peer_address: int) -> int:
     peer = record_at(peer_address, PEER_DTYPE)
     room_bytes = peer.log_bytes - peer.filled_bytes
     target = peer.log_address + peer.filled_bytes
-    count = receive(peer.receiver_address, peer.order_fd, target, room_bytes)
+    count = receive(
+        peer.order_tls_address, peer.receiver_address, peer.order_fd, target, room_bytes
+    )
     if count == WOULD_BLOCK:
         return 0
     if count <= 0:
@@ -275,7 +284,7 @@ def send_due(peer_address: int, row_address: int, now_ns: int) -> int:
         return 0
     byte_count = load_word(row_address + 8)
     frame = load_word(row_address)
-    sent = send_all(peer.receiver_address, peer.feed_fd, frame, byte_count)
+    sent = send_all(peer.feed_tls_address, peer.receiver_address, peer.feed_fd, frame, byte_count)
     peer.late_ns_max = max(peer.late_ns_max, now_ns - due_ns)
     return 1 if sent == byte_count else -1
 
@@ -300,6 +309,8 @@ def drive(peer_address: int, table_address: int, frame_count: int) -> bool:
             return False
         if done + taken > 0:
             active_ns = now
+        elif peer.pause_us > 0:
+            sleep_us(peer.pause_us)
     return True
 
 
@@ -317,7 +328,10 @@ def drive_echo(
             if done < 0:
                 return False
             index += done
-        count = receive(peer.receiver_address, peer.feed_fd, peer.log_address, peer.log_bytes)
+        count = receive(
+            peer.feed_tls_address, peer.receiver_address, peer.feed_fd, peer.log_address,
+            peer.log_bytes,
+        )  # fmt: skip
         if count == WOULD_BLOCK:
             continue
         if count <= 0:
@@ -332,18 +346,20 @@ def drive_echo(
 
 @compiled
 def echo(
-    receiver_address: int, fd: int, buffer_address: int, frame_bytes: int, reply_bytes: int
-) -> bool:
+    tls_address: int, receiver_address: int, fd: int, buffer_address: int, frame_bytes: int,
+    reply_bytes: int,
+) -> bool:  # fmt: skip
     """Answer each frame with a reply of fixed length until the other side closes."""
     came_bytes, answered_count = 0, 0
     while True:
-        count = receive(receiver_address, fd, buffer_address, 4_096)
+        count = receive(tls_address, receiver_address, fd, buffer_address, 4_096)
         if count == WOULD_BLOCK:
             continue
         if count <= 0:
             return count == 0
         came_bytes += count
         while answered_count < came_bytes // frame_bytes:
-            if send_all(receiver_address, fd, buffer_address, reply_bytes) != reply_bytes:
+            sent = send_all(tls_address, receiver_address, fd, buffer_address, reply_bytes)
+            if sent != reply_bytes:
                 return False
             answered_count += 1

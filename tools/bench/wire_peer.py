@@ -40,12 +40,22 @@ class Segment:
     late_ns_max: int
 
 
+def joined(parts: list[Segment]) -> Segment:
+    """Return several batches as one."""
+    return Segment(
+        np.concatenate([part.latency_ns for part in parts]),
+        sum(part.request_count for part in parts),
+        sum(part.order_count for part in parts),
+        max(part.late_ns_max for part in parts),
+    )
+
+
 class Wrong(AssertionError):
     """The engine answered wrongly, or not at all."""
 
 
 class Peer:
-    """The peer's buffers; ``run`` drives one batch and checks what came of it."""
+    """The peer's buffers; ``drive`` sends one batch, ``judge`` checks what came of it."""
 
     def __init__(self) -> None:
         self.record = np.zeros(1, loops.PEER_DTYPE)
@@ -78,6 +88,8 @@ class Peer:
         assert venue.orders is not None
         self.record[0]["feed_fd"] = venue.feed.socket.fileno()
         self.record[0]["order_fd"] = venue.orders.socket.fileno()
+        self.record[0]["feed_tls_address"] = venue.feed.tls_address
+        self.record[0]["order_tls_address"] = venue.orders.tls_address
 
     def drive(self, batch: Batch) -> None:
         """Send one batch and answer what comes of it."""
@@ -99,15 +111,14 @@ class Peer:
         _, offset, byte_count = self.requests[index]
         return self.log[offset : offset + byte_count].tobytes()
 
-    def run(self, batch: Batch, venue: Venue) -> Segment:
-        """Drive one batch; return each frame's latency.
+    def judge(self, batch: Batch, venue: Venue) -> Segment:
+        """Check what came of the batch that was driven last; return each frame's latency.
 
         Raises
         ------
         Wrong
             When an order is missing or wrong.
         """
-        self.drive(batch)
         record = self.record[0]
         due_ns = int(record["start_ns"]) + batch.tick_due_ns
         latency_ns = np.zeros(len(due_ns), np.int64)
@@ -167,13 +178,14 @@ class Peer:
 class EchoClient:
     """The near side of the TCP echo."""
 
-    def __init__(self, connected: socket.socket, reply_bytes: int) -> None:
+    def __init__(self, connected: socket.socket, reply_bytes: int, tls_address: int) -> None:
         self.socket = connected
         self.reply_bytes = reply_bytes
         self.receiver = new_receiver()
         self.log = np.zeros(1 << 16, np.uint8)
         self.record = np.zeros(1, loops.PEER_DTYPE)
         self.record["feed_fd"] = connected.fileno()
+        self.record["feed_tls_address"] = tls_address
         self.record["receiver_address"] = address_of(self.receiver)
         self.record["log_address"] = address_of(self.log)
         self.record["log_bytes"] = len(self.log)

@@ -1,23 +1,22 @@
 """The benchmark ``wire_to_wire``: frame in, signed order out, beside a TCP echo.
 
-The engine runs as ``vortexctl start`` runs it; only the address differs, and quotes follow each
-tick.  The peer sends frames on schedule, answers and fills orders, and times from the *intended*
-send of a frame to the arrival of the first order that answers it or a later one.  Engine and echo
-take turns on the same cores; while the echo runs, the engine's stages are stopped by signal, for
-which their lease (``liveness.lease_ms``) is raised.  A missing or wrong order fails the run.
+The engine runs as ``vortexctl start`` runs it, each stage a process, and then all in one process;
+only the address differs, and quotes follow each tick.  The peer sends frames on schedule, answers
+and fills orders, and times from the *intended* send of a frame to the arrival of the first order
+that answers it or a later one.  Engine and echo take turns on the same cores; while the echo runs,
+the engine's processes are stopped by signal, for which their lease (``liveness.lease_ms``) is
+raised.  Peer, echo and hot threads all run under SCHED_FIFO where that can be had.  A missing or
+wrong order fails the run.
 """
 
 import os
-import secrets
 import signal
 import socket
 import statistics
-import subprocess
-import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,123 +24,79 @@ import numpy as np
 
 from ipc.memory import address_of
 from ipc.sockets import new_receiver
+from ipc.tls import Channel
 from ipc.types import Int64Array
-from procs import report
-from procs.cli import open_view
-from procs.config import KEY_VARIABLE, SECRET_VARIABLE, Placement
+from procs import report, wiring
+from procs.config import Placement
 from procs.placement import plan
+from procs.tls import TlsSocket, client_connection, client_context
 from tools.bench import wire_loops as loops
-from tools.bench.frames import ROOT, SYMBOL
+from tools.bench.engine_run import EngineRun, Layout, as_far_side, go_first, house_cpu
 from tools.bench.machine import machine_line
 from tools.bench.wire_market import Market
-from tools.bench.wire_peer import HALF_SPREAD_TICKS, QTY_LOTS, EchoClient, Peer, Segment
-from tools.bench.wire_venue import Venue
+from tools.bench.wire_peer import HALF_SPREAD_TICKS, QTY_LOTS, EchoClient, Peer, Segment, joined
+from tools.bench.wire_venue import accept_tls, server_context
 
 RATES = (1_000, 100, 10_000)
 #: Of the whole time, the part that a rate gets.
 SHARES = {1_000: 0.45, 100: 0.4, 10_000: 0.15}
+ROLES = ["ingest", *wiring.AFTER_INGEST]
+
+
+LAYOUTS = {
+    "four processes": Layout([]),
+    "one process": Layout([ROLES]),
+    "four processes, TLS": Layout([], has_tls=True),
+}
+#: What the medians of the ratios shall not exceed, at this rate.
+BAR_RATE = 1_000
+BARS = {
+    "four processes": {"p50": 3.0, "p90": 3.5, "p99": 4.0},
+    "one process": {"p50": 1.5},
+    "four processes, TLS": {"p50": 3.0, "p90": 3.5, "p99": 4.0},
+}
+#: What is measured at the other rates too.
+PLAIN_LAYOUTS = ("four processes", "one process")
 SEGMENT_PAIRS = 20
 REPLY_BYTES = 540
 ECHO_P50_NS_MAX = 12_000
+BURST_S, REST_S = 0.3, 0.1
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
-START_S = 900.0
-STOP_S = 60.0
-SETTLE_S = 0.03
-CONFIG = """\
-instance = "{instance}"
-runs_folder = "{folder}"
-
-[[sources]]
-rest_url = "{rest_url}"
-stream_url = "{stream_url}"
-symbols = ["{symbol}"]
-
-[orders]
-rest_url = "{rest_url}"
-order_url = "{stream_url}/ws-api/v3"
-orders_per_10s = 10000000
-
-[liveness]
-lease_ms = 60000
-start_timeout_s = 60
-
-[[strategies]]
-symbol = "{symbol}"
-name = "constant_spread"
-limits = {{ order_qty = "0.01", order_notional = "1000", position_qty = "10" }}
-
-[strategies.params]
-half_spread_ticks = {half_spread_ticks}
-qty_lots = {qty_lots}
-skew_ticks = 0
-inventory_lots_max = 1000000
-"""
 
 
-def house_cpu() -> int:
-    """Return the CPU that the engine leaves to others."""
-    return plan(Placement(), ["all"]).housekeeping_cpus[0]
+def bursts(rate: int, tick_count: int) -> Iterator[int]:
+    """Yield how many tickers to measure in one go, with a rest between.
+
+    Peer and echo never sleep; after most of a second in which others of their CPU got nothing the
+    kernel would give those 50 ms, whoever is being timed.
+    """
+    burst_count = max(round(rate * BURST_S), 1)
+    for first in range(0, tick_count, burst_count):
+        if first:
+            time.sleep(REST_S)
+        yield min(burst_count, tick_count - first)
 
 
-def engine_cpu() -> int:
+def engine_cpu(layout: str) -> int:
     """Return the CPU that the engine's last stage runs on."""
-    return plan(Placement(), ["one", "two", "three", "four"]).places["four"].cpu_index
+    return plan(Placement(together=LAYOUTS[layout].together), ROLES).places[ROLES[-1]].cpu_index
 
 
-@contextmanager
-def pinned(cpu: int) -> Iterator[None]:
-    """Keep this thread on one CPU."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {cpu})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
+class Engine(EngineRun):
+    """One run of the engine in one layout; quotes follow each tick."""
 
-
-class Engine:
-    """One run of the engine against a venue of ours; ``close`` ends it."""
-
-    def __init__(self, folder: Path) -> None:
-        key, secret = secrets.token_hex(32), secrets.token_hex(32)
+    def __init__(self, folder: Path, layout: str) -> None:
         self.market = Market()
-        self.venue = Venue(self.market, secret.encode())
         self.peer = Peer()
-        self.instance = f"bench-{os.getpid()}"
-        self.environment = {**os.environ, KEY_VARIABLE: key, SECRET_VARIABLE: secret}
-        self.config_path = folder / "bench.toml"
-        text = CONFIG.format(
-            instance=self.instance, folder=folder / "runs", rest_url=self.venue.rest_url,
-            stream_url=self.venue.stream_url, symbol=SYMBOL, half_spread_ticks=HALF_SPREAD_TICKS,
-            qty_lots=QTY_LOTS,
-        )  # fmt: skip
-        self.config_path.write_text(text)
-        self.pids: list[int] = []
-
-    def control(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Begin one vortexctl command."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "procs.cli", *arguments], env=self.environment, cwd=ROOT,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        super().__init__(
+            folder, self.market, LAYOUTS[layout], half_spread_ticks=HALF_SPREAD_TICKS,
+            qty_lots=QTY_LOTS, inventory_lots_max=1_000_000,
         )  # fmt: skip
 
-    def start(self) -> float:
-        """Start the engine, with a market from the moment that it listens; return the seconds."""
-        started = time.monotonic()
-        process = self.control("start", "-c", str(self.config_path))
-        while process.poll() is None and not self.venue.is_taken_over.wait(0.05):
-            assert time.monotonic() - started < START_S, "the engine does not start"
-        while process.poll() is None:
-            self.peer.take_over(self.venue)
-            self.warm_up()
-        output, _ = process.communicate()
-        assert process.returncode == 0, f"vortexctl start failed:\n{output}"
-        took_s = time.monotonic() - started
-        view, _ = open_view(self.instance)
-        self.placement = view.placement()
-        view.close()
-        self.pids = [place["pid"] for place in self.placement.values()]
-        return took_s
+    def show(self) -> None:
+        """Show the market while the engine starts."""
+        self.peer.take_over(self.venue)
+        self.warm_up()
 
     def warm_up(self) -> None:
         """Show the market for a moment; what is asked is answered, and not measured."""
@@ -150,76 +105,69 @@ class Engine:
             self.peer.check(self.peer.payload(index), self.venue)
 
     def segment(self, rate: int, tick_count: int) -> Segment:
-        """Measure one batch."""
-        batch = self.market.batch(rate, tick_count)
-        with pinned(house_cpu()):
-            return self.peer.run(batch, self.venue)
+        """Measure so many tickers."""
+        parts = []
+        for count in bursts(rate, tick_count):
+            batch = self.market.batch(rate, count)
+            with as_far_side(house_cpu()):
+                self.peer.drive(batch)
+            parts.append(self.peer.judge(batch, self.venue))
+        return joined(parts)
 
-    @contextmanager
-    def stopped(self) -> Iterator[None]:
-        """Stop the stages for a while."""
-        for pid in self.pids:
-            os.kill(pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            for pid in self.pids:
-                os.kill(pid, signal.SIGCONT)
-            time.sleep(SETTLE_S)
 
-    def report(self) -> dict[str, Any]:
-        """Return what the engine says of the run so far."""
-        view, _ = open_view(self.instance)
-        facts = report.make(view)
-        view.close()
-        return facts
-
-    def close(self) -> None:
-        """End the engine, answering what it asks on leaving, then the venue."""
-        process = self.control("stop", "-n", self.instance)
-        deadline = time.monotonic() + STOP_S
-        while process.poll() is None and time.monotonic() < deadline:
-            if self.venue.orders is not None:
-                self.venue.serve_stop()
-            time.sleep(0.01)
-        if process.poll() is None:
-            process.kill()
-        process.communicate()  # closes its pipe
-        self.venue.close()
+def secure_both(near: socket.socket, far: socket.socket) -> tuple[Channel, Channel]:
+    """Make the TLS handshake between two ends of a connection of ours."""
+    accepted: list[TlsSocket] = []
+    with tempfile.TemporaryDirectory() as folder:
+        ca_path = Path(folder) / "authority.pem"
+        context = server_context(ca_path)
+        thread = threading.Thread(target=lambda: accepted.append(accept_tls(far, context)))
+        thread.start()
+        connection = client_connection("127.0.0.1", client_context(str(ca_path)))
+        opened = TlsSocket(near, connection)
+        thread.join()
+    return Channel(opened.connection), Channel(accepted[0].connection)
 
 
 class Echo:
     """The far side of the TCP echo in a process of its own, stopped while it is not needed."""
 
-    def __init__(self, frame_bytes: int) -> None:
+    def __init__(self, frame_bytes: int, cpu: int, *, has_tls: bool) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             near = socket.create_connection(listener.getsockname())
             far, _ = listener.accept()
+        self.channels = secure_both(near, far) if has_tls else None
+        near_tls, far_tls = (c.address for c in self.channels) if self.channels else (0, 0)
         for end in (near, far):
             end.setblocking(False)
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.client = EchoClient(near, REPLY_BYTES)
+        self.client = EchoClient(near, REPLY_BYTES, near_tls)
         self.pid = os.fork()
         if self.pid == 0:
             near.close()
-            os.sched_setaffinity(0, {engine_cpu()})
+            os.sched_setaffinity(0, {cpu})
+            go_first()
             receiver, buffer = new_receiver(), np.zeros(8_192, np.uint8)
             done = loops.echo(
-                address_of(receiver), far.fileno(), address_of(buffer), frame_bytes, REPLY_BYTES
-            )
+                far_tls, address_of(receiver), far.fileno(), address_of(buffer), frame_bytes,
+                REPLY_BYTES,
+            )  # fmt: skip
             os._exit(0 if done else 1)
         far.close()
         os.kill(self.pid, signal.SIGSTOP)
 
     def segment(self, market: Market, rate: int, tick_count: int) -> Int64Array:
-        """Measure the tickers of one batch."""
-        batch = market.batch(rate, tick_count)
-        os.kill(self.pid, signal.SIGCONT)
-        try:
-            with pinned(house_cpu()):
-                return self.client.run(batch)
-        finally:
-            os.kill(self.pid, signal.SIGSTOP)
+        """Measure so many tickers."""
+        parts = []
+        for count in bursts(rate, tick_count):
+            batch = market.batch(rate, count)
+            os.kill(self.pid, signal.SIGCONT)
+            try:
+                with as_far_side(house_cpu()):
+                    parts.append(self.client.run(batch))
+            finally:
+                os.kill(self.pid, signal.SIGSTOP)
+        return np.concatenate(parts)
 
     def close(self) -> None:
         """End it."""
@@ -238,7 +186,7 @@ def compile_loops() -> None:
     address = address_of(peer.record)
     loops.drive(address, address, 0)
     loops.drive_echo(address, address, 1, REPLY_BYTES, address)
-    loops.echo(address_of(peer.receiver), near.fileno(), address_of(peer.out), 1, 1)
+    loops.echo(0, address_of(peer.receiver), near.fileno(), address_of(peer.out), 1, 1)
     near.close()
 
 
@@ -284,11 +232,14 @@ def summarize(segments: list[Segment], echoes: list[Int64Array]) -> dict[str, An
     }
 
 
-def run_rate(folder: Path, rate: int, seconds: float, pair_count: int) -> dict[str, Any]:
-    """Measure one rate in a run of its own, so that the engine's histograms are of that rate."""
-    tick_count = max(10, int(rate * seconds / pair_count / 2))
-    engine = Engine(folder)
-    echo = Echo(int(Market().batch(1, 1).table[0, 1]))
+def run_rate(
+    folder: Path, layout: str, rate: int, seconds: float, pair_count: int
+) -> dict[str, Any]:
+    """Measure one layout at one rate in a run of its own, whose histograms are of that alone."""
+    tick_count = max(10, round(rate * seconds / pair_count / 2))
+    engine = Engine(folder, layout)
+    frame_bytes = int(Market().batch(1, 1).table[0, 1])
+    echo = Echo(frame_bytes, engine_cpu(layout), has_tls=LAYOUTS[layout].has_tls)
     segments: list[Segment] = []
     echoes: list[Int64Array] = []
     try:
@@ -316,15 +267,17 @@ def run_rate(folder: Path, rate: int, seconds: float, pair_count: int) -> dict[s
 def run(
     seconds: float, rates: tuple[int, ...] = RATES, pair_count: int = SEGMENT_PAIRS
 ) -> dict[str, Any]:
-    """Run the benchmark; return machine and, by rate, figures."""
+    """Run the benchmark; return machine and, by rate and layout, figures."""
     compile_loops()
-    figures = {}
-    whole = sum(SHARES[rate] for rate in rates)
+    figures: dict[str, dict[str, Any]] = {str(rate): {} for rate in rates}
+    layouts = {rate: LAYOUTS if rate == BAR_RATE else PLAIN_LAYOUTS for rate in rates}
+    whole = sum(SHARES[rate] * len(layouts[rate]) for rate in rates)
     for rate in rates:
-        with tempfile.TemporaryDirectory() as folder:
-            figures[str(rate)] = run_rate(
-                Path(folder), rate, seconds * SHARES[rate] / whole, pair_count
-            )
+        for layout in layouts[rate]:
+            with tempfile.TemporaryDirectory() as folder:
+                figures[str(rate)][layout] = run_rate(
+                    Path(folder), layout, rate, seconds * SHARES[rate] / whole, pair_count
+                )
     return {"machine": machine_line(), "pair_count": pair_count, "figures": figures}
 
 
@@ -334,17 +287,19 @@ def lines(result: dict[str, Any]) -> list[str]:
         f"wire_to_wire: frame in, signed order out, against a TCP echo; {result['pair_count']} "
         "pairs of segments in turns"
     ]
-    for rate, figure in result["figures"].items():
-        rows += ["", *rate_lines(rate, figure)]
+    for rate, by_layout in result["figures"].items():
+        for layout, figure in by_layout.items():
+            rows += ["", *layout_lines(int(rate), layout, figure)]
     return rows
 
 
-def rate_lines(rate: str, figure: dict[str, Any]) -> list[str]:
-    """Return one rate's figures for people."""
+def layout_lines(rate: int, layout: str, figure: dict[str, Any]) -> list[str]:
+    """Return the figures of one layout at one rate for people."""
     where = ", ".join(f"{role} {p['cpu']}/{p['wait']}" for role, p in figure["placement"].items())
     rows = [
-        f"{int(rate):,} frames/s: {figure['frame_count']} frames, {figure['request_count']} orders "
-        f"checked, {figure['fill_count']} filled, {figure['frames_an_order']:.2f} frames an order",
+        f"{rate:,} frames/s, {layout}: {figure['frame_count']} frames, "
+        f"{figure['request_count']} orders checked, {figure['fill_count']} filled, "
+        f"{figure['frames_an_order']:.2f} frames an order",
         f"  cpu/wait: {where}; started in {figure['start_s']:.1f} s; "
         f"frames at most {figure['late_ns_max'] / 1000:.0f} us late",
         f"  {'':<22}{'P50':>10}{'P90':>10}{'P99':>10}",
@@ -359,6 +314,8 @@ def rate_lines(rate: str, figure: dict[str, Any]) -> list[str]:
         ratios = [figure["ratios"].get(name, {}).get(key) for name in QUANTILES]
         cells = "".join(f"{'-' if r is None else format(r, '.2f'):>10}" for r in ratios)
         rows.append(f"  {label:<22}{cells}")
+    if rate == BAR_RATE:
+        rows += bar_lines(BARS[layout], figure["ratios"])
     if figure["is_void"]:
         rows.append(
             f"  VOID: the echo's P50 is {figure['echo_p50_ns'] / 1000:.1f} us, over "
@@ -367,3 +324,10 @@ def rate_lines(rate: str, figure: dict[str, Any]) -> list[str]:
     facts = figure["engine_report"]
     table = report.lines(facts)
     return [*rows, "  the engine's own histograms:", *(f"    {row}" for row in table[4:])]
+
+
+def bar_lines(bars: dict[str, float], ratios: dict[str, dict[str, float]]) -> list[str]:
+    """Return what the medians of the ratios shall not exceed, and which do."""
+    cells = "".join(f"{format(bars[q], '.2f') if q in bars else '-':>10}" for q in QUANTILES)
+    over = [q.upper() for q, bar in bars.items() if q not in ratios or ratios[q]["median"] > bar]
+    return [f"  {'bar for the median':<22}{cells}", f"  over the bar: {', '.join(over) or 'none'}"]

@@ -4,55 +4,108 @@ Reference data and snapshots over HTTP; two WebSockets, one for the feed and one
 sockets compiled code takes over once the engine has subscribed to its events.
 """
 
+import contextlib
 import json
 import socket
 import threading
+import time
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
+from OpenSSL import SSL
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request, TextMessage
 
+from ipc.tls import Channel
+from procs.exchange.certificate import make_certificate
+from procs.tls import TlsSocket
 from tools.bench.frames import EXCHANGE_INFO, SYMBOL
 from tools.bench.signed import read_request
-from tools.bench.wire_market import Market
 
 TIMEOUT_S = 10.0
+
+THREAD_END_S = 10
+
+
+class Snapshots(Protocol):
+    """What the venue asks of a market."""
+
+    def snapshot(self) -> bytes:
+        """Return the book as REST gives it."""
 
 
 class Side:
     """One WebSocket as the venue holds it: its socket, and its frames until it is taken over."""
 
-    def __init__(self, connected: socket.socket) -> None:
+    def __init__(self, connected: socket.socket, tls: SSL.Context | None = None) -> None:
+        """``tls`` is what the server of a ``wss://`` address is."""
         self.socket = connected
+        self.socket.settimeout(TIMEOUT_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.secure: TlsSocket | None = None
+        self.channel: Channel | None = None
+        if tls is not None:
+            self.secure = accept_tls(connected, tls)
+            self.channel = Channel(self.secure.connection)
         self.frames = WSConnection(ConnectionType.SERVER)
+
+    @property
+    def tls_address(self) -> int:
+        """Where compiled code finds the connection's TLS record; 0 without."""
+        return 0 if self.channel is None else self.channel.address
 
     def events(self) -> list[Any]:
         """Return what came; waits as long as the socket's timeout says."""
-        self.frames.receive_data(self.socket.recv(65_536) or None)
+        data = (self.secure or self.socket).recv(65_536)
+        if not data:
+            raise ConnectionResetError("the engine hung up")
+        self.frames.receive_data(data)
         return list(self.frames.events())
+
+    def send(self, data: bytes) -> None:
+        """Send bytes."""
+        if self.secure is not None:
+            self.secure.send(data)
+        else:
+            self.socket.sendall(data)
 
     def accept(self) -> str:
         """Make the opening handshake; return the path that was asked for."""
-        self.socket.settimeout(TIMEOUT_S)
         while True:
             for event in self.events():
                 if isinstance(event, Request):
-                    self.socket.sendall(self.frames.send(AcceptConnection()))
+                    self.send(self.frames.send(AcceptConnection()))
                     return event.target
 
     def tell(self, message: dict[str, Any]) -> None:
         """Send one message."""
-        self.socket.sendall(self.frames.send(TextMessage(data=json.dumps(message))))
+        self.send(self.frames.send(TextMessage(data=json.dumps(message))))
+
+
+def accept_tls(connected: socket.socket, context: SSL.Context) -> TlsSocket:
+    """Make the handshake of a server."""
+    connection = SSL.Connection(context, None)
+    connection.set_accept_state()
+    return TlsSocket(connected, connection)
+
+
+def server_context(ca_path: Path) -> SSL.Context:
+    """Return a server's TLS for loopback; write the authority to trust to ``ca_path``."""
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    certificate, key = make_certificate(ca_path)
+    context.use_certificate(certificate)
+    context.use_privatekey(key)
+    return context
 
 
 class Venue:
     """Serves one engine; ``close`` releases everything."""
 
-    def __init__(self, market: Market, secret: bytes) -> None:
+    def __init__(self, market: Snapshots, secret: bytes, tls: SSL.Context | None = None) -> None:
         self.market = market
+        self.tls = tls
         self.secret = secret
         #: By side: client order id, price and quantity of what stands.
         self.standing: dict[str, tuple[str, str, str]] = {}
@@ -60,10 +113,13 @@ class Venue:
         self.orders: Side | None = None
         self.is_taken_over = threading.Event()
         self.fault: BaseException | None = None
+        self.threads: list[threading.Thread] = []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
         for target in (self.http.serve_forever, self.serve):
-            threading.Thread(target=target, daemon=True).start()
+            thread = threading.Thread(target=target, daemon=True)
+            self.threads.append(thread)
+            thread.start()
 
     @property
     def rest_url(self) -> str:
@@ -73,7 +129,8 @@ class Venue:
     @property
     def stream_url(self) -> str:
         """Where WebSockets are served."""
-        return f"ws://127.0.0.1:{self.listener.getsockname()[1]}"
+        scheme = "ws" if self.tls is None else "wss"
+        return f"{scheme}://127.0.0.1:{self.listener.getsockname()[1]}"
 
     def handler(self) -> type[BaseHTTPRequestHandler]:
         """Return what answers GET requests."""
@@ -97,8 +154,14 @@ class Venue:
         """Accept the two connections; answer on the second until the engine has subscribed."""
         try:
             while self.feed is None or self.orders is None:
-                side = Side(self.listener.accept()[0])
-                if side.accept().startswith("/ws-api"):
+                connected = self.listener.accept()[0]
+                try:
+                    side = Side(connected, self.tls)
+                    path = side.accept()
+                except OSError:  # only looked at our certificate
+                    connected.close()
+                    continue
+                if path.startswith("/ws-api"):
                     while not self.answer_one(side):
                         pass
                     self.orders = side
@@ -124,6 +187,10 @@ class Venue:
         method, reply = request["method"], {"id": request["id"], "status": 200}
         if method in ("openOrders.status", "myTrades"):
             side.tell({**reply, "result": []})
+        elif method == "time":
+            side.tell({**reply, "result": {"serverTime": time.time_ns() // 1_000_000}})
+        elif method == "account.status":
+            side.tell({**reply, "result": {"balances": [], "canTrade": True}})
         elif method == "userDataStream.subscribe.signature":
             side.tell({**reply, "result": {"subscriptionId": 0}})
         elif method == "openOrders.cancelAll":
@@ -150,13 +217,18 @@ class Venue:
     def serve_stop(self) -> None:
         """Answer what the engine asks on leaving, as far as it has come."""
         assert self.orders is not None
-        with suppress(BlockingIOError):
+        with suppress(BlockingIOError, ConnectionError):
             self.answer_one(self.orders)
 
     def close(self) -> None:
-        """Release the sockets."""
+        """End the threads and release the sockets."""
         self.http.shutdown()
         self.http.server_close()
+        # A thread that waits to accept is not woken by a close, and would answer who comes next.
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        for thread in self.threads:
+            thread.join(timeout=THREAD_END_S)
         self.listener.close()
         for side in (self.feed, self.orders):
             if side is not None:

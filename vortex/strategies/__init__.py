@@ -1,4 +1,4 @@
-"""One strategy a file.
+"""One strategy a file, in this folder or anywhere else.
 
 A strategy file holds
 
@@ -25,6 +25,7 @@ import numba
 import numpy as np
 from numba import types
 
+from ipc.compiled import PLAIN_PYTHON
 from ipc.layout import Field, Layout, reserved
 from ipc.types import RecordArray
 from vortex.quoting import WANTED
@@ -101,7 +102,7 @@ def names() -> list[str]:
 
 
 def load(name: str) -> Strategy:
-    """Return the strategy of that name.
+    """Return the strategy of that name in this package.
 
     Raises
     ------
@@ -110,8 +111,20 @@ def load(name: str) -> Strategy:
     """
     if name not in names():
         raise LookupError(f"no strategy {name!r}; there are {', '.join(names())}")
-    module: ModuleType = importlib.import_module(f"{__name__}.{name}")
+    return of_module(importlib.import_module(f"{__name__}.{name}"), name)
+
+
+def of_module(module: ModuleType, name: str) -> Strategy:
+    """Return the strategy that a module holds.
+
+    Raises
+    ------
+    LookupError
+        When it misses a part of the contract.
+    """
     for part in ("Params", "STATE", "decide"):
         if not hasattr(module, part):
             raise LookupError(f"strategy {name!r} has no {part}; see vortex/strategies/__init__.py")
+    if not PLAIN_PYTHON and not hasattr(module.decide, "py_func"):
+        raise LookupError(f"decide of strategy {name!r} is not compiled; put @compiled above it")
     return Strategy(name, module.Params, module.STATE, module.decide)

@@ -34,6 +34,8 @@ cold
 ``stream_path(symbols)``, ``subscribe_message(symbols, request_id)``, ``snapshot_path(symbol)``,
 ``exchange_info_path(symbols)``
     Where to connect, and what to ask for.
+``stream_key_headers()``
+    The headers of the streams' handshake in which the venue wants to see an API key; mostly none.
 ``read_instruments(body, symbols, source_id)``
     Return rows of the INSTRUMENT table.
 ``request(method, request_id, params)``, ``signed_params``, ``signed_query``, ``signing_prefix``

@@ -3,8 +3,8 @@
 *Source:* Binance Spot API documentation: WebSocket API, WebSocket Streams, REST API, Limits.
 """
 
-import hmac
 import json
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
@@ -14,6 +14,7 @@ import numpy as np
 from ipc.types import RecordArray
 from vortex.codes import OrderState
 from vortex.records import SESSION
+from vortex.signers import Signer
 from vortex.signing import fill_session
 from vortex.units import to_e8
 from vortex.venues._binance_orders import signing_prefix
@@ -134,12 +135,22 @@ class Subscription(msgspec.Struct, rename="camel"):
     subscription_id: int
 
 
-class Refused(ValueError):
-    """The venue refused a request; ``code`` is its number for the reason."""
+class Logon(msgspec.Struct, rename={"api_key": "apiKey"}):
+    """Result of ``session.logon``."""
 
-    def __init__(self, code: int, words: str) -> None:
+    api_key: str
+
+
+class Refused(ValueError):
+    """The venue refused a request; ``code`` is its number for the reason.
+
+    ``wait_ms`` is how long it wants to be left alone; 0 when it did not say.
+    """
+
+    def __init__(self, code: int, words: str, wait_ms: int = 0) -> None:
         super().__init__(f"the venue refused ({code}): {words}")
         self.code = code
+        self.wait_ms = wait_ms
 
     @property
     def is_unknown_order(self) -> bool:
@@ -147,11 +158,28 @@ class Refused(ValueError):
         return self.code in UNKNOWN_ORDER_CODES
 
 
+class ErrorData(msgspec.Struct, frozen=True, rename="camel"):
+    """What comes with a refusal for too many requests: the venue's time and when it will listen."""
+
+    server_time: int = 0
+    retry_after: int = 0
+
+
 class VenueError(msgspec.Struct):
     """Why the venue refused."""
 
     code: int
     msg: str
+    data: ErrorData = ErrorData()
+
+    @property
+    def wait_ms(self) -> int:
+        """How long the venue wants to be left alone, which no clock of ours is needed for."""
+        return max(self.data.retry_after - self.data.server_time, 0)
+
+
+class _ServerTime(msgspec.Struct, rename="camel"):
+    server_time: int
 
 
 class _Reply(msgspec.Struct):
@@ -161,16 +189,23 @@ class _Reply(msgspec.Struct):
     error: VenueError | None = None
 
 
-def stream_path(symbols: list[str]) -> str:
-    """Return the path and query that subscribe to all ``STREAMS`` of ``symbols`` on connecting."""
-    names = [f"{symbol.lower()}@{stream}" for symbol in symbols for stream in STREAMS]
+def stream_path(symbols: list[str], streams: Sequence[str] = STREAMS) -> str:
+    """Return the path and query that subscribe to all ``streams`` of ``symbols`` on connecting."""
+    names = [f"{symbol.lower()}@{stream}" for symbol in symbols for stream in streams]
     return "/stream?streams=" + "/".join(quote(name, safe="@") for name in names)
 
 
-def subscribe_message(symbols: list[str], request_id: int) -> bytes:
-    """Return the message that subscribes to all ``STREAMS`` of ``symbols``."""
-    names = [f"{symbol.lower()}@{stream}" for symbol in symbols for stream in STREAMS]
+def subscribe_message(
+    symbols: list[str], request_id: int, streams: Sequence[str] = STREAMS
+) -> bytes:
+    """Return the message that subscribes to all ``streams`` of ``symbols``."""
+    names = [f"{symbol.lower()}@{stream}" for symbol in symbols for stream in streams]
     return msgspec.json.encode({"method": "SUBSCRIBE", "params": names, "id": request_id})
+
+
+def stream_key_headers() -> tuple[str, ...]:
+    """Return the headers of the streams' handshake that hold a key: none, they are public."""
+    return ()
 
 
 def snapshot_path(symbol: str, level_count: int = SNAPSHOT_LEVELS) -> str:
@@ -188,17 +223,17 @@ def _text_of(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def signed_params(params: dict[str, Any], api_key: str, secret: bytes) -> dict[str, Any]:
+def signed_params(params: dict[str, Any], api_key: str, signer: Signer) -> dict[str, Any]:
     """Return ``params`` with ``apiKey`` and ``signature``, as the WebSocket API wants them."""
     named = {**params, "apiKey": api_key}
     text = "&".join(f"{name}={_text_of(value)}" for name, value in sorted(named.items()))
-    return {**named, "signature": hmac.new(secret, text.encode(), "sha256").hexdigest()}
+    return {**named, "signature": signer.sign(text.encode())}
 
 
-def signed_query(params: dict[str, Any], secret: bytes) -> str:
+def signed_query(params: dict[str, Any], signer: Signer) -> str:
     """Return ``params`` as a signed REST query; the key goes into the header ``X-MBX-APIKEY``."""
     text = "&".join(f"{name}={quote(_text_of(value))}" for name, value in params.items())
-    return f"{text}&signature={hmac.new(secret, text.encode(), 'sha256').hexdigest()}"
+    return f"{text}&signature={quote(signer.sign(text.encode()), safe='')}"
 
 
 def request(method: str, request_id: str, params: dict[str, Any]) -> bytes:
@@ -210,22 +245,34 @@ class Asker(NamedTuple):
     """Who asks, and when: what every signed request needs."""
 
     api_key: str
-    secret: bytes
+    signer: Signer
     wall_ms: int
 
     def sign(self, method: str, **params: Any) -> bytes:
         """Return a signed request of the WebSocket API."""
         timed = {**params, "timestamp": self.wall_ms}
-        return request(method, method, signed_params(timed, self.api_key, self.secret))
+        return request(method, method, signed_params(timed, self.api_key, self.signer))
 
 
 def new_session(
-    api_key: str, secret: bytes, run_id: int, epoch: int, recv_window_ms: int
+    api_key: str, signer: Signer, run_id: int, epoch: int, recv_window_ms: int
 ) -> RecordArray:
-    """Return a SESSION for signing in compiled code."""
+    """Return a SESSION for encoding orders in compiled code.
+
+    With a key that logs its connections on, requests hold neither key nor signature.
+
+    Raises
+    ------
+    ValueError
+        When orders cannot be sent with such a key.
+    """
+    if signer.hot_secret is None and not signer.may_log_on:
+        raise ValueError("this key signs requests one by one: orders need HMAC or Ed25519")
     session = np.zeros(1, SESSION.dtype)
     prefix = signing_prefix(api_key)
+    secret = signer.hot_secret or b""
     fill_session(session[0], api_key, secret, run_id, epoch, recv_window_ms, prefix)
+    session["is_logged_on"] = signer.may_log_on
     return session
 
 
@@ -264,6 +311,16 @@ def account_request(asker: Asker) -> bytes:
     return asker.sign("account.status")
 
 
+def time_request() -> bytes:
+    """Return the request for the venue's clock; see ``read_time``."""
+    return request("time", "time", {})
+
+
+def logon_request(asker: Asker) -> bytes:
+    """Return the request that makes a connection ours: see ``signers.Signer.may_log_on``."""
+    return asker.sign("session.logon")
+
+
 def subscribe_request(asker: Asker) -> bytes:
     """Return the request for our events on this connection; see ``read_subscription``."""
     return asker.sign("userDataStream.subscribe.signature")
@@ -279,8 +336,13 @@ def read_reply(payload: bytes, kind: type[T]) -> T:
     """
     reply = msgspec.json.decode(payload, type=_Reply)
     if reply.error is not None:
-        raise Refused(reply.error.code, reply.error.msg)
+        raise Refused(reply.error.code, reply.error.msg, reply.error.wait_ms)
     return msgspec.json.decode(reply.result, type=kind)
+
+
+def read_time(payload: bytes) -> int:
+    """Return the venue's clock as milliseconds since 1970, the result of ``time``."""
+    return read_reply(payload, _ServerTime).server_time
 
 
 def read_account(payload: bytes) -> Account:
@@ -301,6 +363,11 @@ def read_trades(payload: bytes) -> list[Trade]:
 def read_subscription(payload: bytes) -> int:
     """Return the subscription that ``userDataStream.subscribe.signature`` began."""
     return read_reply(payload, Subscription).subscription_id
+
+
+def read_logon(payload: bytes) -> str:
+    """Return the key that ``session.logon`` made the connection's."""
+    return read_reply(payload, Logon).api_key
 
 
 def read_order(payload: bytes) -> OpenOrder:

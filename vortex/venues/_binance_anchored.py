@@ -7,24 +7,23 @@ A message that differs anywhere (key order, new keys, white space, other decimal
 """
 
 from ipc.compiled import compiled
-from ipc.memory import load_byte, load_word, record_at
+from ipc.memory import load_byte, load_word
 from vortex.codes import Kind
-from vortex.instruments import find_instrument, find_words, instrument_at
-from vortex.levels import Steps, steps_of, to_lots_shown, to_ticks, write_plain_levels
+from vortex.instruments import find_instrument, find_words
+from vortex.levels import write_plain_levels
 from vortex.market import write_depth, write_ticker, write_trade
-from vortex.records import INSTRUMENT, MARKET_SLOT_BYTES
+from vortex.records import MARKET_SLOT_BYTES
 from vortex.scan import (
     BACKSLASH,
     CLOSE_OBJECT,
     COLON,
     QUOTE,
-    plain_decimal,
     plain_integer,
     skip_string,
 )
+from vortex.steps import steps_of_row, to_lots_shown, to_ticks
+from vortex.wide import byte_bits, plain_pair
 from vortex.words import byte_marks, count_trailing_zeros, low_bytes, word_of, words_of
-
-INSTRUMENT_DTYPE = INSTRUMENT.dtype
 
 #: Times from here on are microseconds (the venue's ``timeUnit=MICROSECOND``), below milliseconds.
 FIRST_MICROSECOND = 10**15
@@ -61,7 +60,10 @@ def decode_anchored(
     if load_word(position) == _STREAM_0:
         if low_bytes(load_word(position + 8), 3) != _STREAM_1:
             return 0
-        position = _find_quote(position + 11, end)
+        name = position + 11
+        # A name is shorter than a window; a backslash is no part of a usual one.
+        marks = byte_bits(name, QUOTE) | byte_bits(name, BACKSLASH)
+        position = name + count_trailing_zeros(marks)
         if load_word(position) != _DATA or end - position < ANCHORED_BYTES_MIN:
             return 0
         position += 9
@@ -79,18 +81,6 @@ def decode_anchored(
 
 
 @compiled
-def _find_quote(position: int, end: int) -> int:
-    """Return where the first quote stands, or ``end``; stops at a backslash too."""
-    while position < end:
-        word = load_word(position)
-        marks = byte_marks(word, QUOTE) | byte_marks(word, BACKSLASH)
-        if marks:
-            return min(end, position + (count_trailing_zeros(marks) >> 3))
-        position += 8
-    return end
-
-
-@compiled
 def _symbol_at(position: int, catalog_address: int) -> tuple[int, int]:
     """Return the instrument (or -1) of the symbol at ``position``, and where its quote stands."""
     word = load_word(position)
@@ -101,13 +91,6 @@ def _symbol_at(position: int, catalog_address: int) -> tuple[int, int]:
     if close < 0:
         return -1, position
     return find_instrument(catalog_address, position, close - position), close
-
-
-@compiled
-def steps_of_row(catalog_address: int, index: int) -> Steps:
-    """Return how to divide by tick and lot of instrument ``index``."""
-    instrument = record_at(instrument_at(catalog_address, index), INSTRUMENT_DTYPE)
-    return steps_of(instrument.tick_e8, instrument.lot_e8)
 
 
 @compiled
@@ -129,23 +112,19 @@ def _anchored_ticker(position: int, end: int, catalog_address: int, out_address:
     index, position = _symbol_at(position + 6, catalog_address)
     if index < 0 or low_bytes(load_word(position), 7) != _BID:
         return 0
-    bid_e8, position = plain_decimal(position + 7)
-    if low_bytes(load_word(position), 7) != _BID_QTY or bid_e8 < 0:
+    bid = plain_pair(position, byte_bits(position, QUOTE), 7, 7)
+    if bid.first_e8 < 0 or low_bytes(load_word(bid.middle), 7) != _BID_QTY:
         return 0
-    bid_qty_e8, position = plain_decimal(position + 7)
-    if low_bytes(load_word(position), 7) != _ASK or bid_qty_e8 < 0:
+    if low_bytes(load_word(bid.after), 7) != _ASK:
         return 0
-    ask_e8, position = plain_decimal(position + 7)
-    if low_bytes(load_word(position), 7) != _ASK_QTY or ask_e8 < 0:
+    ask = plain_pair(bid.after, byte_bits(bid.after, QUOTE), 7, 7)
+    if ask.first_e8 < 0 or low_bytes(load_word(ask.middle), 7) != _ASK_QTY:
         return 0
-    ask_qty_e8, position = plain_decimal(position + 7)
-    if low_bytes(load_word(position), 2) != _END_OF_TICKER or ask_qty_e8 < 0:
-        return 0
-    if position + 2 != end:
+    if low_bytes(load_word(ask.after), 2) != _END_OF_TICKER or ask.after + 2 != end:
         return 0
     steps = steps_of_row(catalog_address, index)
-    bid_ticks, bid_lots = to_ticks(steps, bid_e8), to_lots_shown(steps, bid_qty_e8)
-    ask_ticks, ask_lots = to_ticks(steps, ask_e8), to_lots_shown(steps, ask_qty_e8)
+    bid_ticks, bid_lots = to_ticks(steps, bid.first_e8), to_lots_shown(steps, bid.second_e8)
+    ask_ticks, ask_lots = to_ticks(steps, ask.first_e8), to_lots_shown(steps, ask.second_e8)
     if (bid_ticks | bid_lots | ask_ticks | ask_lots) < 0:
         return 0
     return write_ticker(out_address, index, 0, update_id, bid_ticks, bid_lots, ask_ticks, ask_lots)
@@ -176,13 +155,12 @@ def _anchored_trade(position: int, end: int, catalog_address: int, out_address: 
     trade_id, position = plain_integer(position + 6)
     if trade_id < 0 or low_bytes(load_word(position), 6) != _PRICE:
         return 0
-    price_e8, position = plain_decimal(position + 6)
-    if price_e8 < 0 or low_bytes(load_word(position), 7) != _QTY:
+    pair = plain_pair(position, byte_bits(position, QUOTE), 6, 7)
+    if pair.first_e8 < 0 or low_bytes(load_word(pair.middle), 7) != _QTY:
         return 0
-    qty_e8, position = plain_decimal(position + 7)
-    if qty_e8 < 0 or low_bytes(load_word(position), 6) != _TRADE_TIME:
+    if low_bytes(load_word(pair.after), 6) != _TRADE_TIME:
         return 0
-    trade_time, position = plain_integer(position + 6)
+    trade_time, position = plain_integer(pair.after + 6)
     is_maker, position = _read_flag(position, _MAKER_TRUE, _MAKER_FALSE)
     if load_byte(position) != CLOSE_OBJECT:
         best, position = _read_flag(position, _BEST_TRUE, _BEST_FALSE)
@@ -193,7 +171,7 @@ def _anchored_trade(position: int, end: int, catalog_address: int, out_address: 
     if position + 1 != end:
         return 0
     steps = steps_of_row(catalog_address, index)
-    ticks, lots = to_ticks(steps, price_e8), to_lots_shown(steps, qty_e8)
+    ticks, lots = to_ticks(steps, pair.first_e8), to_lots_shown(steps, pair.second_e8)
     venue_ns = to_nanoseconds(trade_time)
     if ticks <= 0 or (lots | venue_ns | to_nanoseconds(event_time)) < 0:
         return 0

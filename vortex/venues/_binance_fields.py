@@ -5,8 +5,9 @@ from typing import NamedTuple
 from ipc.compiled import compiled
 from vortex.codes import OrderState, Refusal, Side
 from vortex.instruments import find_words
-from vortex.levels import Steps, read_lots, read_ticks
+from vortex.levels import read_lots, read_ticks
 from vortex.scan import read_integer, read_string, text_words
+from vortex.steps import Steps
 from vortex.venues._binance_anchored import to_nanoseconds
 from vortex.venues._binance_orders import parse_client_order_id
 from vortex.words import words_of

@@ -9,7 +9,7 @@ from ipc.compiled import compiled
 from ipc.memory import load_byte, load_word, record_at
 from vortex.codes import Kind, Refusal
 from vortex.instruments import find_words
-from vortex.levels import Steps, read_lots_shown, read_ticks, steps_of, write_levels
+from vortex.levels import read_lots_shown, read_ticks, write_levels
 from vortex.market import write_depth, write_ticker, write_trade
 from vortex.records import CATALOG, INSTRUMENT, MARKET_SLOT_BYTES
 from vortex.scan import (
@@ -25,7 +25,8 @@ from vortex.scan import (
     resolved_character,
     text_words,
 )
-from vortex.venues._binance_anchored import decode_anchored, steps_of_row, to_nanoseconds
+from vortex.steps import Steps, steps_of, steps_of_row
+from vortex.venues._binance_anchored import decode_anchored, to_nanoseconds
 from vortex.words import low_bytes, words_of
 
 CATALOG_DTYPE = CATALOG.dtype
@@ -65,7 +66,9 @@ def decode_market(
 ) -> int:
     """Write the records of one market message; return how many, or a Refusal.
 
-    ``out_address`` holds ``out_count_max`` slots of 128 bytes.  Raw and combined streams.
+    ``out_address`` holds ``out_count_max`` slots of 128 bytes.  Raw and combined streams.  What is
+    not in the form that the venue sends today is counted in the catalog: many of them mean that
+    the venue changed its form.
     """
     end = payload_address + payload_bytes
     record_count = decode_anchored(
@@ -73,6 +76,7 @@ def decode_market(
     )
     if record_count > 0:
         return record_count
+    record_at(catalog_address, CATALOG_DTYPE).general_count += 1
     return _decode_any(payload_address, end, catalog_address, out_address, out_count_max)
 
 

@@ -1,7 +1,8 @@
 """Binance Spot's order requests: from REQUEST records to signed JSON, in compiled code.
 
 A request is written twice: as the sorted ``key=value&...`` text that is signed, behind the end of
-the payload's room, and as the JSON that is sent.
+the payload's room, and as the JSON that is sent.  On a connection that was logged on the JSON holds
+neither key nor signature, and the text is not looked at.
 
 *Source:* Binance Spot API documentation, "WebSocket API": request security, trading requests.
 """
@@ -44,7 +45,7 @@ _JSON_CANCEL = literal('","method":"order.cancel","params":{')
 _JSON_REPLACE = literal('","method":"order.cancelReplace","params":{')
 _JSON_CANCEL_ALL = literal('","method":"openOrders.cancelAll","params":{')
 _JSON_STATUS = literal('","method":"order.status","params":{')
-_JSON_KEY = literal('"apiKey":"')
+_JSON_KEY, _JSON_FIRST_SYMBOL = literal('"apiKey":"'), literal('"symbol":"')
 _JSON_NEW_ID, _JSON_OLD_ID = literal('","newClientOrderId":"'), literal('","origClientOrderId":"')
 _JSON_CANCEL_ID = literal('","cancelOrigClientOrderId":"')
 _JSON_MODE = literal('","cancelReplaceMode":"STOP_ON_FAILURE')
@@ -114,9 +115,7 @@ def _text_start(address: int, session_address: int) -> int:
 
 @compiled
 def _text_symbol(address: int, instrument_address: int) -> int:
-    instrument = record_at(instrument_address, INSTRUMENT_DTYPE)
-    address = write_literal(address, _SYMBOL)
-    return _copy(address, instrument_address + SYMBOL_OFFSET_BYTES, instrument.symbol_bytes)
+    return _copy_symbol(write_literal(address, _SYMBOL), instrument_address)
 
 
 @compiled
@@ -159,15 +158,31 @@ def _text_order(
 
 
 @compiled
+def _is_signed(session_address: int) -> bool:
+    """Return whether requests are signed one by one."""
+    return record_at(session_address, SESSION_DTYPE).is_logged_on == 0
+
+
+@compiled
 def _json_id(address: int, request_id: int) -> int:
     return write_hexadecimal(write_literal(address, _JSON_ID), request_id, REQUEST_ID_DIGITS)
 
 
 @compiled
-def _json_key(address: int, session_address: int) -> int:
+def _json_start(address: int, session_address: int, instrument_address: int) -> int:
+    """Write the first member but for its last quote: the key, or the symbol where none is shown."""
     session = record_at(session_address, SESSION_DTYPE)
+    if session.is_logged_on:
+        address = write_literal(address, _JSON_FIRST_SYMBOL)
+        return _copy_symbol(address, instrument_address)
     address = write_literal(address, _JSON_KEY)
     return _copy(address, session_address + API_KEY_OFFSET_BYTES, session.api_key_bytes)
+
+
+@compiled
+def _copy_symbol(address: int, instrument_address: int) -> int:
+    instrument = record_at(instrument_address, INSTRUMENT_DTYPE)
+    return _copy(address, instrument_address + SYMBOL_OFFSET_BYTES, instrument.symbol_bytes)
 
 
 @compiled
@@ -203,14 +218,13 @@ def _json_end(
     text_bytes: int,
 ) -> int:
     """Write the members that all requests have, the signature of the text among them."""
-    instrument = record_at(instrument_address, INSTRUMENT_DTYPE)
-    address = write_literal(address, _JSON_SYMBOL)
-    symbol_address = instrument_address + SYMBOL_OFFSET_BYTES
-    address = _copy(address, symbol_address, instrument.symbol_bytes)
-    address = write_literal(address, _JSON_SIGNATURE)
-    address += sign_hex(session_address, text_address, text_bytes, address)
+    session = record_at(session_address, SESSION_DTYPE)
+    if not session.is_logged_on:
+        address = _copy_symbol(write_literal(address, _JSON_SYMBOL), instrument_address)
+        address = write_literal(address, _JSON_SIGNATURE)
+        address += sign_hex(session_address, text_address, text_bytes, address)
     address = write_literal(address, _JSON_WINDOW)
-    address = write_integer(address, record_at(session_address, SESSION_DTYPE).recv_window_ms)
+    address = write_integer(address, session.recv_window_ms)
     address = write_integer(write_literal(address, _JSON_TIME), wall_ms)
     return write_literal(address, _JSON_END)
 
@@ -277,18 +291,19 @@ def _encode_place(
     new_order_id: int,
     out_address: int,
 ) -> int:
-    text = out_address + TEXT_OFFSET_BYTES
-    text_end = _text_order(
-        _text_start(text, session_address),
-        request_address,
-        instrument_address,
-        session_address,
-        wall_ms,
-        new_order_id,
-    )
+    text = text_end = out_address + TEXT_OFFSET_BYTES
+    if _is_signed(session_address):
+        text_end = _text_order(
+            _text_start(text, session_address),
+            request_address,
+            instrument_address,
+            session_address,
+            wall_ms,
+            new_order_id,
+        )
     address = write_literal(_json_id(out_address, request_id), _JSON_PLACE)
     address = _json_order(
-        _json_key(address, session_address),
+        _json_start(address, session_address, instrument_address),
         request_address,
         instrument_address,
         session_address,
@@ -313,19 +328,22 @@ def _encode_replace(
     out_address: int,
 ) -> int:
     run_id = record_at(session_address, SESSION_DTYPE).run_id
-    text = out_address + TEXT_OFFSET_BYTES
-    text_end = write_literal(_text_start(text, session_address), _CANCEL_ID)
-    text_end = write_client_order_id(text_end, run_id, old_epoch, old_order_id)
-    text_end = _text_order(
-        write_literal(text_end, _STOP_ON_FAILURE),
-        request_address,
-        instrument_address,
-        session_address,
-        wall_ms,
-        new_order_id,
-    )
+    text = text_end = out_address + TEXT_OFFSET_BYTES
+    if _is_signed(session_address):
+        text_end = write_literal(_text_start(text, session_address), _CANCEL_ID)
+        text_end = write_client_order_id(text_end, run_id, old_epoch, old_order_id)
+        text_end = _text_order(
+            write_literal(text_end, _STOP_ON_FAILURE),
+            request_address,
+            instrument_address,
+            session_address,
+            wall_ms,
+            new_order_id,
+        )
     address = write_literal(_json_id(out_address, request_id), _JSON_REPLACE)
-    address = write_literal(_json_key(address, session_address), _JSON_CANCEL_ID)
+    address = write_literal(
+        _json_start(address, session_address, instrument_address), _JSON_CANCEL_ID
+    )
     address = write_client_order_id(address, run_id, old_epoch, old_order_id)
     address = _json_order(
         write_literal(address, _JSON_MODE),
@@ -352,12 +370,13 @@ def _finish_by_id(
 ) -> int:
     """Sign and write the rest of a request about one standing order; return the payload's bytes."""
     run_id = record_at(session_address, SESSION_DTYPE).run_id
-    text = out_address + TEXT_OFFSET_BYTES
-    text_end = write_literal(_text_start(text, session_address), _OLD_ID)
-    text_end = write_client_order_id(text_end, run_id, epoch, order_id)
-    text_end = _text_window(text_end, session_address)
-    text_end = _text_time(_text_symbol(text_end, instrument_address), wall_ms)
-    address = write_literal(_json_key(address, session_address), _JSON_OLD_ID)
+    text = text_end = out_address + TEXT_OFFSET_BYTES
+    if _is_signed(session_address):
+        text_end = write_literal(_text_start(text, session_address), _OLD_ID)
+        text_end = write_client_order_id(text_end, run_id, epoch, order_id)
+        text_end = _text_window(text_end, session_address)
+        text_end = _text_time(_text_symbol(text_end, instrument_address), wall_ms)
+    address = write_literal(_json_start(address, session_address, instrument_address), _JSON_OLD_ID)
     address = write_client_order_id(address, run_id, epoch, order_id)
     address = _json_end(
         address, instrument_address, session_address, wall_ms, text, text_end - text
@@ -413,7 +432,7 @@ def encode_cancel_all(
     text_end = _text_window(_text_start(text, session_address), session_address)
     text_end = _text_time(_text_symbol(text_end, instrument_address), wall_ms)
     address = write_literal(_json_id(out_address, request_id), _JSON_CANCEL_ALL)
-    address = _json_key(address, session_address)
+    address = _json_start(address, session_address, instrument_address)
     address = _json_end(
         address, instrument_address, session_address, wall_ms, text, text_end - text
     )

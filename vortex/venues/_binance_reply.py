@@ -21,7 +21,7 @@ from vortex.scan import (
     skip_value,
     text_words,
 )
-from vortex.venues._binance_anchored import steps_of_row
+from vortex.steps import steps_of_row
 from vortex.venues._binance_fields import (
     Envelope,
     client_order_at,

@@ -11,7 +11,7 @@ from vortex.codes import Answer, Execution, FeeAsset, Refusal, Reject
 from vortex.instruments import instrument_at
 from vortex.records import ANSWER, INSTRUMENT
 from vortex.scan import CLOSE_OBJECT, TRUE, open_object, read_e8, read_member, text_words
-from vortex.venues._binance_anchored import steps_of_row
+from vortex.steps import steps_of_row
 from vortex.venues._binance_fields import (
     client_order_at,
     instrument_of,

@@ -10,12 +10,17 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 import websocket
+
+from procs.exchange.config import ExchangeConfig
+from procs.exchange.exchange import Exchange
+from tests.engines import until
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -24,6 +29,7 @@ class Client:
     """Speaks to one exchange process: signed REST, WebSocket API, streams."""
 
     def __init__(self, ports, key, secret):
+        self.ports = ports
         self.rest_port, self.ws_port = ports["rest_port"], ports["ws_port"]
         self.key, self.secret = key, secret
         self.sockets = []
@@ -33,9 +39,19 @@ class Client:
         self.sockets.append(socket)
         return socket
 
+    def connect_binary(self, target, key):
+        """Connect to the binary streams, showing a key, or none."""
+        headers = {"X-MBX-APIKEY": key} if key else {}
+        url = f"ws://127.0.0.1:{self.ports['sbe_port']}{target}"
+        socket = websocket.create_connection(url, timeout=20, header=headers)
+        self.sockets.append(socket)
+        return socket
+
     def close(self):
         for socket in self.sockets:
             socket.close()
+            socket.shutdown()
+        self.sockets.clear()
 
     def sign(self, payload):
         return hmac.new(self.secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
@@ -53,11 +69,24 @@ class Client:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         connection = http.client.HTTPConnection("127.0.0.1", self.rest_port, timeout=20)
         target = path if in_body or not text else f"{path}?{text}"
-        connection.request(verb, target, body=text if in_body else None, headers=headers)
-        answer = connection.getresponse()
-        body = json.loads(answer.read())
-        connection.close()
-        return answer.status, body
+        with closing(connection):
+            connection.request(verb, target, body=text if in_body else None, headers=headers)
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+
+    def account(self, key, secret):
+        """Return a client of the same exchange with another account's key."""
+        other = Client(self.ports, key, secret)
+        other.sockets = self.sockets
+        return other
+
+    def control(self, verb, path, body=None):
+        """Call a route of the exchange's own; return the status and the answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.rest_port, timeout=20)
+        with closing(connection):
+            connection.request(verb, f"/vortex/{path}", body=json.dumps(body) if body else None)
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
 
     def api(self, query=""):
         return Api(self, self.connect(f"/ws-api/v3{query}"))
@@ -119,8 +148,13 @@ class Api:
 
 
 @contextmanager
-def running_exchange(folder, *options, config=""):
+def running_exchange(folder, *options, config="", more_keys=()):
+    """Run an exchange whose further accounts have ``more_keys``: names and secrets."""
     key, secret = secrets.token_hex(32), secrets.token_hex(32)
+    environment = {**os.environ, "VORTEX_API_KEY": key, "VORTEX_API_SECRET": secret}
+    for number, (other_key, other_secret) in enumerate(more_keys, start=2):
+        environment[f"VORTEX_API_KEY_{number}"] = other_key
+        environment[f"VORTEX_API_SECRET_{number}"] = other_secret
     config_path, report_path = folder / "exchange.toml", folder / "report.json"
     config_path.write_text(config)
     process = subprocess.Popen(
@@ -130,7 +164,7 @@ def running_exchange(folder, *options, config=""):
             *("--config", str(config_path), "--report", str(report_path), *options),
         ],
         cwd=ROOT,
-        env={**os.environ, "VORTEX_API_KEY": key, "VORTEX_API_SECRET": secret},
+        env=environment,
         stdout=subprocess.PIPE,
     )
     client = None
@@ -152,8 +186,22 @@ def running_exchange(folder, *options, config=""):
 
 @pytest.fixture(scope="session")
 def exchange(tmp_path_factory):
-    """The default market, shared by the tests of this folder."""
+    """The default market in which every symbol has traded, shared by the tests of this folder."""
     with running_exchange(tmp_path_factory.mktemp("exchange")) as client:
+        for symbol in ("BTCUSDT", "ETHUSDT"):
+            query = {"symbol": symbol}
+            until(
+                lambda query=query: client.rest("GET", "/api/v3/trades", query, signed=False)[1],
+                f"{symbol} has traded",
+            )
+        yield client
+
+
+@pytest.fixture(scope="module")
+def faulty_exchange(tmp_path_factory):
+    """An exchange that takes faults, answers at once and pings every second."""
+    config = "reply_delay_ms_max = 0.0\nping_interval_s = 1.0\n"
+    with running_exchange(tmp_path_factory.mktemp("faulty"), "--faults", config=config) as client:
         yield client
 
 
@@ -161,7 +209,31 @@ def exchange(tmp_path_factory):
 def start_exchange(tmp_path):
     """Return the function that runs another exchange with options of one's own."""
 
-    def start(*options, config=""):
-        return running_exchange(tmp_path, *options, config=config)
+    def start(*options, **settings):
+        return running_exchange(tmp_path, *options, **settings)
 
     return start
+
+
+@pytest.fixture
+def still():
+    """An exchange with two accounts in which no time passes, so that nobody else trades."""
+    exchange = Exchange(ExchangeConfig(), [("first", "1"), ("second", "2")])
+    exchange.open_simulated()
+    return exchange
+
+
+@pytest.fixture
+def inner_price(still):
+    """Return the function that finds a price between best bid and ask."""
+
+    def find(symbol="BTCUSDT"):
+        market = still.venue.market(symbol)
+        for step in range(1, 20_000):
+            bid_ticks, _, ask_ticks, _ = market.touch()
+            if ask_ticks - bid_ticks >= 3:
+                return f"{Decimal(bid_ticks + 1) / 100:.2f}"
+            still.step(step * 1_000_000)
+        raise AssertionError("the spread never opened")
+
+    return find

@@ -1,10 +1,14 @@
 """The default market in market time: rates and bursts by the exchange's own count."""
 
 import json
+import time
 from itertools import pairwise
 
+from click.testing import CliRunner
+
+from procs.exchange.__main__ import main
 from procs.exchange.config import ExchangeConfig
-from procs.exchange.server import Exchange
+from procs.exchange.exchange import Exchange
 
 STEP_NS = 1_000_000
 
@@ -34,7 +38,7 @@ def names(*kinds):
 
 def test_a_thousand_frames_a_second_with_bursts():
     """Sixty seconds of the default market: at least 1,000 frames a second, 500 in 10 ms."""
-    exchange = Exchange(ExchangeConfig(), "key", "secret")
+    exchange = Exchange(ExchangeConfig(), [("key", "secret")])
     exchange.open_simulated()
     listener = listen(exchange, names("depth@100ms", "bookTicker", "trade"))
     for step in range(1, 60_001):
@@ -51,7 +55,7 @@ def test_one_seed_tells_one_story():
     """Two exchanges of one seed send the same market, whenever they run."""
 
     def story(seed):
-        exchange = Exchange(ExchangeConfig(seed=seed), "key", "secret")
+        exchange = Exchange(ExchangeConfig(seed=seed), [("key", "secret")])
         exchange.open_simulated()
         listener = listen(exchange, names("depth@100ms", "bookTicker", "trade"))
         for step in range(1, 1501):
@@ -67,7 +71,7 @@ def test_one_seed_tells_one_story():
 
 def test_diffs_of_both_speeds_chain():
     """Diffs at 100 ms and at 1 s cover the same updates without a hole, and agree."""
-    exchange = Exchange(ExchangeConfig(), "key", "secret")
+    exchange = Exchange(ExchangeConfig(), [("key", "secret")])
     exchange.open_simulated()
     fast = listen(exchange, ["btcusdt@depth@100ms"])
     slow = listen(exchange, ["btcusdt@depth"])
@@ -84,3 +88,24 @@ def test_diffs_of_both_speeds_chain():
     assert len(fast.frames) == 30
     assert len(slow.frames) == 3
     assert books[0] == books[1]
+
+
+def test_a_market_that_shall_run_faster_overtakes_the_wall_clock(start_exchange):
+    """Which it follows otherwise, and is never ahead of."""
+    started = time.monotonic()
+    with start_exchange("--speed", "20") as client:
+
+        def market_s():
+            return client.control("GET", "status")[1]["market_ms"] / 1000
+
+        while market_s() < time.monotonic() - started:
+            assert time.monotonic() - started < 60
+            time.sleep(0.05)
+
+
+def test_the_simulated_market_has_no_greatest_speed():
+    """As fast as sockets take it is what a recording can be played at."""
+    keys = {"VORTEX_API_KEY": "key", "VORTEX_API_SECRET": "secret"}
+    done = CliRunner(env=keys).invoke(main, ["--speed", "max"])
+    assert done.exit_code == 1
+    assert "give a factor" in done.output

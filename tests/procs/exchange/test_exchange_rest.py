@@ -8,6 +8,9 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+import websocket
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -108,3 +111,24 @@ def test_start_without_key_or_with_unknown_setting_says_so(tmp_path):
         assert ended.returncode == 1
         assert word in ended.stderr
         assert len(ended.stderr.splitlines()) == 1
+
+
+def test_formats_that_are_not_spoken_are_refused_at_the_handshake(exchange):
+    """SBE and microseconds get HTTP 400 with a JSON error; milliseconds by name are fine."""
+    for query in ("responseFormat=sbe&sbeSchemaId=3&sbeSchemaVersion=5", "timeUnit=MICROSECOND"):
+        with pytest.raises(websocket.WebSocketBadStatusException) as caught:
+            exchange.connect(f"/ws-api/v3?{query}")
+        assert caught.value.status_code == 400
+        assert json.loads(caught.value.resp_body)["code"] in (-1155, -1100)
+    assert exchange.api("?timeUnit=MILLISECOND").call("time", signed=False)["status"] == 200
+
+
+def test_a_test_order_is_checked_and_does_nothing(exchange):
+    """It fails as an order would at the filters, and leaves no trace when it passes."""
+    order = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01000"}
+    assert exchange.rest("POST", "/api/v3/order/test", order) == (200, {})
+    status, body = exchange.rest("POST", "/api/v3/order/test", {**order, "quantity": "0.000001"})
+    assert (status, body["code"]) == (400, -1013)
+    before = exchange.rest("GET", "/api/v3/allOrders", {"symbol": "BTCUSDT"})[1]
+    assert exchange.rest("POST", "/api/v3/order/test", order, in_body=True)[0] == 200
+    assert exchange.rest("GET", "/api/v3/allOrders", {"symbol": "BTCUSDT"})[1] == before

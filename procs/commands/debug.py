@@ -1,0 +1,86 @@
+"""What ``vortexctl run --pdb`` and ``--shadow`` do; no command of its own."""
+
+import os
+import sys
+import termios
+from collections.abc import Sequence
+
+import click
+import msgspec
+
+from ipc.errors import SharedMemoryError
+from ipc.waiting import Wait
+from procs import logs
+from procs.commands.common import EXIT_NOT_RUNNING, EXIT_USAGE, fail, send
+from procs.control_socket import LendStage
+from procs.credentials import forget_credentials
+from procs.debug.stages import modules_of, show_plain_numbers
+from procs.instance import NotReady, NotRunning
+from procs.observe.watch import OtherVersion, open_run
+from procs.stage import Launch, StageError
+from procs.view import View
+
+
+def run(
+    name: str, launch: Launch, stage: str, breaks: Sequence[str], *, wants_pdb: bool,
+    is_shadow: bool,
+) -> None:  # fmt: skip
+    """Run a stage as plain Python, in its place or beside it; this process is for that alone."""
+    view = view_of(name)
+    try:
+        if is_shadow:
+            from procs.debug import shadow
+
+            shadow.run(view, launch, stage, breaks, wants_pdb=wants_pdb)
+        else:
+            run_in_place(name, launch, stage, breaks)
+    finally:
+        view.close()
+
+
+def view_of(name: str) -> View:
+    """Look at an instance: what cannot be looked at is another version's, or not there."""
+    try:
+        return open_run(name)
+    except NotRunning as error:
+        fail(str(error), EXIT_NOT_RUNNING)
+    except (NotReady, OtherVersion) as error:
+        fail(str(error))
+
+
+def run_in_place(name: str, launch: Launch, stage: str, breaks: Sequence[str]) -> None:
+    """Take a stage over at the prompt; it is given back when this process ends."""
+    from procs.commands.run import keys_of
+    from procs.debug import in_place
+    from procs.debug.prompt import BadBreak, Prompt, first_of, places_of
+
+    try:
+        modules = modules_of(stage, launch.config)
+        places = places_of(breaks, modules) or [first_of(modules[0].turn)]
+    except BadBreak as error:
+        fail(str(error), EXIT_USAGE)
+    environment = keys_of(launch, stage)
+    click.echo(f"pulling all quotes of {name} ...")
+    send(name, LendStage(stage, os.getpid(), halts=True))
+    forget_credentials()
+    os.environ.update(environment)
+    show_plain_numbers()
+    logs.to_stderr()
+    click.echo(in_place.banner(stage, name))
+    # On the CPUs of the house, and so that it leaves them to the others while it has nothing to do.
+    here = msgspec.structs.replace(launch, wait=int(Wait.PARK))
+    settings = termios.tcgetattr(sys.stdin)
+
+    def abandon() -> None:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, settings)  # readline has its own
+        os._exit(EXIT_NOT_RUNNING)
+
+    try:
+        is_over = in_place.run(stage, here, Prompt(places, once=not breaks), abandon)
+    except (SharedMemoryError, StageError) as error:
+        fail(str(error))
+    except Exception as error:
+        fail(f"{stage} failed: {type(error).__name__}: {error}; the supervisor takes it back")
+    if is_over:
+        fail(f"instance {name!r} has ended", EXIT_NOT_RUNNING)
+    click.echo(f"{stage} is the supervisor's again")

@@ -1,0 +1,78 @@
+"""``vortexctl logs``: all logs of a run in one stream."""
+
+import os
+import select
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from procs import instance
+from procs.commands.common import (
+    EXIT_NOT_RUNNING,
+    EXIT_USAGE,
+    echo_json,
+    fail,
+    instance_option,
+    output_option,
+)
+from procs.log_lines import GRAVITY, LogFolder, LogLine, is_at_least
+
+LOOK_S = 0.2
+
+
+@click.command("logs")
+@instance_option
+@click.argument("stage", required=False)
+@output_option
+@click.option("-f", "--follow", is_flag=True, help="Go on as the logs grow; end with Ctrl-C.")
+@click.option("-l", "--lines", "line_count", default=20, show_default=True,
+              type=click.IntRange(min=0), help="How many.")  # fmt: skip
+@click.option("--level", type=click.Choice(GRAVITY), default=GRAVITY[0], show_default=True,
+              help="Leave out what is less grave.")  # fmt: skip
+def command(
+    name: str, stage: str | None, follow: bool, line_count: int, output: str, level: str
+) -> None:
+    """Print the last lines of the logs of the running or the last run, in the order of time.
+
+    What the hot loops told stands among what the processes say.  With STAGE: of that one alone.
+    """
+    mark = instance.read_mark(name)
+    if mark is None:
+        fail(
+            f"instance {name!r} is not running; logs of ended runs lie in their folders",
+            EXIT_NOT_RUNNING,
+        )
+    folder = LogFolder(Path(mark.run_folder))
+    lines = folder.look()
+    # Stages of one process share its log, which is named after all of them.
+    names = {each for path in folder.followers for each in (path.stem, *path.stem.split("+"))}
+    names |= {line.log for line in lines}
+    if stage is not None and stage not in names:
+        fail(f"no log of {stage!r}; there are {', '.join(sorted(names))}", EXIT_USAGE)
+
+    def chosen(lines: Iterable[LogLine]) -> list[LogLine]:
+        own = (line for line in lines if stage in (None, line.log, *line.log.split("+")))
+        return list(is_at_least(own, level))
+
+    with suppress(KeyboardInterrupt, BrokenPipeError):
+        newest = chosen(lines)
+        say(newest[max(len(newest) - line_count, 0) :], output)
+        while follow:
+            select.select([], [], [], LOOK_S)
+            say(chosen(folder.look()), output)
+        return
+    # Whoever read the lines has enough; what Python flushes at its end has nowhere to go.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def say(lines: Iterable[LogLine], output: str) -> None:
+    """Print lines, each with the process or the stage that it is of."""
+    for each in lines:
+        if output == "json":
+            told = {"schema": 1, "log": each.log, "line": each.line}
+            echo_json({**told, "time": each.time, "level": each.level, "text": each.message})
+        else:
+            click.echo(f"{each.log:<10} {each.line}")

@@ -1,0 +1,73 @@
+"""``vortexctl probe``: how far a venue's addresses are, and which is nearest."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from procs.commands.common import EXIT_FAILED, EXIT_USAGE, echo_json, fail, output_option
+
+
+@click.command("probe")
+@click.argument("hosts", nargs=-1, metavar="[HOST[:PORT]|URL]...")
+@click.option(
+    "-c", "--config", "config_path", type=click.Path(dir_okay=False, path_type=Path),
+    help="Also the addresses of this configuration, and its certificate authorities.",
+)  # fmt: skip
+@click.option(
+    "-t", "--tries", type=click.IntRange(1, 1000), default=20, show_default=True,
+    help="Of each address.",
+)  # fmt: skip
+@click.option(
+    "--pause", "pause_s", type=click.FloatRange(0), default=0.1, show_default=True,
+    help="Seconds between two tries of an address.",
+)  # fmt: skip
+@click.option(
+    "--timeout", "timeout_s", type=click.FloatRange(0.01), default=3.0, show_default=True,
+    help="Seconds for each answer.",
+)  # fmt: skip
+@output_option
+def command(
+    hosts: tuple[str, ...], config_path: Path | None, tries: int, pause_s: float,
+    timeout_s: float, output: str,
+) -> None:  # fmt: skip
+    """Measure round trips to every address of some hosts; exit 1 when none can be reached.
+
+    Run it on the servers among which you choose.  It connects, and makes the TLS handshake where
+    there is one, and sends nothing more.
+    """
+    from procs import probe
+    from procs.config import load
+    from procs.errors import ConfigError
+
+    ca_file, texts = None, list(hosts)
+    try:
+        if config_path is not None:
+            config = load(config_path)
+            ca_file = config.tls.ca_file
+            texts += [url for each in config.sources for url in (each.stream_url, each.rest_url)]
+            texts += [config.orders.order_url, config.orders.rest_url]
+        targets = probe.targets_of(texts)
+    except ConfigError as error:
+        fail(str(error))
+    except probe.WrongTarget as error:
+        fail(str(error), EXIT_USAGE)
+    if not targets:
+        fail("name a host, or a configuration: vortexctl probe -c FILE", EXIT_USAGE)
+    addresses, unknown = [], {}
+    for target in targets:
+        try:
+            addresses += probe.resolve(target)
+        except OSError as error:
+            unknown[target.name] = error.strerror or str(error)
+    try:
+        probe.probe(addresses, tries, timeout_s, pause_s, ca_file)
+    except OSError as error:
+        fail(str(error))
+    told = probe.report(addresses, unknown)
+    if output == "json":
+        echo_json(told)
+    else:
+        click.echo("\n".join(probe.lines(told)))
+    if told["nearest"] is None:
+        sys.exit(EXIT_FAILED)

@@ -1,0 +1,101 @@
+"""``vortexctl run``: one stage in the foreground, the others as they are."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from procs import instance
+from procs.commands.common import (
+    EXIT_NOT_RUNNING,
+    EXIT_USAGE,
+    fail,
+    instance_option,
+    is_terminal,
+    send,
+)
+from procs.control_socket import LendStage
+from procs.credentials import credentials, forget_credentials
+from procs.debug.plain import run_plain
+from procs.errors import ConfigError
+from procs.instance import Mark
+
+if TYPE_CHECKING:
+    from procs.stage import Launch
+
+
+@click.command("run")
+@click.argument("stage")
+@instance_option
+@click.option("--pdb", "wants_pdb", is_flag=True,
+              help="Run it as plain Python under pdb; nothing is traded meanwhile.")  # fmt: skip
+@click.option("--shadow", "is_shadow", is_flag=True,
+              help="Leave the stage alone: repeat its steps beside it, and compare.")  # fmt: skip
+@click.option("-b", "--break", "breaks", multiple=True, metavar="FUNCTION|FILE:LINE",
+              help="With --pdb: stop there; without, at the beginning.")  # fmt: skip
+def command(
+    stage: str, name: str, wants_pdb: bool, is_shadow: bool, breaks: tuple[str, ...]
+) -> None:
+    """Run STAGE of a running instance here, its log on this terminal; Ctrl-C gives it back.
+
+    Quotes are pulled first; then the supervisor's own is ended, and started again when this ends,
+    however it ends.  With --shadow nothing of the instance changes.
+    """
+    if breaks and not wants_pdb:
+        fail("--break goes with --pdb", EXIT_USAGE)
+    if wants_pdb and not is_terminal():
+        fail("--pdb needs a terminal", EXIT_USAGE)
+    mark = instance.read_mark(name)
+    if mark is None or not instance.is_up(name):
+        fail(f"instance {name!r} is not running", EXIT_NOT_RUNNING)
+    if wants_pdb or is_shadow:
+        flags = [*(["--pdb"] if wants_pdb else []), *(["--shadow"] if is_shadow else [])]
+        run_plain(["run", stage, "-n", name, *flags, *(w for b in breaks for w in ("-b", b))])
+        from procs.commands import debug
+
+        launch = launch_of(name, mark, stage)
+        debug.run(name, launch, stage, breaks, wants_pdb=wants_pdb, is_shadow=is_shadow)
+        return
+    launch = launch_of(name, mark, stage)
+    environment = keys_of(launch, stage)
+    send(name, LendStage(stage, os.getpid(), halts=False))
+    forget_credentials()
+    os.environ.update(environment)
+    from procs import run_stage
+
+    status = run_stage.run((stage,), instance.launch_path(Path(launch.run_folder), stage))
+    click.echo(f"{stage} ended with status {status}; the supervisor takes it back")
+
+
+def launch_of(name: str, mark: Mark, stage: str) -> "Launch":
+    """Return how the supervisor starts a stage, or fail with one line."""
+    from procs import wiring
+    from procs.stage import read_launch
+
+    path = instance.launch_path(Path(mark.run_folder), wiring.GATEWAY)
+    try:
+        roles = wiring.wire(read_launch(path).config).roles
+        if stage not in roles:
+            fail(f"no stage {stage!r}; there are {', '.join(roles)}", EXIT_USAGE)
+        return read_launch(instance.launch_path(Path(mark.run_folder), stage))
+    except OSError:
+        fail(f"instance {name!r} is just starting or ending; try again")
+    except msgspec.DecodeError as error:
+        fail(f"instance {name!r} was started by another version: {error}; run it with that one")
+
+
+def keys_of(launch: "Launch", stage: str) -> dict[str, str]:
+    """Return the keys that a stage needs, as variables of its environment, or fail."""
+    from procs import reference, wiring
+
+    for_orders = stage == wiring.GATEWAY
+    for_streams = reference.shows_key(launch.config, wiring.wire(launch.config), stage)
+    if not for_orders and not for_streams:
+        return {}
+    try:
+        key = credentials(launch.config)
+    except ConfigError as error:
+        fail(str(error))
+    return key.variables(for_orders=for_orders, for_streams=for_streams)

@@ -1,0 +1,135 @@
+"""``vortexctl status``: what runs where, and how it goes."""
+
+import sys
+import time
+from typing import Any
+
+import click
+
+from procs import report
+from procs.commands.common import (
+    EXIT_FAILED,
+    EXIT_NOT_RUNNING,
+    echo_json,
+    instance_option,
+    output_option,
+)
+from procs.control_socket import NoAnswer, TellStages, ask
+from procs.instance import Mark, NotReady, NotRunning
+from procs.view import View, open_view
+from vortex.units import format_e8
+
+STATUS_SCHEMA = 1
+WATCH_S = 1.0
+
+
+@click.command("status")
+@instance_option
+@output_option
+@click.option("-w", "--watch", is_flag=True, help="Again every second; end with Ctrl-C.")
+def command(name: str, output: str, watch: bool) -> None:
+    """Show what runs where, and how it goes; exit 0 when ready, 1 when not, 3 when not running."""
+    while True:
+        facts = look(name)
+        if output == "json":
+            echo_json({key: fact for key, fact in facts.items() if key != "note"})
+        else:
+            if watch and sys.stdout.isatty():
+                click.clear()
+            click.echo("\n".join(status_lines(facts)))
+        if not watch:
+            break
+        time.sleep(WATCH_S)
+    if not facts["running"]:
+        sys.exit(EXIT_NOT_RUNNING)
+    sys.exit(0 if facts["ready"] else EXIT_FAILED)
+
+
+def look(name: str) -> dict[str, Any]:
+    """Return what is to be told of an instance as it is now."""
+    try:
+        view, mark = open_view(name)
+    except NotRunning as error:
+        return {"schema": STATUS_SCHEMA, "running": False, "note": str(error)}
+    except NotReady as error:
+        return {"schema": STATUS_SCHEMA, "running": True, "ready": False, "note": str(error)}
+    try:
+        return status_facts(view, mark)
+    finally:
+        view.close()
+
+
+def status_facts(view: View, mark: Mark) -> dict[str, Any]:
+    """Return what ``status`` tells."""
+    stages = {}
+    try:
+        supervised = ask(view.config.instance, TellStages()).stages
+    except NoAnswer:
+        supervised = {}
+    for role, place in view.placement().items():
+        beat_ms = round(view.heartbeat_age_ns(role) / 1e6, 3)
+        stages[role] = {"state": view.state(role).name.lower(), "heartbeat_ms": beat_ms, **place}
+        if role in supervised:
+            stages[role]["supervised"] = supervised[role].phase
+            stages[role]["restarts"] = supervised[role].restart_count
+    books = {
+        symbol: {"in_sync": bool(touch["is_valid"]), "update_id": int(touch["update_id"])}
+        for symbol, touch in zip(view.config.symbols, view.records("touches"), strict=True)
+    }
+    rings = {
+        name: {"waiting": view.backlog(name), "capacity": view.rings[name].spec.capacity_count}
+        for name, link in view.wiring.links.items()
+        if link.reader is not None
+    }
+    return {
+        "schema": STATUS_SCHEMA,
+        "running": True,
+        "ready": view.ready(),
+        "instance": view.config.instance,
+        "run_id": f"{mark.run_id:08x}",
+        "run_folder": mark.run_folder,
+        "supervisor_pid": mark.pid,
+        "stages": stages,
+        "books": books,
+        "rings": rings,
+        "balances": balances_of(view),
+        "open_orders": int(view.records("positions")["open_order_count"].sum()),
+        "report": report.make(view),
+    }
+
+
+def balances_of(view: View) -> dict[str, dict[str, str]]:
+    """Return what the venue said we own, when the gateway last connected."""
+    return {
+        row["asset"].decode(): {
+            "free": format_e8(int(row["free_e8"])),
+            "locked": format_e8(int(row["locked_e8"])),
+        }
+        for row in view.records("balances")
+        if row["wall_ns"] != 0
+    }
+
+
+def status_lines(facts: dict[str, Any]) -> list[str]:
+    """Return a status for people."""
+    if "stages" not in facts:
+        return [str(facts["note"])]
+    ready = "ready" if facts["ready"] else "NOT READY"
+    rows = [f"instance {facts['instance']}, run {facts['run_id']}: {ready}", ""]
+    rows.append(
+        f"{'stage':<12}{'state':<10}{'pid':>8}{'cpu':>5}  "
+        f"{'wait':<6}{'heartbeat':>12}{'restarts':>10}"
+    )
+    for role, stage in facts["stages"].items():
+        beat = f"{stage['heartbeat_ms']:.1f} ms"
+        rows.append(
+            f"{role:<12}{stage['state']:<10}{stage['pid']:>8}{stage['cpu']:>5}  "
+            f"{stage['wait']:<6}{beat:>12}{stage.get('restarts', 0):>10}"
+        )
+    for symbol, book in facts["books"].items():
+        state = "in sync" if book["in_sync"] else "NOT IN SYNC"
+        rows.append(f"book {symbol}: {state}, update {book['update_id']}")
+    waiting = ", ".join(f"{n} {r['waiting']}/{r['capacity']}" for n, r in facts["rings"].items())
+    rows.append(f"rings: {waiting}")
+    rows.append(f"open orders: {facts['open_orders']}")
+    return [*rows, "", *report.lines(facts["report"])]

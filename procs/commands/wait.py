@@ -1,0 +1,62 @@
+"""``vortexctl wait``: wait until an instance is where one wants it."""
+
+import time
+from collections.abc import Callable
+
+import click
+
+from procs import instance
+from procs.commands.common import (
+    EXIT_TIMEOUT,
+    echo_json,
+    fail,
+    instance_option,
+    output_option,
+)
+from procs.instance import NotReady, NotRunning
+from procs.view import View, open_view
+
+LOOK_S = 0.05
+
+
+@click.command("wait")
+@click.option(
+    "--for", "state", type=click.Choice(["ready", "stopped", "flat"]), required=True,
+    help="Every stage ready and every book in sync; not running; nothing of ours standing.",
+)  # fmt: skip
+@click.option("--timeout", "timeout_s", default=60.0, show_default=True, help="In seconds.")
+@instance_option
+@output_option
+def command(state: str, timeout_s: float, name: str, output: str) -> None:
+    """Wait for a state; exit 99 when it does not come in time."""
+    deadline = time.monotonic() + timeout_s
+    while not CONDITIONS[state](name):
+        if time.monotonic() > deadline:
+            fail(f"instance {name!r} is not {state} after {timeout_s:g} s", EXIT_TIMEOUT)
+        time.sleep(LOOK_S)
+    if output == "json":
+        echo_json({"schema": 1, "state": state})
+
+
+def looked_at(name: str, condition: Callable[[View], bool]) -> bool:
+    """Return whether an instance is up, and as ``condition`` wants it."""
+    try:
+        view, _ = open_view(name)
+    except (NotRunning, NotReady):
+        return False
+    try:
+        return condition(view)
+    finally:
+        view.close()
+
+
+def is_flat(view: View) -> bool:
+    """Return whether no order of ours stands or may stand."""
+    return int(view.records("positions")["open_order_count"].sum()) == 0
+
+
+CONDITIONS: dict[str, Callable[[str], bool]] = {
+    "ready": lambda name: looked_at(name, View.ready),
+    "stopped": lambda name: not instance.is_up(name),
+    "flat": lambda name: looked_at(name, is_flat),
+}

@@ -1,0 +1,42 @@
+"""``vortexctl worst``: the orders over budget, and what held them up."""
+
+import click
+
+from procs.commands.common import (
+    EXIT_FAILED,
+    EXIT_NOT_RUNNING,
+    echo_json,
+    fail,
+    instance_option,
+    output_option,
+)
+
+SCHEMA = 1
+
+
+@click.command("worst")
+@instance_option
+@output_option
+@click.option("-l", "--lines", "order_count", default=10, show_default=True, help="How many.")
+def command(name: str, output: str, order_count: int) -> None:
+    """Print the orders that took longest, and why, of the running or the last run.
+
+    Kept are the newest of those over `[latency] budget_us`; a run whose processes died left them
+    too.
+    """
+    from procs.observe import worst
+    from procs.observe.watch import NothingKept, OtherVersion
+
+    try:
+        rows = worst.of_instance(name)
+    except NothingKept as error:
+        fail(str(error), EXIT_NOT_RUNNING)
+    except OtherVersion as error:
+        fail(str(error), EXIT_FAILED)
+    shown = rows[:order_count]
+    if output == "json":
+        echo_json({"schema": SCHEMA, "kept": len(rows), "orders": [row.facts() for row in shown]})
+        return
+    for row in shown:
+        click.echo("\n".join(row.lines()))
+    click.echo(f"{len(rows)} orders over budget are kept" if rows else "no order was over budget")

@@ -1,0 +1,54 @@
+"""What ``vortexctl doctor`` finds, asked again now and then in a process of its own."""
+
+import subprocess
+import sys
+import time
+from typing import Any
+
+import msgspec
+
+from procs.cli import COMMANDS
+
+AGAIN_S = 60.0
+MISSING = "this version has no `vortexctl doctor`"
+
+
+class Doctor:
+    """The newest findings; asking takes a moment, so nobody waits for the answer."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._asked_at = -AGAIN_S
+        self._told: dict[str, Any] = {"note": "asking", "findings": []}
+
+    def told(self) -> dict[str, Any]:
+        """Return what was found last, and ask again when that is old."""
+        if "doctor" not in COMMANDS:
+            return {"note": MISSING, "findings": []}
+        if self._process is not None and self._process.poll() is not None:
+            output, _ = self._process.communicate()
+            self._process = None
+            self._told = findings_of(output)
+        if self._process is None and time.monotonic() - self._asked_at > AGAIN_S:
+            self._asked_at = time.monotonic()
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "procs.cli", "doctor", "-o", "json"],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+        return self._told
+
+
+def findings_of(output: bytes) -> dict[str, Any]:
+    """Return the findings in what the command printed."""
+    try:
+        facts = msgspec.json.decode(output.strip())
+        findings = [
+            {
+                key: str(finding.get(key, ""))
+                for key in ("name", "verdict", "found", "wanted", "fix")
+            }
+            for finding in facts["findings"]
+        ]
+    except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
+        return {"note": "`vortexctl doctor` said nothing that can be read", "findings": []}
+    return {"note": "", "findings": findings}

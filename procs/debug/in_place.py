@@ -1,0 +1,118 @@
+"""One stage as plain Python at the prompt, in the place of the supervisor's own.
+
+The hot loop runs in the main thread, where pdb can stop it; what the main thread of a stage does
+otherwise (connect, fetch, hear the supervisor) a second thread goes on doing meanwhile.  The stage
+never says that it is ready, so the gateway stays halted as long as it is debugged.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from contextlib import closing
+
+from ipc import control
+from ipc.clock import now_ns
+from ipc.control import State
+from ipc.waiting import Wait
+from procs import running, wiring
+from procs.debug.prompt import Left, Prompt
+from procs.debug.stages import with_attributes
+from procs.joint import stage_module
+from procs.stage import Built, Launch, Stage
+
+#: What the others do while one stage stands still at the prompt.
+MEANWHILE = {
+    wiring.BOOK: "While it stands still the market rings fill; what finds no room is lost to the "
+    "books, which then fetch a snapshot.",
+    wiring.STRATEGY: "While it stands still tops and events wait for it; it sees the newest.",
+    wiring.GATEWAY: "While it stands still the venue hears nothing of it and may close the "
+    "connection; it connects again.",
+}
+INGEST_MEANWHILE = (
+    "While it stands still its socket is not read and the venue may close it; it connects again."
+)
+
+
+def banner(role: str, instance: str) -> str:
+    """Return what it costs to debug a stage, and how to leave."""
+    return "\n".join([
+        f"{role} of {instance} runs here, as plain Python under pdb; the other stages go on.",
+        "Nothing is traded: all quotes were pulled, and the gateway stays halted until you leave.",
+        MEANWHILE.get(role, INGEST_MEANWHILE),
+        "c goes on, Ctrl-C comes back to the prompt, q leaves and gives the stage back.",
+    ])  # fmt: skip
+
+
+class Attendant(threading.Thread):
+    """Does what the main thread of a stage does, except to say that it is ready."""
+
+    def __init__(
+        self, built: Built, say: Callable[[str], None], abandon: Callable[[], None]
+    ) -> None:
+        super().__init__(name="attendant", daemon=True)
+        self.built = built
+        self.say = say
+        self.abandon = abandon
+        self.error: BaseException | None = None
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        """Attend until ``stop``; say once when the run is over.
+
+        Without a supervisor the stage is nobody's to lend: whoever comes next must find it free.
+        """
+        stage, was_over = self.built.stage, False
+        try:
+            while not self._over.wait(running.ATTEND_S):
+                self.built.attend()
+                stage.settle()
+                if stage.is_orphan() and not stage.leaving:
+                    self.say("\nThe supervisor has died; so this ends, for the next to start it.")
+                    self.abandon()
+                if stage.leaving and not was_over:
+                    was_over = True
+                    self.say("\nThe run is over: nothing comes any more; q leaves.")
+        except BaseException as error:
+            self.error = error
+            stage.leave()
+
+    def stop(self) -> None:
+        """Come to an end."""
+        self._over.set()
+        self.join()
+
+
+def run(role: str, launch: Launch, prompt: Prompt, abandon: Callable[[], None]) -> bool:
+    """Run one stage at the prompt until it is left; return whether the run ended before.
+
+    ``abandon`` ends this process at once, whatever stands at the prompt.
+
+    Raises
+    ------
+    Exception
+        What the stage failed with, after the prompt showed where.
+    """
+    module = stage_module(role)
+    os.sched_setaffinity(0, launch.housekeeping_cpus)
+    with closing(Stage(role, launch)) as stage:
+        built: Built = module.build(stage)
+        entry, arguments = module.entry_of(stage), with_attributes(built.arguments)
+        stage.status_record["thread_id"] = threading.get_native_id()
+        stage.status_record["cpu_index"] = launch.housekeeping_cpus[0]
+        stage.status_record["wait_mode"] = Wait.DOZE
+        stage.status_record["started_ns"] = now_ns(stage.clock)
+        control.set_state(stage.status, State.RUNNING)
+        attendant = Attendant(built, prompt.message, abandon)
+        attendant.start()
+        try:
+            prompt.run_until_left(entry.loop, *arguments, *entry.plugs)
+        except Left:
+            pass
+        except Exception as error:
+            attendant.stop()  # what it says would only be in the way
+            prompt.look_at(error)
+            raise
+        finally:
+            attendant.stop()
+            running.end([built], attendant.error)
+        return control.must_stop(stage.command) or stage.is_orphan()

@@ -1,0 +1,153 @@
+"""The steps of a running stage, repeated beside it as plain Python and compared with what it did.
+
+It observes the stage's rings as any tap does.  What it could not copy in time is counted, and it
+begins again from what the stage knows then.  It writes to memory of its own alone.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+
+import click
+
+from procs.commands.common import EXIT_FAILED, EXIT_NOT_RUNNING, EXIT_USAGE, fail
+from procs.debug import standing
+from procs.debug.apart import Start
+from procs.debug.follow import Follower
+from procs.debug.moments import Moment, NotRepeatable, rings_of
+from procs.debug.prompt import BadBreak, Left, Prompt, first_of, places_of
+from procs.debug.repeat import Repeater, differences
+from procs.debug.stages import modules_of, show_plain_numbers
+from procs.debug.standing import NeverStill
+from procs.observe.watch import is_over, keeping_house
+from procs.stage import Launch
+from procs.view import View
+
+LOOK_S = 0.002
+LIFE_S = 0.2
+TOLD_COUNT_MAX = 20
+
+
+class Shadow:
+    """One stage's shadow, and how it agreed with the stage."""
+
+    def __init__(self, view: View, role: str, launch: Launch, say: Callable[[str], None]) -> None:
+        self.view = view
+        self.role = role
+        self.launch = launch
+        self.say = say
+        self.spec = view.rings[rings_of(view.wiring, role).output].spec
+        self.step_count = self.equal_count = self.differing_count = self.passed_count = 0
+        self.step_seq = 0
+        self.is_over = False
+        self.problem = ""
+
+    def follow(self) -> None:
+        """Repeat step after step until the run is over."""
+        while not self.is_over:
+            if not self.view.is_alive(self.role):
+                time.sleep(LIFE_S)  # it is being started again
+                self.is_over = is_over(self.view)
+                continue
+            try:
+                start = standing.take(self.view, self.role)
+            except NeverStill as error:
+                self.problem = str(error)
+                return
+            self.begin(start.places[f"steps.{self.role}"].seq)
+            with closing(Repeater(self.role, self.launch, start)) as repeater:
+                self.follow_from(start, repeater)
+
+    def begin(self, step_seq: int) -> None:
+        """Say from where it goes on, and what it did not see."""
+        missed_count = step_seq - self.step_seq if self.step_seq else 0
+        self.passed_count += missed_count
+        self.step_seq = step_seq
+        note = f"; {missed_count} were passed over" if missed_count else ""
+        self.say(f"from step {step_seq} of {self.role}{note}")
+
+    def follow_from(self, start: Start, repeater: Repeater) -> None:
+        """Repeat what follows ``start``, as long as nothing is missing."""
+        follower = Follower(self.view, self.role, start)
+        next_life_s = 0.0
+        while not follower.gatherer.broken and not self.is_over:
+            moment = follower.next()
+            if moment is not None:
+                self.compare(moment, repeater)
+                continue
+            if time.monotonic() > next_life_s:
+                next_life_s = time.monotonic() + LIFE_S
+                self.is_over = is_over(self.view)
+            time.sleep(LOOK_S)
+        if follower.gatherer.broken:
+            self.say(follower.gatherer.broken)
+
+    def compare(self, moment: Moment, repeater: Repeater) -> None:
+        """Repeat one step and say where it published something else than the stage did."""
+        outputs = repeater.step(moment)
+        found = differences(self.spec, outputs, moment.outputs)
+        self.step_count += 1
+        self.step_seq = moment.step_seq + 1
+        self.differing_count += len(found)
+        self.equal_count += max(len(moment.outputs) - len(found), 0)
+        for line in found:
+            if self.differing_count <= TOLD_COUNT_MAX:
+                self.say(f"step {moment.step_seq} differs: {line}")
+
+    def summary(self) -> str:
+        """Return how it went."""
+        return (
+            f"{self.step_count} steps of {self.role} repeated, {self.passed_count} passed over; "
+            f"records: {self.equal_count} equal, {self.differing_count} differ"
+        )
+
+
+def banner(role: str, instance: str) -> str:
+    """Return what it does and what it costs."""
+    return (
+        f"{role} of {instance} goes on trading; here its steps are repeated as plain Python, in "
+        "memory of this process.\n"
+        "What it publishes here goes nowhere: it is compared with what the stage published."
+    )
+
+
+def look_where_it_fails(prompt: Prompt, shadow: Shadow) -> None:
+    """Follow a stage at the prompt; when a step fails, show where, and fail."""
+    try:
+        prompt.run_until_left(shadow.follow)
+    except Exception as error:
+        prompt.look_at(error)
+        shadow.problem = f"a step failed: {type(error).__name__}: {error}"
+
+
+def run(view: View, launch: Launch, role: str, breaks: Sequence[str], *, wants_pdb: bool) -> None:
+    """Follow a stage until Ctrl-C or the prompt is left; fail when the two do not agree."""
+    prompt = None
+    try:
+        shadow = Shadow(view, role, launch, lambda line: click.echo(f"shadow: {line}"))
+        if wants_pdb:
+            modules = modules_of(role, launch.config)
+            prompt = Prompt(
+                places_of(breaks, modules) or [first_of(modules[0].drain)], once=not breaks
+            )
+    except (NotRepeatable, BadBreak) as error:
+        fail(str(error), EXIT_USAGE)
+    show_plain_numbers()
+    click.echo(banner(role, view.config.instance))
+    try:
+        with keeping_house(view):
+            if prompt is None:
+                shadow.follow()
+            else:
+                click.echo("c goes on, Ctrl-C comes back to the prompt, q leaves.")
+                look_where_it_fails(prompt, shadow)
+    except (Left, KeyboardInterrupt):
+        pass
+    finally:
+        click.echo(shadow.summary())
+    if shadow.problem:
+        fail(shadow.problem)
+    if shadow.is_over:
+        fail(f"instance {view.config.instance!r} has ended", EXIT_NOT_RUNNING)
+    sys.exit(EXIT_FAILED if shadow.differing_count else 0)

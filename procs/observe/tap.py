@@ -1,0 +1,82 @@
+"""A tap on a ring: its records as they pass, read by an observer that nobody waits for.
+
+The ring's contract does the work: an observer copies a record and then asks whether it was
+overtaken.  What was overwritten before it could be copied is counted and told, never guessed.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from ipc.memory import address_of, words_at
+from ipc.ring import CLAIMED_BYTES, observe
+from ipc.shared import SharedRing
+from procs.view import View
+
+#: Copied in one go, before any of it is decoded: a burst is caught while it is still there.
+BATCH_COUNT_MAX = 4_096
+COPIED, NOT_YET, GONE = 1, 0, -1
+
+
+class Copy(NamedTuple):
+    """One record as it stood in its slot."""
+
+    seq: int
+    raw: bytes
+
+
+class Tap:
+    """One observer of one ring; ``lost_count`` is what it could not copy in time."""
+
+    def __init__(self, ring: SharedRing, *, from_oldest: bool) -> None:
+        self.ring = ring
+        self.capacity = ring.spec.capacity_count
+        self.lost_count = 0
+        self.next_seq = ring.published_seq
+        self._slot = np.zeros(ring.spec.slot_bytes, np.uint8)
+        if from_oldest:
+            self.next_seq = max(self.claimed_seq - self.capacity, 0)
+
+    @property
+    def claimed_seq(self) -> int:
+        """How far the writer may have written."""
+        writer_address = int(self.ring.handle[0]["writer_address"])
+        return int(words_at(writer_address + CLAIMED_BYTES, 1)[0])
+
+    def copy(self) -> list[Copy]:
+        """Return what was published since the last call, up to BATCH_COUNT_MAX records."""
+        found: list[Copy] = []
+        published_seq = self.ring.published_seq
+        copy_address = address_of(self._slot)
+        while self.next_seq < published_seq and len(found) < BATCH_COUNT_MAX:
+            result = observe(self.ring.address, self.next_seq, copy_address)
+            if result == NOT_YET:
+                break
+            if result == GONE:
+                self._skip()
+                continue
+            found.append(Copy(self.next_seq, self._slot.tobytes()))
+            self.next_seq += 1
+        return found
+
+    def _skip(self) -> None:
+        """Go on behind a record that is not there."""
+        oldest_seq = self.claimed_seq - self.capacity
+        if self.next_seq >= oldest_seq:
+            self.next_seq += 1  # a dead writer's hole: nothing was ever published there
+            return
+        # An eighth of the ring ahead of the writer, or it would be overtaken again at once.
+        target_seq = min(oldest_seq + self.capacity // 8, self.ring.published_seq)
+        target_seq = max(target_seq, self.next_seq + 1)
+        self.lost_count += target_seq - self.next_seq
+        self.next_seq = target_seq
+
+
+def leftover(view: View, ring_name: str, count: int | None) -> Iterator[Copy]:
+    """Yield what still stands in a ring, the oldest first; ``count`` of the newest when given."""
+    tap = Tap(view.rings[ring_name], from_oldest=True)
+    if count is not None:
+        tap.next_seq = max(tap.next_seq, tap.ring.published_seq - count)
+    while copies := tap.copy():
+        yield from copies

@@ -1,0 +1,140 @@
+"""Keeping an eye on an instance: attach, sample, notice its end, and find its next run."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+
+from ipc.errors import SegmentMissing, SharedMemoryError
+from procs import instance, wiring
+from procs.instance import NotReady, NotRunning, launch_path
+from procs.observe import rates, sample
+from procs.observe.rates import Rates
+from procs.observe.sample import Sample
+from procs.stage import read_launch
+from procs.view import View
+
+
+class OtherVersion(Exception):
+    """The run was started by a program that declares its records in another way."""
+
+
+class NothingKept(Exception):
+    """There is no run, or it left nothing; the message says which."""
+
+
+def open_run(name: str) -> View:
+    """Attach to the running instance, or to what is left of one whose processes died.
+
+    Raises
+    ------
+    NotRunning
+        When there is neither.
+    NotReady
+        When it is up, but not everything of it is there yet, or any more.
+    OtherVersion
+        When its records are not those of this program.
+    """
+    mark = instance.read_mark(name)
+    if mark is None:
+        raise NotRunning(f"instance {name!r} is not running")
+    try:
+        return View.of_run(Path(mark.run_folder))
+    except (SegmentMissing, OSError) as error:
+        if instance.is_up(name):
+            raise NotReady(f"instance {name!r} is just starting or ending; try again") from error
+        raise NotRunning(
+            f"instance {name!r} is not running; what its last run left is in {mark.run_folder}"
+        ) from error
+    except msgspec.DecodeError as error:
+        raise OtherVersion(
+            f"instance {name!r} was started by another version: {error}; look at it with that one"
+        ) from error
+    except SharedMemoryError as error:
+        raise OtherVersion(f"instance {name!r}: {error}") from error
+
+
+def open_or_folder(name: str) -> View | Path:
+    """Attach as ``open_run`` does; of a run whose memory is gone, return its folder.
+
+    Raises
+    ------
+    NothingKept
+        When the instance never ran here, or is just starting.
+    OtherVersion
+        When its records are not those of this program.
+    """
+    mark = instance.read_mark(name)
+    if mark is None:
+        raise NothingKept(f"instance {name!r} never ran here")
+    try:
+        return open_run(name)
+    except NotReady as error:
+        raise NothingKept(str(error)) from error
+    except NotRunning:
+        return Path(mark.run_folder)
+
+
+def is_over(view: View) -> bool:
+    """Return whether neither the supervisor nor any stage of a run lives."""
+    return not sample.is_supervised(view) and not any(
+        view.is_alive(role) for role in view.wiring.roles
+    )
+
+
+class Watch:
+    """The samples of an instance, one after the other, from one run to the next; ``close`` ends it.
+
+    ``note`` says what is the matter, and is empty while a run goes on.
+    """
+
+    def __init__(self, name: str) -> None:
+        """Attach; raises what ``open_run`` raises."""
+        self.name = name
+        self.note = ""
+        self.view = open_run(name)
+        self.newest = sample.take(self.view)
+
+    def look(self) -> tuple[Sample, Rates]:
+        """Return a new sample, and the rates since the last one."""
+        self._follow()
+        before = self.newest
+        self.newest = sample.take(self.view)
+        if before.run_id != self.newest.run_id:
+            before = self.newest
+        return self.newest, rates.between(before, self.newest)
+
+    def _follow(self) -> None:
+        """Say when the run has ended; go over to the next one when there is one."""
+        self.note = ""
+        if not is_over(self.view):
+            return
+        self.note = f"the run {self.newest.run_id} has ended; this is what it left"
+        mark = instance.read_mark(self.name)
+        if mark is None or Path(mark.run_folder) == self.view.run_folder:
+            return
+        with suppress(NotRunning, NotReady, OtherVersion):
+            view = open_run(self.name)
+            self.view.close()
+            self.view = view
+            self.note = ""
+
+    def close(self) -> None:
+        """Unmap everything."""
+        self.view.close()
+
+
+@contextmanager
+def keeping_house(view: View) -> Iterator[None]:
+    """Stay off the CPUs of the engine as long as one looks at it."""
+    before = os.sched_getaffinity(0)
+    with suppress(OSError):
+        launch = read_launch(launch_path(view.run_folder, wiring.GATEWAY))
+        os.sched_setaffinity(0, launch.housekeeping_cpus or before)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            os.sched_setaffinity(0, before)

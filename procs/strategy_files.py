@@ -1,0 +1,79 @@
+"""Strategies by name or by file: those of the package, and the user's own, wherever they lie.
+
+A user's file is one file: it may import what is installed, but compiled functions that it calls
+stand in it or in Vortex, for those of a third place could change without being noticed.
+"""
+
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from ipc.compiled import cache_directory_with, cached_in
+from vortex import strategies
+from vortex.strategies import Strategy
+
+
+def load(source: str) -> Strategy:
+    """Return the strategy of a name, or of a file when ``source`` is an absolute path.
+
+    Raises
+    ------
+    LookupError
+        When there is none, or it misses a part of the contract, or the file cannot be imported.
+    OSError
+        When the file cannot be read.
+    """
+    path = Path(source)
+    if not path.is_absolute():
+        return strategies.load(source)
+    return strategies.of_module(import_file(path), path.stem)
+
+
+def import_file(path: Path) -> ModuleType:
+    """Return the module of a file; the same one as long as its contents are the same."""
+    text = path.read_bytes()
+    directory = cache_directory_with(text)
+    name = f"strategy_{directory.name}_{path.stem}"
+    module = sys.modules.get(name)
+    if module is not None and module.__file__ == str(path):
+        return module
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    sys.modules[name] = module  # where numba looks for it when it reads its cache
+    try:
+        # Not by an import: Python's own cache does not notice two edits within one second.
+        with cached_in(directory):
+            exec(compile(text, str(path), "exec"), module.__dict__)
+    except Exception as error:
+        del sys.modules[name]
+        problem = f"{type(error).__name__}: {error}"
+        raise LookupError(f"strategy file {path} cannot be imported: {problem}") from error
+    return module
+
+
+def keep(source: str) -> str:
+    """Return where a copy of the file stands that nobody edits; a name is returned as it is.
+
+    All processes of a run read the copy, so that who goes on writing at his strategy while it
+    trades disturbs neither the run nor those who look at it.
+    """
+    path = Path(source)
+    if not path.is_absolute():
+        return source
+    text = path.read_bytes()
+    copy = cache_directory_with(text) / path.name
+    if not copy.exists() or copy.read_bytes() != text:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        part = copy.with_suffix(f".{os.getpid()}")
+        part.write_bytes(text)
+        part.replace(copy)
+    return str(copy)
+
+
+def key(source: str) -> str:
+    """Return a short name that no other strategy has, nor this one with other contents."""
+    path = Path(source)
+    if not path.is_absolute():
+        return source
+    return f"{path.stem}-{cache_directory_with(path.read_bytes()).name}"

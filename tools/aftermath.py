@@ -1,0 +1,82 @@
+"""What is left when a run on the local exchange has ended, and what the exchange says of it."""
+
+import json
+import urllib.request
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from ipc.segment import list_segments
+
+SHOWN_COUNT = 5
+END_S = 10.0
+
+
+def audit(rest_url: str) -> dict[str, Any]:
+    """Return the exchange's books."""
+    with urllib.request.urlopen(f"{rest_url}/vortex/audit", timeout=30) as answer:
+        books: dict[str, Any] = json.loads(answer.read())
+    return books
+
+
+def orders_of_ours(books: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the orders of the first account, the engine's."""
+    return [order for order in books["orders"] if order["account"] == 1]
+
+
+def repeated_client_ids(orders: Sequence[dict[str, Any]]) -> list[str]:
+    """Return every client order id that more than one order had."""
+    counts = Counter(each for order in orders for each in order["client_order_ids"])
+    return sorted(each for each, count in counts.items() if count > 1)
+
+
+def standing_client_ids(orders: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the client order ids of what still stands."""
+    return [order["client_order_id"] for order in orders if order["ended_ns"] == 0]
+
+
+def final_position(run_folder: Path) -> dict[str, str]:
+    """Return what an engine that was stopped thinks it holds."""
+    report = json.loads((run_folder / "report.json").read_text())
+    held: dict[str, str] = report["position"]
+    return held
+
+
+def order_faults(orders: Sequence[dict[str, Any]], standing: Sequence[str]) -> list[str]:
+    """Return what is wrong with all orders of a run, and with what ``standing`` after its stop."""
+    faults = []
+    repeated = repeated_client_ids(orders)
+    if repeated:
+        faults.append(f"client order ids used twice: {', '.join(repeated[:SHOWN_COUNT])}")
+    if standing:
+        faults.append(f"orders stand after the stop: {', '.join(standing[:SHOWN_COUNT])}")
+    return faults
+
+
+def position_faults(held: Mapping[str, str], traded: Mapping[str, Decimal]) -> list[str]:
+    """Return where the engine's position is not what the exchange's fills add up to."""
+    return [
+        f"position of {symbol}: {text} here, {traded.get(symbol, Decimal(0))} at the exchange"
+        for symbol, text in held.items()
+        if Decimal(text) != traded.get(symbol, Decimal(0))
+    ]
+
+
+def leftover_faults(instance: str, pids: Iterable[int] = (), wait_s: float = END_S) -> list[str]:
+    """Return what an engine left behind: shared memory, or processes of ``pids``.
+
+    What was asked to end is given ``wait_s`` for it: the helpers of a supervisor end after it.
+    """
+    faults = []
+    segments = list_segments(instance)
+    if segments:
+        faults.append(f"segments are left: {', '.join(segments)}")
+    processes = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+    _, alive = psutil.wait_procs(processes, timeout=wait_s)
+    if alive:
+        faults.append(f"processes are left: {', '.join(str(each.pid) for each in alive)}")
+    return faults

@@ -1,0 +1,38 @@
+"""The compiled loops of the benchmark ``log``: events told, and the clock that they are told by."""
+
+from ipc.clock import now_ns
+from ipc.compiled import compiled
+from ipc.log import WINDOW_NS, tell
+
+
+@compiled
+def read_clock(clock_address: int, count: int) -> int:
+    """Read the clock so many times; return something of what was read."""
+    sum_ns = 0
+    for index in range(count):
+        sum_ns += now_ns(clock_address) + index * WINDOW_NS
+    return sum_ns
+
+
+@compiled
+def tell_each(
+    clock_address: int, logger_address: int, event_id: int, first: int, count: int
+) -> int:
+    """Read the clock and tell of an event so many times, never too often to be written."""
+    sum_ns = 0
+    for index in range(first, first + count):
+        now = now_ns(clock_address) + index * WINDOW_NS
+        tell(logger_address, event_id, now, index, count, sum_ns)
+        sum_ns += now
+    return sum_ns
+
+
+@compiled
+def tell_storm(clock_address: int, logger_address: int, event_id: int, count: int) -> int:
+    """The same, so often that all but a few are only counted."""
+    sum_ns = 0
+    for index in range(count):
+        now = now_ns(clock_address)
+        tell(logger_address, event_id, now, index, count, sum_ns)
+        sum_ns += now + index * WINDOW_NS
+    return sum_ns

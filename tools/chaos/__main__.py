@@ -1,0 +1,241 @@
+"""Chaos: kill and stop every part under load, and let the exchange's own books judge.
+
+``python -m tools.chaos --seconds 120 --seed 1``, the body of ``make chaos``.  What it prints are
+times from the act to the last quote gone, and to the next quote, by the exchange's clock.
+"""
+
+import os
+import random
+import sys
+import time
+from collections import defaultdict
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from procs import config as configuration
+from procs import instance
+from procs.config import Config
+from procs.demo import Demo
+from procs.view import open_view
+from tools import aftermath
+from tools.chaos.books import Outcome, outcome_of
+from tools.chaos.victims import (
+    CUT,
+    KILLS,
+    RESTART,
+    STOPS,
+    Act,
+    Traces,
+    do,
+    has_struck,
+    is_up,
+    traces,
+)
+
+CYCLE_COUNT = 10
+RECOVER_S = 30.0
+STRIKE_S = 0.05
+SETTLE_S = 0.1
+PULL_BAR_NS = 250_000_000
+RESTART_BAR_NS = 2_000_000_000
+DEATHS_PER_MINUTE = 1_000  # here deaths are wanted
+
+
+class Chaos:
+    """One exchange, one engine, and what was done to it."""
+
+    def __init__(self, demo: Demo, seed: int) -> None:
+        self.demo = demo
+        self.random = random.Random(seed)
+        self.acts: list[tuple[Act, int, int]] = []  # with begin and end
+        self.faults: list[str] = []
+        self.name = demo.config.instance
+        self.seed = seed
+        self.ports: dict[str, int] = {}
+        self.orders: list[dict[str, Any]] = []  # of all lives of the exchange
+        self.held: dict[str, Decimal] = {}
+        self.life_count = 0
+
+    @property
+    def rest_url(self) -> str:
+        """Where the exchange is asked."""
+        return self.demo.config.orders.rest_url
+
+    def start_exchange(self) -> None:
+        """Start the exchange, where it was before if it was; its ids only grow."""
+        ports = [f"--{name.replace('_', '-')}={port}" for name, port in self.ports.items()]
+        self.demo.start_exchange([
+            "--config", "configs/exchange.toml", "--seed", str(self.seed), "--audit", "--faults",
+            f"--life={self.life_count}", *ports,
+        ])  # fmt: skip
+        self.ports = self.demo.ports()
+        self.life_count += 1
+
+    def end_exchange(self) -> None:
+        """End the exchange, and keep what its books say of us."""
+        books = aftermath.audit(self.rest_url)
+        ended_ns = time.monotonic_ns()
+        for order in aftermath.orders_of_ours(books):
+            order["ended_ns"] = order["ended_ns"] or ended_ns
+            self.orders.append(order)
+        for symbol, text in self.demo.stop_exchange()["positions"].items():
+            self.held[symbol] = self.held.get(symbol, Decimal(0)) + Decimal(text)
+
+    def restart_exchange(self) -> None:
+        """End the exchange and start it again at the same address."""
+        self.end_exchange()
+        self.start_exchange()
+
+    def start(self) -> None:
+        """Start the engine again, as an operator would."""
+        self.demo.control("start", "-c", str(self.demo.config_path))
+
+    def plan(self) -> list[Act]:
+        """Return every act ``CYCLE_COUNT`` times, shuffled within each cycle."""
+        acts = []
+        for _ in range(CYCLE_COUNT):
+            cycle = [*KILLS, *STOPS, CUT, RESTART]
+            self.random.shuffle(cycle)
+            acts += cycle
+        return acts
+
+    def run(self, seconds: float) -> None:
+        """Do one act after another until all are done or the time is up."""
+        deadline = time.monotonic() + seconds
+        for act in self.plan():
+            if time.monotonic() > deadline:
+                break
+            if not self.wait_trading(act):
+                return
+            time.sleep(self.random.uniform(0.1, 0.4))  # anywhere in the middle of trading
+            pause_s = self.random.uniform(0.2, 0.6)
+            before = traces(self.name)
+            assert before is not None, "it was just trading"
+            begun_ns = do(act, self.name, self.rest_url, self.start, self.restart_exchange, pause_s)
+            is_well = self.wait_struck(act, before) and self.wait_trading(act)
+            time.sleep(SETTLE_S)
+            self.acts.append((act, begun_ns, time.monotonic_ns()))
+            if not is_well:
+                return
+
+    def wait_struck(self, act: Act, before: Traces) -> bool:
+        """Wait until what was done shows; write down when it never does."""
+        deadline = time.monotonic() + RECOVER_S
+        time.sleep(STRIKE_S)
+        while not has_struck(act, before, traces(self.name)):
+            if time.monotonic() > deadline:
+                self.faults.append(f"nothing followed {act.title}")
+                return False
+            time.sleep(0.02)
+        return True
+
+    def wait_trading(self, act: Act) -> bool:
+        """Wait until everything is ready and orders stand; write down when that takes too long."""
+        deadline = time.monotonic() + RECOVER_S
+        while not (is_up(self.name) and self.is_trading()):
+            if time.monotonic() > deadline:
+                self.faults.append(f"no trading {RECOVER_S:.0f} s after {act.title}")
+                return False
+            time.sleep(0.02)
+        return True
+
+    def is_trading(self) -> bool:
+        """Return whether the run is ready and orders of ours stand."""
+        try:
+            view, _ = open_view(self.name)
+        except (instance.NotRunning, instance.NotReady):
+            return False
+        try:
+            return view.ready() and int(view.records("positions")["open_order_count"].sum()) > 0
+        finally:
+            view.close()
+
+    def judge(self, standing: list[str], held: dict[str, str]) -> list[str]:
+        """Return the lines of the table; what is wrong goes to ``faults``.
+
+        ``standing`` is what stood after the stop, ``held`` what the engine thinks it holds.
+        """
+        orders = self.orders
+        outcomes = defaultdict(list)
+        for act, begun_ns, end_ns in self.acts:
+            outcomes[act].append(outcome_of(orders, begun_ns, end_ns))
+        lines = [f"{'act':<22}{'count':>6}{'last quote gone, ms':>24}{'next quote, ms':>24}",
+                 f"{'':<28}{'p50':>12}{'worst':>12}{'p50':>12}{'worst':>12}"]  # fmt: skip
+        for act in [*KILLS, *STOPS, CUT, RESTART]:
+            if act in outcomes:
+                lines.append(f"{act.title:<22}{len(outcomes[act]):>6}" + cells(outcomes[act]))
+            if act in KILLS:
+                self.check_bars(act, outcomes[act])
+        self.faults += aftermath.order_faults(orders, standing)
+        self.faults += aftermath.position_faults(held, self.held)
+        return lines
+
+    def check_bars(self, act: Act, outcomes: list[Outcome]) -> None:
+        """Compare with the bars; the gateway's own death has a bound, and no bar."""
+        for outcome in outcomes:
+            if outcome.trading_ns is not None and outcome.flat_ns is None:
+                self.faults.append(f"after {act.title} quotes never went")
+            elif act.victim != "gateway" and (outcome.flat_ns or 0) > PULL_BAR_NS:
+                self.faults.append(
+                    f"after {act.title} a quote stood for {(outcome.flat_ns or 0) / 1e6:.0f} ms"
+                )
+
+
+def cells(outcomes: list[Outcome]) -> str:
+    """Return the figures of one act."""
+    text = ""
+    for values in (
+        sorted(o.flat_ns for o in outcomes if o.flat_ns is not None),
+        sorted(o.trading_ns for o in outcomes if o.trading_ns is not None),
+    ):
+        if values:
+            text += f"{values[len(values) // 2] / 1e6:>12.1f}{values[-1] / 1e6:>12.1f}"
+        else:
+            text += f"{'-':>12}{'-':>12}"
+    return text
+
+
+def of_chaos(config: Config) -> Config:
+    """Return the configuration with which dying often is no reason to give up."""
+    replace = msgspec.structs.replace
+    liveness = replace(config.liveness, deaths_per_minute=DEATHS_PER_MINUTE)
+    return replace(config, instance=f"chaos-{os.getpid()}", liveness=liveness)
+
+
+@click.command(help=__doc__)
+@click.option("--seconds", default=120, help="For how long new acts begin.")
+@click.option("--seed", default=1, help="Of the market and of the order of the acts.")
+def main(seconds: int, seed: int) -> None:
+    """Run it and print the verdict."""
+    config = of_chaos(configuration.load(Path("configs/demo.toml")))
+    folder = Path(config.runs_folder) / config.instance
+    folder.mkdir(parents=True)
+    demo = Demo(config, folder)
+    chaos = Chaos(demo, seed)
+    click.echo(f"seed {seed}")
+    try:
+        chaos.start_exchange()
+        demo.start_engine(chaos.ports)
+        view, _ = open_view(chaos.name)
+        chaos.run(seconds)
+        demo.control("stop", "-n", chaos.name)
+        held = aftermath.final_position(view.run_folder)
+        view.close()
+        books = aftermath.audit(chaos.rest_url)
+        standing = aftermath.standing_client_ids(aftermath.orders_of_ours(books))
+        chaos.end_exchange()
+        lines = chaos.judge(standing, held)
+    finally:
+        demo.close()
+    chaos.faults += aftermath.leftover_faults(chaos.name)
+    click.echo("\n".join(lines))
+    click.echo("\n".join(f"FAULT: {fault}" for fault in chaos.faults) or "no fault")
+    sys.exit(1 if chaos.faults else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""What can be done to a running instance, and to which of its processes."""
+
+import json
+import os
+import signal
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from procs import instance
+from procs.control_socket import NoAnswer, TellStages, ask
+from procs.gateway_context import Counter
+from procs.view import open_view
+
+STAGES = ("ingest", "book", "strategy", "gateway")
+SUPERVISOR = "supervisor"
+
+
+class Act(NamedTuple):
+    """Something done to one victim."""
+
+    name: str
+    victim: str
+
+    @property
+    def title(self) -> str:
+        """What it is called in the table."""
+        return f"{self.name} {self.victim}"
+
+
+KILLS = [Act("kill -9", victim) for victim in (*STAGES, SUPERVISOR)]
+STOPS = [Act("SIGSTOP", victim) for victim in (*STAGES, SUPERVISOR)]
+CUT = Act("cut", "connections")
+RESTART = Act("restart", "exchange")
+
+
+def pid_of(name: str, victim: str) -> int:
+    """Return the process of a stage or of the supervisor."""
+    mark = instance.read_mark(name)
+    assert mark is not None, "the instance was started"
+    return mark.pid if victim == SUPERVISOR else ask(name, TellStages()).stages[victim].pid
+
+
+def is_up(name: str) -> bool:
+    """Return whether the supervisor answers and has a process for every stage."""
+    try:
+        stages = ask(name, TellStages()).stages
+    except NoAnswer:
+        return False
+    return all(stage.phase == "up" for stage in stages.values())
+
+
+class Traces(NamedTuple):
+    """By what it shows that something happened to a run."""
+
+    pids: dict[str, int]
+    connection_count: int
+
+
+def traces(name: str) -> Traces | None:
+    """Return who plays which part, and how often the gateway connected; None without an answer."""
+    try:
+        stages = ask(name, TellStages()).stages
+        view, mark = open_view(name)
+    except (NoAnswer, instance.NotRunning, instance.NotReady):
+        return None
+    connection_count = view.counter("gateway", Counter.CONNECTIONS)
+    view.close()
+    pids = {victim: stage.pid for victim, stage in stages.items()}
+    return Traces({**pids, SUPERVISOR: mark.pid}, connection_count)
+
+
+def is_stopped(pid: int) -> bool:
+    """Return whether a signal holds a process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    except FileNotFoundError:
+        return False
+
+
+def has_struck(act: Act, before: Traces, now: Traces | None) -> bool:
+    """Return whether what was done has shown, so that "all is well" does not mean before."""
+    if now is None:
+        return False
+    if act in (CUT, RESTART):
+        return now.connection_count != before.connection_count
+    if act in KILLS:
+        return now.pids[act.victim] != before.pids[act.victim]
+    return not is_stopped(now.pids[act.victim])
+
+
+def do(
+    act: Act,
+    name: str,
+    rest_url: str,
+    start: Callable[[], None],
+    restart_exchange: Callable[[], None],
+    pause_s: float,
+) -> int:
+    """Do it; return the monotonic time at which it was done.  ``start`` is what an operator types.
+
+    A supervisor that was killed is started again after ``pause_s``; one that was stopped is
+    continued after it, as nobody watches the watchman.
+    """
+    if act == RESTART:
+        restart_exchange()
+        return time.monotonic_ns()
+    if act == CUT:
+        fault = json.dumps({"fault": "cut"}).encode()
+        request = urllib.request.Request(f"{rest_url}/vortex/faults", fault, method="POST")
+        with urllib.request.urlopen(request, timeout=10):
+            return time.monotonic_ns()
+    pid = pid_of(name, act.victim)
+    os.kill(pid, signal.SIGKILL if act in KILLS else signal.SIGSTOP)
+    done_ns = time.monotonic_ns()
+    if act.victim == SUPERVISOR:
+        time.sleep(pause_s)
+        if act in KILLS:
+            start()
+        else:
+            os.kill(pid, signal.SIGCONT)
+    return done_ns
