@@ -17,10 +17,10 @@ from urllib.parse import urlencode
 
 import pytest
 import websocket
+from engines import until
 
 from procs.exchange.config import ExchangeConfig
 from procs.exchange.exchange import Exchange
-from tests.engines import until
 
 ROOT = Path(__file__).resolve().parents[3]
 
