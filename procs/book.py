@@ -170,6 +170,8 @@ def apply(context_address: int, instrument_id: int, record_address: int, now: in
         tell_code(context_address, instrument_id, record_address, code, now)
     if code != Sync.UNCHANGED and code != Sync.BUFFERED:
         gather(context_address, instrument_id, record_address)
+    if code == Sync.WENT_LIVE:
+        record_at(merge_of(context_address, instrument_id), MERGE_DTYPE).resync_count += 1
 
 
 @compiled
@@ -281,6 +283,7 @@ def write_top(context_address: int, instrument_id: int, now_ns: int) -> bool:
     top.bid_depth_lots = book.depth_lots(book_address, Side.BUY, DEPTH_LEVELS)
     top.ask_depth_lots = book.depth_lots(book_address, Side.SELL, DEPTH_LEVELS)
     top.merged_count = merge.merged_count
+    top.resync_count = merge.resync_count
     top.is_valid = touch.is_valid
     ring.append(context.tops_address, 1)
     add(context.counters_address, Counter.TOPS, 1)
@@ -297,6 +300,7 @@ def clear_merge(merge_address: int) -> None:
     merge.recv_ns = 0
     merge.ingest_publish_ns = 0
     merge.merged_count = 0
+    merge.resync_count = 0
 
 
 @compiled

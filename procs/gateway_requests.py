@@ -225,6 +225,7 @@ def begin_sent(context_address: int, sent_address: int, pick_ns: int) -> None:
     sent.gateway_pick_ns = pick_ns
     sent.newest_kernel_ns = request.newest_kernel_ns
     sent.merged_count = request.merged_count
+    sent.resync_count = request.resync_count
     sent.quote_index = request.quote_index
     sent.side = request.side
     sent.price_ticks = request.price_ticks

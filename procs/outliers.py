@@ -32,6 +32,7 @@ class Cause(IntEnum):
     BURST = 3  # many frames came at once
     QUEUE = 4  # it waited for a stage to come round
     WORK = 5  # a stage worked long on it
+    RESYNC = 6  # its book came into sync: a snapshot was read, with what had waited for it
 
 
 WATCH = Layout(
@@ -124,6 +125,8 @@ def cause_of(outlier_address: int) -> int:
         return Cause.PLATFORM
     if outlier.fault_count > 0:
         return Cause.FAULT
+    if outlier.resync_count > 0:
+        return Cause.RESYNC
     if outlier.merged_count > BURST_COUNT:
         return Cause.BURST
     wait_ns = max(

@@ -118,6 +118,7 @@ def gather_top(context_address: int, record_address: int) -> None:
     merge.newest_kernel_ns = top.newest_kernel_ns
     merge.cause_id = top.cause_id
     merge.merged_count += top.merged_count
+    merge.resync_count += top.resync_count
     add(context.counters_address, Counter.TOPS, 1)
 
 
@@ -228,6 +229,7 @@ def stamp_requests(
         if merge.merged_count > 0:
             request.cause_id = merge.cause_id
             request.merged_count = merge.merged_count
+            request.resync_count = merge.resync_count
             request.kernel_ns = merge.kernel_ns
             request.recv_ns = merge.recv_ns
             request.ingest_publish_ns = merge.ingest_publish_ns
@@ -245,6 +247,7 @@ def clear_merge(context_address: int, instrument_id: int) -> None:
     merge.is_touched = 0
     merge.kernel_ns = 0
     merge.merged_count = 0
+    merge.resync_count = 0
 
 
 @compiled

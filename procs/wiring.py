@@ -68,6 +68,7 @@ MERGE = Layout(
     Field("newest_kernel_ns", "i8", "kernel receive stamp of the newest frame gathered"),
     Field("venue_ns", "i8", "the venue's event time of the newest frame"),
     Field("merged_count", "i8", "frames gathered"),
+    Field("resync_count", "i8", "of these, how many brought the book into sync"),
     Field("cause_id", "i8", "number of the newest frame"),
     Field("consumed_seq", "i8", "records of its ring consumed"),
     Field("book_pick_ns", "i8", "strategy: when the book picked the oldest frame up"),
@@ -75,7 +76,7 @@ MERGE = Layout(
     Field("by_event", "i8", "strategy: 1 when an order event asks for a decision"),
     Field("decided_kernel_ns", "i8", "strategy: kernel_ns of the decision just made; 0 for none"),
     Field("decided_count", "i8", "strategy: frames that decision stands for"),
-    reserved(16),
+    reserved(8),
 )
 
 STEP = Layout(
@@ -104,6 +105,7 @@ OUTLIER = Layout(
     Field("fault_count", "i8", "page faults in them"),
     Field("cause", "i8", "outliers.Cause"),
     Field("budget_ns", "i8", "what it was over"),
+    reserved(56),
 )
 
 LOG_MARK = Layout(

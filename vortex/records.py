@@ -102,8 +102,9 @@ TOP = Layout(
     Field("bid_depth_lots", "i8", "quantity of the five best bid levels"),
     Field("ask_depth_lots", "i8", "quantity of the five best ask levels"),
     Field("merged_count", "i8", "frames that this record stands for"),
+    Field("resync_count", "i8", "of these, how many brought the book into sync"),
     Field("is_valid", "i8", "1 when the book is in sync with the venue"),
-    reserved(40),
+    reserved(32),
 )
 
 # What the strategy wants done, strategy to gateway: slots of 192 bytes.
@@ -126,7 +127,8 @@ REQUEST = Layout(
     Field("qty_lots", "i8", "quantity"),
     Field("order_id", "i8", "the standing order to cancel or replace; 0 for PLACE"),
     Field("merged_count", "i8", "frames that the decision stands for"),
-    reserved(48),
+    Field("resync_count", "i8", "of these, how many brought the book into sync"),
+    reserved(40),
 )
 
 # What the gateway sent, for observers: slots of 192 bytes.
@@ -143,6 +145,7 @@ SENT_FIELDS = (
     Field("sent_ns", "i8", "when send returned"),
     Field("newest_kernel_ns", "i8", "kernel receive stamp of the newest frame merged"),
     Field("merged_count", "i8", "frames that the decision stands for"),
+    Field("resync_count", "i8", "of these, how many brought the book into sync"),
     Field("quote_index", "i8", "which of the strategy's quotes of the instrument it is for"),
     Field("side", "i8", "codes.Side"),
     Field("price_ticks", "i8", "limit price"),
@@ -154,7 +157,7 @@ SENT = Layout(
     "One request that was sent (kind PLACE, CANCEL, REPLACE), with every stamp of its way: what "
     "lies between two of them is a wait or a service of one stage.",
     *SENT_FIELDS,
-    reserved(40),
+    reserved(32),
 )
 
 # What became of it, gateway to strategy: slots of 192 bytes.

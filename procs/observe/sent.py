@@ -79,6 +79,8 @@ def cause_text(row: Any, cause: Cause) -> str:
         return f"its CPU was away {lost.sum() / 1000:.0f} us, most in {HOPS[lost.argmax()]}"
     if cause == Cause.FAULT:
         return f"{row['fault_count']} page faults"
+    if cause == Cause.RESYNC:
+        return "its book came into sync again"
     if cause == Cause.BURST:
         return f"{row['merged_count']} frames came at once"
     took_us = parts[longest] / 1000

@@ -133,23 +133,24 @@ def test_a_hop_cannot_lose_more_than_it_took(stalls: Stalls) -> None:
 
 
 @pytest.mark.parametrize(
-    ("parts", "stall", "merged_count", "cause"),
+    ("parts", "stall", "values", "cause"),
     [
-        (usual(ingest_wait=90_000), {"lost_ns": 24_001}, 1, Cause.PLATFORM),
-        (usual(ingest_wait=90_000), {"lost_ns": 24_000}, 1, Cause.QUEUE),
-        (usual(ingest_wait=90_000), {"lost_ns": 0, "fault_count": 1}, 1, Cause.FAULT),
-        (usual(book_wait=90_000), None, BURST_COUNT + 1, Cause.BURST),
-        (usual(book_wait=90_000), None, BURST_COUNT, Cause.QUEUE),
-        (usual(gateway_service=90_000), None, 1, Cause.WORK),
+        (usual(ingest_wait=90_000), {"lost_ns": 24_001}, {"resync_count": 1}, Cause.PLATFORM),
+        (usual(ingest_wait=90_000), {"lost_ns": 24_000}, {}, Cause.QUEUE),
+        (usual(ingest_wait=90_000), {"lost_ns": 0, "fault_count": 1}, {}, Cause.FAULT),
+        (usual(book_service=90_000), None, {"resync_count": 1, "merged_count": 99}, Cause.RESYNC),
+        (usual(book_wait=90_000), None, {"merged_count": BURST_COUNT + 1}, Cause.BURST),
+        (usual(book_wait=90_000), None, {"merged_count": BURST_COUNT}, Cause.QUEUE),
+        (usual(gateway_service=90_000), None, {}, Cause.WORK),
     ],
 )
 def test_the_cause_is_the_first_that_is_enough(
-    stalls: Stalls, parts: list[int], stall: Any, merged_count: int, cause: Cause
+    stalls: Stalls, parts: list[int], stall: Any, values: dict[str, int], cause: Cause
 ) -> None:
     """Against a budget of 50 us, of which the parts sum to 48 us more."""
     if stall is not None:
         stalls.tell("book", 1_000, 81_000, **stall)
-    row = stalls.explain(sent_of(parts, merged_count=merged_count), budget_ns=50_000)
+    row = stalls.explain(sent_of(parts, **values), budget_ns=50_000)
     assert row["cause"] == cause
     assert cause_over(row, 50_000) == cause
 

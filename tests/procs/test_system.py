@@ -215,6 +215,10 @@ def test_a_gap_pulls_the_quotes_until_a_snapshot_came(running: Running) -> None:
     read = mine["tops_consumed_seq"]
     meanwhile = mine[(read > first_bad) & (read <= last_bad)]
     assert set(meanwhile["kind"].tolist()) <= {int(Kind.CANCEL)}
+    after = tops[bad[-1] + 1 :]
+    after = after[(after["kind"] == Kind.TOP) & (after["instrument_id"] == BTC)]
+    assert after["resync_count"][0] == 1, "the top that ends it says so"
+    assert not after["resync_count"][1:].any()
     assert running.touch(BTC)["state"] == BookState.LIVE
 
 
