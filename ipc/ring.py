@@ -12,9 +12,8 @@ sequence modulo the capacity, and because the slots are mapped twice in a row a 
     0    published_seq                 0   consumed_seq                  capacity x slot_bytes,
     8    epoch                         8   generation                    then the same again
     16   epoch_start_seq
-    24   hole_start_seq
-    32   hole_end_seq
     128  claimed_seq
+    192  8 x (hole_start_seq, hole_end_seq)
 
 *A role is fenced.*  Commit and consume are compare-exchanges on the owner's own word.  Whoever
 takes a role over moves that word, so a predecessor that was only stopped, and comes back in the
@@ -27,8 +26,8 @@ sees it before its next batch, skips to ``epoch_start_seq`` and knows that somet
 
 *An observer* may read any ring without registering.  The writer raises ``claimed_seq`` before it
 touches a slot, and never lowers it; an observer that copied sequence s holds a whole record if,
-after the copy, ``claimed_seq <= s + capacity``, and if s is not in the hole: sequences that a dead
-writer may have claimed and that its successor skipped were never published.
+after the copy, ``claimed_seq <= s + capacity``, and if s is in none of the holes: sequences that a
+dead writer may have claimed and that its successor skipped were never published.
 """
 
 from ipc.atomics import (
@@ -47,15 +46,17 @@ from ipc.memory import record_at, store_word
 PUBLISHED_BYTES = 0
 EPOCH_BYTES = 8
 EPOCH_START_BYTES = 16
-HOLE_START_BYTES = 24
-HOLE_END_BYTES = 32
 CLAIMED_BYTES = 128
+HOLES_BYTES = 192
+HOLE_BYTES = 16
+HOLE_END_BYTES = 8
+HOLE_COUNT = 8
+HOLES_END_BYTES = HOLES_BYTES + HOLE_COUNT * HOLE_BYTES
 WRITER_SEQ_OFFSETS = (
     PUBLISHED_BYTES,
     EPOCH_START_BYTES,
-    HOLE_START_BYTES,
-    HOLE_END_BYTES,
     CLAIMED_BYTES,
+    *range(HOLES_BYTES, HOLES_END_BYTES, 8),
 )
 CONSUMED_BYTES = 0
 GENERATION_BYTES = 8
@@ -182,7 +183,7 @@ def take_over_writer(ring_address: int) -> bool:
     start_seq = published_seq
     if ring.epoch > 1:  # the first writer has nobody to fence
         start_seq = max(published_seq, claimed_seq) + 1
-        _widen_hole(ring_address, published_seq, start_seq)
+        _tell_hole(ring_address, published_seq, start_seq)
     ring.pending_count = 0
     store_relaxed(ring.writer_address + EPOCH_START_BYTES, start_seq)
     # pairs with: epoch entered
@@ -195,20 +196,41 @@ def take_over_writer(ring_address: int) -> bool:
 
 
 @compiled
-def _widen_hole(ring_address: int, start_seq: int, end_seq: int) -> None:
+def _tell_hole(ring_address: int, start_seq: int, end_seq: int) -> None:
     """Tell observers that no record stands from ``start_seq`` up to ``end_seq``.
 
-    While the hole before it can still be reached the two become one, records between included.
+    A hole that nobody can reach any more makes place for it.  Where there is none the newest hole
+    grows, and the records between are hidden with it.
     """
     ring = record_at(ring_address, RING_DTYPE)
-    old_start_seq = load_relaxed(ring.writer_address + HOLE_START_BYTES)
-    old_end_seq = load_relaxed(ring.writer_address + HOLE_END_BYTES)
-    # The end first: whoever sees only one of the two sees too large a hole, never too small a one.
-    store_relaxed(ring.writer_address + HOLE_END_BYTES, end_seq)
-    if old_start_seq != old_end_seq and old_end_seq - start_seq + ring.capacity_count >= 0:
-        return
+    newest_address, newest_end_seq = 0, start_seq - ring.capacity_count
+    for offset_bytes in range(HOLES_BYTES, HOLES_END_BYTES, HOLE_BYTES):
+        hole_address = ring.writer_address + offset_bytes
+        hole_end_seq = load_relaxed(hole_address + HOLE_END_BYTES)
+        is_empty = load_relaxed(hole_address) - hole_end_seq >= 0
+        if is_empty or hole_end_seq - start_seq + ring.capacity_count < 0:
+            # The start first: the new start with the old end is an empty hole, not too large a one.
+            store_relaxed(hole_address, start_seq)
+            # pairs with: hole moved
+            store_release(hole_address + HOLE_END_BYTES, end_seq)
+            return
+        if hole_end_seq - newest_end_seq >= 0:
+            newest_address, newest_end_seq = hole_address, hole_end_seq
     # pairs with: hole moved
-    store_release(ring.writer_address + HOLE_START_BYTES, start_seq)
+    store_release(newest_address + HOLE_END_BYTES, end_seq)
+
+
+@compiled
+def _is_in_hole(ring_address: int, seq: int) -> bool:
+    """Observer: return whether a dead writer's successor skipped a sequence."""
+    ring = record_at(ring_address, RING_DTYPE)
+    for offset_bytes in range(HOLES_BYTES, HOLES_END_BYTES, HOLE_BYTES):
+        hole_address = ring.writer_address + offset_bytes
+        # pairs with: hole moved
+        hole_end_seq = load_acquire(hole_address + HOLE_END_BYTES)
+        if seq - hole_end_seq < 0 and seq - load_relaxed(hole_address) >= 0:
+            return True
+    return False
 
 
 @compiled
@@ -326,10 +348,7 @@ def observe(ring_address: int, seq: int, copy_address: int) -> int:
     ring = record_at(ring_address, RING_DTYPE)
     if published_seq(ring_address) - seq <= 0:
         return 0
-    # pairs with: hole moved
-    hole_start_seq = load_acquire(ring.writer_address + HOLE_START_BYTES)
-    hole_end_seq = load_acquire(ring.writer_address + HOLE_END_BYTES)
-    if seq - hole_start_seq >= 0 and seq - hole_end_seq < 0:
+    if _is_in_hole(ring_address, seq):
         return -1
     slot_address = ring.slots_address + (seq & (ring.capacity_count - 1)) * ring.slot_bytes
     for offset_bytes in range(0, ring.slot_bytes, 8):

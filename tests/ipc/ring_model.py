@@ -22,6 +22,9 @@ class Rules:
     respects_unread: bool = True
     starts_beyond_claimed: bool = True
     tells_of_hole: bool = True
+    starts_hole_first: bool = True
+    grows_when_no_hole_is_free: bool = True
+    hole_count: int = 2
     reader_skips_to_epoch: bool = True
     reader_minds_generation: bool = True
     marks_cell_first: bool = True
@@ -40,17 +43,33 @@ def take_over_writer(name: str, rules: Rules) -> Party:
     if epoch > 1:
         start = (max(published, claimed) if rules.starts_beyond_claimed else published) + 1
         if rules.tells_of_hole:
-            old_start = yield "load", "hole_start"
-            old_end = yield "load", "hole_end"
-            yield "store", "hole_end", start, False
-            if not (old_start != old_end and old_end - published + CAPACITY >= 0):
-                yield "store", "hole_start", published, True
+            yield from tell_hole(published, start, rules)
     yield "store", "epoch_start", start, False
     yield "store", "epoch", epoch, True
     if (yield "swap", "published", published, start):
         yield "note", "took over", name
         return start
     return -1
+
+
+def tell_hole(start: int, end: int, rules: Rules) -> Party:
+    """Tell observers that no record stands from ``start`` up to ``end``."""
+    newest, newest_end = None, start - CAPACITY
+    for hole in range(rules.hole_count):
+        old_end = yield "load", f"hole{hole}_end"
+        old_start = yield "load", f"hole{hole}_start"
+        if old_start >= old_end or old_end - start + CAPACITY < 0:
+            if rules.starts_hole_first:
+                yield "store", f"hole{hole}_start", start, False
+                yield "store", f"hole{hole}_end", end, True
+            else:
+                yield "store", f"hole{hole}_end", end, False
+                yield "store", f"hole{hole}_start", start, True
+            return
+        if old_end >= newest_end:
+            newest, newest_end = hole, old_end
+    if rules.grows_when_no_hole_is_free:
+        yield "store", f"hole{newest}_end", end, True
 
 
 def write(name: str, values: list[int], rules: Rules = KEPT) -> Party:
@@ -136,17 +155,20 @@ def read(name: str, record_count: int, rules: Rules = KEPT) -> Party:
             seq += 1
 
 
-def observe(seqs: list[int]) -> Party:
-    """Observer: copy each sequence; note it when the contract calls the copy whole."""
+def observe(seqs: list[int], rules: Rules = KEPT) -> Party:
+    """Observer: copy each sequence; note it when the contract calls the copy whole, or hides it."""
     for seq in seqs:
         published = yield "load", "published"
         if published <= seq:
             published = yield "wait", "published", published
         if published <= seq:
             continue
-        hole_start = yield "load", "hole_start"
-        hole_end = yield "load", "hole_end"
-        if hole_start <= seq < hole_end:
+        is_hidden = False
+        for hole in range(rules.hole_count):
+            if seq < (yield "load", f"hole{hole}_end"):
+                is_hidden = is_hidden or seq >= (yield "load", f"hole{hole}_start")
+        if is_hidden:
+            yield "note", "hidden", seq
             continue
         words = []
         for word in WORDS:

@@ -1,7 +1,8 @@
 """One ring, both ends in this process: what the contract says."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -193,6 +194,43 @@ def test_observers_are_not_shown_what_a_dead_writer_began(ends: Ends) -> None:
     assert found[0] == (1, 0)
     assert [code for code, _ in found[1:-1]] == [-1] * (len(found) - 2)
     assert found[-1] == (1, 1)
+
+
+@pytest.mark.parametrize("first_seq", [0, 2**32 - 40])
+@pytest.mark.parametrize("life_count", [1, *range(ring.HOLE_COUNT - 1, ring.HOLE_COUNT + 3)])
+def test_observers_are_shown_what_each_of_several_lives_published(
+    instance: str, first_seq: int, life_count: int
+) -> None:
+    """Lives so short that all holes can still be reached; of too many some are hidden.
+
+    Then all of it is overwritten, so that each place of a hole is free, and they live again.
+    """
+    name = segment_name(instance, "lives")
+    spec = replace(SPEC, capacity_count=512, has_reader=False)
+    observer = SharedRing.create(name, spec, run_id=1, first_seq=first_seq)
+    copy = np.zeros(1, RECORD_DTYPE)
+    try:
+        for hole_count in (life_count - 1, life_count):  # the very first follows nobody
+            begin_seq, published = observer.published_seq, {}
+            for value in range(life_count):
+                with closing(SharedRing.attach_writer(name, spec)) as writer:
+                    published[observer.published_seq] = value
+                    assert write_message(writer.address, value, 1)
+                    ring.commit(writer.address, value)
+                    write_message(writer.address, 666, 2)  # and dies
+            seen = {}
+            for seq in range(begin_seq, observer.published_seq):
+                if ring.observe(observer.address, seq, address_of(copy)) == 1:
+                    seen[seq] = int(copy[0]["value"])
+            assert seen.items() <= published.items()
+            assert (seen == published) == (hole_count <= ring.HOLE_COUNT)
+            with closing(SharedRing.attach_writer(name, spec)) as writer:
+                for value in range(2 * spec.capacity_count):
+                    write_message(writer.address, value, 1)
+                    ring.commit(writer.address, value)
+    finally:
+        observer.segment.unlink()
+        observer.close()
 
 
 def test_a_take_over_against_a_living_writer_is_refused(

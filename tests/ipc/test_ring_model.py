@@ -42,6 +42,8 @@ def judge_ring(notes: tuple[Operation, ...], whole_run: bool) -> None:
                 assert follows, f"{published[seq]} delivered after {last_value}"
             assert not delivered or seq > delivered[-1][1], f"{seq} delivered again"
             delivered.append((name, seq))
+        elif kind == "hidden":
+            assert rest[0] not in published, f"{rest[0]} was published and is hidden"
         else:
             seq, words = rest
             assert words == (published.get(seq),) * 2, f"{words} observed as {seq}"
@@ -55,7 +57,8 @@ def explore(lives: list[Life], ends: bool = False, weak: bool = False) -> int:
     return Explorer(lives, lambda notes, at_end: judge_ring(notes, at_end and ends), {}, weak).run()
 
 
-WRITER_WORDS = frozenset({"published", "claimed", "epoch", "epoch_start", "hole_start", "hole_end"})
+HOLE_WORDS = {f"hole{index}_{word}" for index in (0, 1) for word in ("start", "end")}
+WRITER_WORDS = frozenset({"published", "claimed", "epoch", "epoch_start"} | HOLE_WORDS)
 READER_WORDS = frozenset({"consumed", "generation"})
 
 
@@ -69,9 +72,14 @@ def writer(rules: Rules = KEPT, values: tuple[int, ...] = (1, 2, 3), **fate: Any
     return life("writer", lambda: write("writer", list(values), rules), **fate)
 
 
-def second_writer(rules: Rules = KEPT, values: tuple[int, ...] = (11, 12)) -> Life:
+def second_writer(rules: Rules = KEPT, values: tuple[int, ...] = (11, 12), **fate: Any) -> Life:
     name = "second writer"
-    return life(name, lambda: write(name, list(values), rules), follows="writer")
+    return life(name, lambda: write(name, list(values), rules), follows="writer", **fate)
+
+
+def third_writer(rules: Rules, values: tuple[int, ...]) -> Life:
+    name = "third writer"
+    return life(name, lambda: write(name, list(values), rules), follows="second writer")
 
 
 def reader(rules: Rules = KEPT, record_count: int = 3, **fate: Any) -> Life:
@@ -83,8 +91,8 @@ def second_reader(rules: Rules = KEPT, record_count: int = 3) -> Life:
     return life(name, lambda: read(name, record_count, rules), follows="reader")
 
 
-def observer(*seqs: int) -> Life:
-    return life("observer", lambda: observe(list(seqs)))
+def observer(*seqs: int, rules: Rules = KEPT) -> Life:
+    return life("observer", lambda: observe(list(seqs), rules))
 
 
 def share(lives: list[Life]) -> list[Life]:
@@ -100,6 +108,16 @@ def between_bursts(operation: Operation | None) -> bool:
         ("wait", "consumed"),
         ("load", "pause"),
     )
+
+
+def three_writers(rules: Rules, observed_seqs: tuple[int, ...]) -> list[Life]:
+    """Two die, each with a record out, and an observer looks; nobody reads."""
+    return [
+        writer(rules, (1, 2), may_die=True),
+        second_writer(rules, (11, 12), may_die=True),
+        third_writer(rules, (21,)),
+        observer(*observed_seqs, rules=rules),
+    ]
 
 
 Scenario = Callable[[Rules], list[Life]]
@@ -118,6 +136,9 @@ SCENARIOS: dict[str, Scenario] = {
         reader(rules, 1),
         observer(1),
     ],
+    "writers die, observed": lambda rules: three_writers(
+        replace(rules, respects_unread=False), observed_seqs=(2, 3)
+    ),
     "writer stops": lambda rules: share(
         [
             writer(rules, (1, 2), may_stop=True, stops_at=between_bursts),
@@ -165,6 +186,15 @@ MUTATIONS = {
         "writer dies, observed",
         replace(KEPT, tells_of_hole=False),
     ),
+    "a hole ends before it begins": (
+        "writers die, observed",
+        replace(KEPT, starts_hole_first=False),
+    ),
+    "a second hole is not told": (
+        "writers die, observed",
+        replace(KEPT, hole_count=1, grows_when_no_hole_is_free=False),
+    ),
+    "there is one hole for two": ("writers die, observed", replace(KEPT, hole_count=1)),
     "a new reader starts in the hole": ("both die", replace(KEPT, reader_skips_to_epoch=False)),
     "a replaced reader is not told": ("reader stops", replace(KEPT, reader_minds_generation=False)),
 }

@@ -156,6 +156,29 @@ def test_a_log_writer_that_is_killed_is_followed_by_one_that_goes_on(run: Run) -
     assert all(run.stages()[each].pid == stages[each].pid for each in STAGES if each != "strategy")
 
 
+def test_deaths_tell_how_each_ended_and_the_last_that_it_told(run: Run) -> None:
+    """Of each life what its own loop told, from its first event to its last."""
+    gateway_died = run.told("died", "gateway")
+    os.kill(run.stages()["gateway"].pid, signal.SIGKILL)
+    until(lambda: run.told("died", "gateway") == gateway_died + 1, "its death was noticed")
+    until(run.is_trading, "the run trades again")
+    deaths = run.deaths()
+    died = [event for event in run.events() if event["what"] == "died"]
+    assert [(d["stage"], d["pid"]) for d in deaths] == [(e["stage"], e["pid"]) for e in died]
+    for death in deaths:
+        assert death["ended"] == "was killed by SIGKILL"
+        assert death["then"].startswith("started again after ")
+        assert death["lines"][0].endswith(f": pid {death['pid']}")
+        if death["stage"] in STAGES:
+            first, *others = death["events"]
+            assert first.endswith(f"begins, pid {death['pid']}")
+            assert not [line for line in others if "begins, pid" in line]
+    shown = run.engine.run("deaths", "-n", run.engine.name, "-l", "2").output
+    assert "gateway (pid " in shown
+    assert " was killed by SIGKILL; started again after " in shown
+    assert shown.splitlines()[-1].split()[0] == str(len(deaths))
+
+
 def test_an_unknown_stage_is_named_with_those_that_exist(run: Run) -> None:
     """One line, and nothing happens."""
     done = run.engine.run("restart", "broker", "-n", run.engine.name)
@@ -210,25 +233,6 @@ def test_logs_are_one_stream_in_the_order_of_time(run: Run) -> None:
     grave = run.engine.run("logs", "--level", "warning", "-n", name).output
     assert grave
     assert " INFO " not in grave
-
-
-def test_deaths_tell_how_each_ended_and_the_last_that_it_told(run: Run) -> None:
-    """Of each life what its own loop told, from its first event to its last."""
-    deaths = run.deaths()
-    died = [event for event in run.events() if event["what"] == "died"]
-    assert [(d["stage"], d["pid"]) for d in deaths] == [(e["stage"], e["pid"]) for e in died]
-    for death in deaths:
-        assert death["ended"] == "was killed by SIGKILL"
-        assert death["then"].startswith("started again after ")
-        assert death["lines"][0].endswith(f": pid {death['pid']}")
-        if death["stage"] in STAGES:
-            first, *others = death["events"]
-            assert first.endswith(f"begins, pid {death['pid']}")
-            assert not [line for line in others if "begins, pid" in line]
-    shown = run.engine.run("deaths", "-n", run.engine.name, "-l", "2").output
-    assert "gateway (pid " in shown
-    assert " was killed by SIGKILL; started again after " in shown
-    assert f"{len(deaths)} deaths" in shown
 
 
 def test_the_books_agree_after_all_that(run: Run) -> None:
