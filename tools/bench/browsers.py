@@ -30,6 +30,7 @@ PAGES = {
 }
 #: Frames come ten times a second: after a longer time without, this process was stopped.
 STOPPED_MS = 700
+FIRST_FRAME_S = 60
 
 
 class Browser(threading.Thread):
@@ -39,6 +40,7 @@ class Browser(threading.Thread):
         super().__init__(daemon=True)
         self.page = page
         self.socket: ClientConnection = connect(f"ws://{host}/frames", max_size=None)
+        self.has_drawn = threading.Event()
         self.frame_count = 0
         self.delays_ms: list[float] = []
         self._seen: set[tuple[Any, ...]] = set()
@@ -57,6 +59,7 @@ class Browser(threading.Thread):
                 header, _ = decode(frame)
                 number = header["number"]
                 self.frame_count += 1
+                self.has_drawn.set()
                 if header.get("page") == "book" and header.get("facts"):
                     self.see_fills(header["facts"]["fills"], now_ms)
         except ConnectionClosed:
@@ -81,6 +84,8 @@ def main() -> None:
     browsers = [Browser(sys.argv[1], page) for page in PAGES]
     for browser in browsers:
         browser.start()
+    for browser in browsers:
+        assert browser.has_drawn.wait(FIRST_FRAME_S), f"no frame of the page {browser.page}"
     print("looking", flush=True)
     signal.sigwait({signal.SIGTERM})
     told = {
