@@ -33,7 +33,7 @@ check: $(STAMP) ## style, types, floors, generated documents
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/tidy
-	$(BIN)/python -m tools.records --check
+	$(BIN)/python -m tools.documents --check
 
 test: $(STAMP) vectors ## all tests: what starts no engine, beside what does
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-units test-systems
@@ -73,7 +73,7 @@ format: $(STAMP) ## put the sources into shape
 	$(BIN)/ruff check --fix .
 
 docs: $(STAMP) ## write the generated documents
-	$(BIN)/python -m tools.records
+	$(BIN)/python -m tools.documents
 
 clean: ## remove the virtual environment, caches and runs
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis runs *.egg-info

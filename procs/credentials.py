@@ -4,6 +4,7 @@ Imports nothing heavy: what starts first must know which variables to hide.
 """
 
 import os
+import re
 import resource
 import stat
 from pathlib import Path
@@ -20,6 +21,10 @@ KEY_VARIABLE = "VORTEX_API_KEY"
 SECRET_VARIABLE = "VORTEX_API_SECRET"
 #: For market streams that want to see a key, if it is not the orders': it signs nothing.
 STREAM_KEY_VARIABLE = "VORTEX_STREAM_KEY"
+#: A line NAME=VALUE; a key in PEM goes on to its last line.
+_PAIR = re.compile(
+    r"^[ \t]*(\w+)[ \t]*=[ \t]*((?s:-----BEGIN.*?-----END [^\n]*)|[^\n]*)", re.MULTILINE
+)
 VARIABLES = (KEY_VARIABLE, SECRET_VARIABLE, STREAM_KEY_VARIABLE)
 
 
@@ -83,7 +88,7 @@ def credentials(config: "Config") -> Credentials:
         raise ConfigError(
             f"no key: set {KEY_VARIABLE} and {SECRET_VARIABLE}, or name a file in `$.secrets.file`"
         )
-    path = Path(config.secrets.file).expanduser()
+    path = Path(config.secrets.file)
     try:
         mode = path.stat().st_mode
         text = path.read_text()
@@ -91,7 +96,7 @@ def credentials(config: "Config") -> Credentials:
         raise ConfigError(f"`$.secrets.file`: cannot read {path}: {error.strerror}") from error
     if stat.S_IMODE(mode) & 0o077:
         raise ConfigError(f"`$.secrets.file`: others may read {path}; chmod 600 {path}")
-    pairs = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    pairs = dict(_PAIR.findall(text))
     if not pairs.get(KEY_VARIABLE) or not pairs.get(SECRET_VARIABLE):
         raise ConfigError(f"{path} must hold {KEY_VARIABLE}=... and {SECRET_VARIABLE}=...")
     return Credentials(

@@ -1,15 +1,8 @@
-"""Writes RECORDS.md from the declarations: every shared record, and who writes and reads it.
-
-The document is only ever printed from the code, so it cannot say what the code does not do;
-``--check`` fails when the file is not what this would write.
-"""
+"""RECORDS.md, from the declarations: every shared record, and who writes and reads it."""
 
 import importlib
-import sys
 from enum import IntEnum
 from pathlib import Path
-
-import click
 
 from ipc.layout import Layout
 from procs import config
@@ -17,13 +10,12 @@ from procs.wiring import Wiring, wire
 from vortex import codes
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENT = ROOT / "RECORDS.md"
 CONFIG = ROOT / "configs" / "demo.toml"
 
 HEAD = """# Records
 
 Every record that crosses a process border, as the code declares it, and the wiring of
-`configs/demo.toml`.  Written by `python -m tools.records`; do not edit.
+`configs/demo.toml`.  Written by `make docs`; do not edit.
 
 Prices are int64 ticks and quantities int64 lots of the record's instrument.  Numbers are
 little-endian and naturally aligned; there is no padding but what is named `reserved`."""
@@ -93,25 +85,8 @@ def code_section() -> list[str]:
     return ["## Codes", "\n".join(rows)]
 
 
-def document() -> str:
+def text() -> str:
     """Return RECORDS.md as the declarations have it now."""
     wiring = wire(config.load(CONFIG))
     parts = [HEAD, *wiring_sections(wiring), *record_sections(), *code_section()]
     return "\n\n".join(parts) + "\n"
-
-
-@click.command()
-@click.option("--check", is_flag=True, help="Write nothing; fail when the file is stale.")
-def main(check: bool) -> None:
-    """Write RECORDS.md, or see that it is what the code declares."""
-    text = document()
-    if not check:
-        DOCUMENT.write_text(text)
-        return
-    if not DOCUMENT.is_file() or DOCUMENT.read_text() != text:
-        click.echo("RECORDS.md is stale; run python -m tools.records", err=True)
-        sys.exit(1)
-
-
-if __name__ == "__main__":
-    main()

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from engines import strategy_of
 
 from procs import reference, wiring
@@ -70,10 +72,11 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
     assert config.placement.wait == "auto"
 
 
-def test_the_demonstration_is_a_good_file() -> None:
-    """configs/demo.toml can be loaded, its strategies' parameters included."""
-    config = load(ROOT / "configs" / "demo.toml")
-    assert [type(params_of(choice)).__name__ for choice in config.strategies] == ["Params"] * 2
+@pytest.mark.parametrize("name", ["demo.toml", "binance_spot.toml"])
+def test_what_comes_with_it_is_a_good_file(name: str) -> None:
+    """It can be loaded, its strategies' parameters included."""
+    config = load(ROOT / "configs" / name)
+    assert {type(params_of(choice)).__name__ for choice in config.strategies} == {"Params"}
 
 
 @pytest.mark.parametrize(
@@ -233,6 +236,14 @@ def test_keys_come_from_the_environment(tmp_path: Path, no_keys: pytest.MonkeyPa
 def test_keys_come_from_a_file_of_the_owners(tmp_path: Path, no_keys: pytest.MonkeyPatch) -> None:
     """A secret may hold an equals sign; spaces around it do not count."""
     assert credentials(with_secrets(tmp_path, SECRETS)) == Credentials("the key", b"its=secret")
+
+
+def test_a_key_in_pem_is_taken_whole(tmp_path: Path, no_keys: pytest.MonkeyPatch) -> None:
+    """All of its lines, and what comes after it."""
+    key = rsa.generate_private_key(65_537, 1024)  # longer than an Ed25519 key, of many lines
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode().strip()
+    text = f"{SECRET_VARIABLE}={pem}\n{KEY_VARIABLE}=k\n{STREAM_KEY_VARIABLE}=s\n"
+    assert credentials(with_secrets(tmp_path, text)) == Credentials("k", pem.encode(), "s")
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o601])

@@ -1,0 +1,52 @@
+"""Writes the documents that the code declares: the records, and the configuration's keys.
+
+They are only ever printed from the code, so they cannot say what the code does not do; ``--check``
+fails when a file is not what this would write.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from tools import records, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Document:
+    """A file, and what is to stand in it."""
+
+    path: Path
+    text: Callable[[], str]
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the file is missing, or says something else."""
+        return not self.path.is_file() or self.path.read_text() != self.text()
+
+
+DOCUMENTS = [
+    Document(ROOT / "RECORDS.md", records.text),
+    Document(ROOT / "docs" / "configuration.md", settings.text),
+]
+
+
+@click.command(help=__doc__)
+@click.option("--check", is_flag=True, help="Write nothing; fail when a file is stale.")
+def main(check: bool) -> None:
+    """Write the documents, or see that they are what the code declares."""
+    if not check:
+        for document in DOCUMENTS:
+            document.path.write_text(document.text())
+        return
+    stale = [document.path.name for document in DOCUMENTS if document.is_stale]
+    if stale:
+        sys.exit(f"not what the code declares: {', '.join(stale)}; run make docs")
+
+
+if __name__ == "__main__":
+    main()
