@@ -16,7 +16,6 @@ from ipc.layout import Field, Layout
 from ipc.log import tell
 from ipc.memory import address_of, copy_bytes, load_byte, load_word, record_at, store_word
 from ipc.ring import NEW_EPOCH, RING_BYTES
-from ipc.waiting import idle
 from procs import log_events
 from procs.gathering import GATHERING_FIELDS, mark_touched, merge_of
 from procs.running import run_alone
@@ -33,6 +32,7 @@ from procs.stage import (
     log_step,
     must_leave,
     plug_in,
+    rest,
 )
 from procs.wiring import MERGE, book_bytes, market_ring
 from vortex import book, sync
@@ -404,7 +404,7 @@ def loop(context_address: int) -> int:
     context = record_at(context_address, CONTEXT_DTYPE)
     begin(context_address)
     while not must_leave(context.command_address, context.leave_address):
-        idle(context.wait, turn(context_address))
+        rest(context_address, turn(context_address))
     return 0
 
 

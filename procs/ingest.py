@@ -18,7 +18,6 @@ from ipc.layout import Field, Layout
 from ipc.log import tell
 from ipc.memory import address_of, record_at
 from ipc.sockets import RECEIVER, WOULD_BLOCK
-from ipc.waiting import idle
 from procs import connection, log_events
 from procs.config import Source
 from procs.feed import Feed, Subject
@@ -36,6 +35,7 @@ from procs.stage import (
     end_turn,
     must_leave,
     plug_in,
+    rest,
 )
 from procs.wiring import MARKET_MESSAGE_MAX, market_ring
 from vortex import venues
@@ -399,7 +399,7 @@ def loop(context_address: int, decode: Any, decode_snapshot: Any) -> int:
     """Come round until told to leave."""
     context = record_at(context_address, CONTEXT_DTYPE)
     while not must_leave(context.command_address, context.leave_address):
-        idle(context.wait, turn(context_address, decode, decode_snapshot))
+        rest(context_address, turn(context_address, decode, decode_snapshot))
     return 0
 
 

@@ -21,7 +21,6 @@ from ipc.log import tell
 from ipc.memory import address_of, copy_bytes, load_byte, load_word, record_at, store_word
 from ipc.ring import NEW_EPOCH
 from ipc.types import RecordArray
-from ipc.waiting import idle
 from procs import log_events
 from procs.config import Config, params_of
 from procs.gathering import GATHERING_FIELDS, mark_touched, merge_of
@@ -38,6 +37,7 @@ from procs.stage import (
     log_step,
     must_leave,
     plug_in,
+    rest,
 )
 from procs.wiring import MERGE, ORDER_ROWS
 from vortex import quoting
@@ -376,7 +376,7 @@ def loop(context_address: int, params: RecordArray, states: RecordArray, decide:
     context = record_at(context_address, CONTEXT_DTYPE)
     begin(context_address)
     while not must_leave(context.command_address, context.leave_address):
-        idle(context.wait, turn(context_address, params, states, decide))
+        rest(context_address, turn(context_address, params, states, decide))
     return 0
 
 
