@@ -53,6 +53,10 @@ $(VECTORS): tests/vectors.txt | $(STAMP)
 		|| { rm -rf $@; echo "not fetched: the tests that read them will be skipped"; }
 
 bench: $(STAMP) ## benchmarks beside their references: ONLY=NAME JSON=FILE
+	@$(BIN)/python -c "import iceoryx2" 2>/dev/null \
+		|| $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt \
+		-e '.[peers]' --config-settings editable_mode=compat 2>/dev/null \
+		|| echo "iceoryx2 cannot be had for this machine: measured without it"
 	@$(BIN)/python -m tools.bench $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))
 
 fuzz: $(STAMP) ## framing, scanner and market decoder against slow readers: SECONDS=60 SEED=1

@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from tools.bench import frames, log, order, parse
+from tools.bench import frames, log, order, parse, ring_python
 from tools.bench import parse_others as others
 from tools.bench.signed import read_request, signature_of, unmasked
 
@@ -47,6 +47,34 @@ def test_log_tells_every_event_that_it_counts():
     result = log.run(0.0)
     assert set(result["figures"]) >= {"ours", "the clock", "logging to a file"}
     assert "bar: 15 ns" in "\n".join(log.lines(result))
+
+
+@pytest.fixture(params=["mp.Queue", "iceoryx2"])
+def python_lanes(request, tmp_path, monkeypatch):
+    """A way for Python to send records, of which few are sent."""
+    monkeypatch.setattr(ring_python, "VALUE_COUNT", 50)
+    monkeypatch.setattr(ring_python, "ROUND_COUNT", 20)
+    kinds = ring_python.kinds(str(tmp_path))
+    if request.param not in kinds:
+        pytest.skip(f"{request.param} is not installed")
+    yield kinds[request.param]
+    for kind in kinds.values():
+        kind.close()
+
+
+def test_what_python_sends_by_brings_the_records(python_lanes):
+    assert python_lanes.throughput(0) > 0
+    assert all(took_ns > 0 for took_ns in python_lanes.round_trip(0))
+
+
+def test_a_record_that_came_out_wrong_ends_the_benchmark(python_lanes, monkeypatch):
+    def send_one_wrong(send):
+        for value in range(50):
+            send(ring_python.record(value + (value == 7)))
+
+    monkeypatch.setattr(ring_python, "send_all", send_one_wrong)
+    with pytest.raises(AssertionError, match="wrong record"):
+        python_lanes.throughput(0)
 
 
 def test_a_wrong_signature_is_found():

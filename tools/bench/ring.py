@@ -2,7 +2,8 @@
 
 Throughput (messages of 16, capacity 4,096, the reader checks every word and the order), round trip,
 and one way paced at 10 us and 1 ms.  Ours, stamped slots and moodycamel's ReaderWriterQueue (of
-Debian's libreaderwriterqueue-dev, compiled here) take turns, so that a noisy moment hits all.
+Debian's libreaderwriterqueue-dev, compiled here) take turns, so that a noisy moment hits all; and
+with them two that Python processes would otherwise use, which the interpreter calls.
 """
 
 import mmap
@@ -12,7 +13,6 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,42 +23,15 @@ from ipc.memory import address_of
 from ipc.segment import segment_name
 from ipc.shared import SharedRing
 from tools.bench import ring_loops as loops
-from tools.bench.machine import machine_line, pin
+from tools.bench import ring_python
+from tools.bench.machine import machine_line
+from tools.bench.two_processes import in_two_processes, percentiles, shared_samples
 
 REFERENCE = Path(__file__).with_name("ring_reference.cpp")
 HEADER = Path("/usr/include/readerwriterqueue/readerwriterqueue.h")
 VALUE_COUNT = loops.CAPACITY_COUNT * 1_200
 ROUND_COUNT = 100_000
 PACED = {"paced 10 us": (10_000, 20_000), "paced 1 ms": (1_000_000, 500)}
-QUANTILES = (0.5, 0.9, 0.99)
-
-
-def in_two_processes(first: Callable[[], Any], second: Callable[[], Any]) -> float:
-    """Run both, pinned to different CPUs, ``second`` in a child; return the seconds it took."""
-    child = os.fork()
-    if child == 0:
-        pin(1)
-        os._exit(0 if second() in (None, True) else 1)
-    affinity = os.sched_getaffinity(0)
-    pin(0)
-    start = time.perf_counter()
-    result = first()
-    _, status = os.waitpid(child, 0)
-    took = time.perf_counter() - start
-    os.sched_setaffinity(0, affinity)
-    assert status == 0, "the reader found a wrong record"
-    assert result in (None, True), "the answer was wrong"
-    return took
-
-
-def shared_samples(count: int) -> "np.ndarray[Any, np.dtype[np.int64]]":
-    """Return measurements that a child fills and its parent reads."""
-    return np.frombuffer(mmap.mmap(-1, 8 * count), np.int64)
-
-
-def percentiles(took_ns: "np.ndarray[Any, np.dtype[np.int64]]") -> list[float]:
-    """Return P50, P90 and P99."""
-    return [float(value) for value in np.quantile(took_ns, QUANTILES)]
 
 
 class Ours:
@@ -214,6 +187,7 @@ def run(seconds: float) -> dict[str, Any]:
         kinds: dict[str, Any] = {"ours": Ours(), "stamped": Stamped()}
         if not skipped:
             kinds["reference"] = Reference(folder)
+        kinds |= ring_python.kinds(folder)
         try:
             for name in ("ours", "stamped"):  # compiles
                 kinds[name].throughput(loops.BATCH_COUNT)
@@ -221,7 +195,9 @@ def run(seconds: float) -> dict[str, Any]:
             kinds["ours"].paced(1, 1_000)
             runs = measure(kinds, seconds)
         finally:
-            kinds["ours"].close()
+            for kind in kinds.values():
+                if hasattr(kind, "close"):
+                    kind.close()
     figures = {
         name: {what: summarize(values) for what, values in kind.items()}
         for name, kind in runs.items()
@@ -238,7 +214,9 @@ def lines(result: dict[str, Any]) -> list[str]:
     for name, kind in result["figures"].items():
         for what, figure in kind.items():
             unit = "M/s" if what == "throughput" else "ns"
-            cells = "".join(f"{value:12.1f}" for value in figure["median"]).ljust(36)
-            spread = f"{figure['least']:.1f}..{figure['most']:.1f} of {figure['run_count']}"
+            digits = 2 if unit == "M/s" else 1
+            cells = "".join(f"{value:12.{digits}f}" for value in figure["median"]).ljust(36)
+            spread = f"{figure['least']:.{digits}f}..{figure['most']:.{digits}f}"
+            spread += f" of {figure['run_count']}"
             rows.append(f"  {name:14}{what:14}{cells}   {spread} {unit}")
     return rows
