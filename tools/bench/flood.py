@@ -24,6 +24,7 @@ from procs.ingest import Counter as Ingested
 from procs.view import View
 from tools.bench import flood_loops as loops
 from tools.bench import flood_picows
+from tools.bench.bars import verdict
 from tools.bench.engine_run import EngineRun, Layout, house_cpu, pinned
 from tools.bench.flood_market import Flood
 from tools.bench.machine import machine_line
@@ -238,15 +239,10 @@ def lines(result: dict[str, Any]) -> list[str]:
     for layout, figure in result["figures"].items():
         where = ", ".join(f"{r} {p['cpu']}/{p['wait']}" for r, p in figure["placement"].items())
         bar = BARS_MB_PER_S.get(layout)
-        wanted = "" if bar is None else f"; bar {bar} MB/s {verdict(figure['mb_per_s'], bar)}"
+        wanted = "" if bar is None else f"; bar {bar} MB/s {verdict(figure['mb_per_s'] >= bar)}"
         rows.append(
             f"  {layout}: {figure['frame_count']:,} frames in {figure['seconds']:.1f} s, "
             f"none lost; book of {figure['level_count']} levels equal to the twin's{wanted}"
         )
         rows.append(f"    cpu/wait: {where}")
     return rows
-
-
-def verdict(value: float, bar: float) -> str:
-    """Return whether a bar was reached."""
-    return "reached" if value >= bar else "missed"

@@ -25,6 +25,7 @@ from websockets.uri import parse_uri
 
 from ipc.memory import address_of
 from tools.bench import frames as market
+from tools.bench.bars import verdict
 from tools.bench.frame_loops import take_all
 from tools.bench.machine import machine_line, pin
 from tools.bench.parse import MESSAGE_COUNT_MAX, Ours, cases_of
@@ -179,5 +180,4 @@ def lines(result: dict[str, Any]) -> list[str]:
             f"  {kind:<26}{figure['median_ns']:>9.0f}{figure['least_ns']:>9.0f}"
             f"{figure['most_ns']:>9.0f}{ratio:>10}"
         )
-    reached = "reached" if ours["median_ns"] <= BAR_NS else "missed"
-    return [*rows, f"  bar: {BAR_NS} ns, {reached}"]
+    return [*rows, f"  bar: {BAR_NS} ns, {verdict(ours['median_ns'] <= BAR_NS)}"]

@@ -21,6 +21,7 @@ from ipc.memory import address_of
 from ipc.segment import segment_name
 from ipc.shared import RingSpec, SharedRing
 from tools.bench import log_loops as loops
+from tools.bench.bars import verdict
 from tools.bench.machine import machine_line, pin
 
 BAR_NS = 15
@@ -147,5 +148,4 @@ def lines(result: dict[str, Any]) -> list[str]:
             f"  {kind:<26}{figure['median_ns']:>9.1f}{figure['least_ns']:>9.1f}"
             f"{figure['most_ns']:>9.1f}"
         )
-    reached = "reached" if ours["median_ns"] <= BAR_NS else "missed"
-    return [*rows, f"  bar: {BAR_NS} ns, {reached}"]
+    return [*rows, f"  bar: {BAR_NS} ns, {verdict(ours['median_ns'] <= BAR_NS)}"]

@@ -25,6 +25,7 @@ from ipc.histogram import bin_top_ns
 from ipc.types import Int64Array
 from procs.excursions import bins_of
 from procs.view import View
+from tools.bench.bars import verdict
 from tools.bench.engine_run import as_far_side, house_cpu
 from tools.bench.frames import ROOT
 from tools.bench.machine import machine_line
@@ -223,7 +224,7 @@ def lines(result: dict[str, Any]) -> list[str]:
         rows.append(
             f"  ratio of P50, median of {figure['pair_count']} pairs: {figure['ratio']:.3f}, "
             f"95 % {low:.3f}..{high:.3f} (seed {result['seed']}); "
-            f"bar {BAR}, {'reached' if high < BAR else 'missed'}"
+            f"bar {BAR}, {verdict(high < BAR)}"
         )
     delays = result["delays_ms"]
     if delays:

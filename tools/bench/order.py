@@ -16,6 +16,7 @@ import numpy as np
 
 from ipc.memory import address_of
 from tools.bench import frames as market
+from tools.bench.bars import verdict
 from tools.bench.machine import machine_line, pin
 from tools.bench.order_loops import FRAME_BYTES_MAX, PRICE_COUNT, build_orders
 from tools.bench.signed import read_request, unmasked
@@ -23,6 +24,7 @@ from vortex.records import REQUEST
 from vortex.signers import HmacSigner
 from vortex.venues import REQUEST_BUFFER_BYTES, binance_spot
 
+BAR_NS = 400
 BATCH_COUNT = 1_000
 SAMPLE_COUNT = 5
 FIRST_TICKS = 6_000_000
@@ -138,4 +140,5 @@ def lines(result: dict[str, Any]) -> list[str]:
         cells = "".join(f"{figure[name]:>9.0f}" for name in
                         ("median_ns", "least_ns", "p90_ns", "most_ns"))  # fmt: skip
         rows.append(f"  {kind:<26}{cells}")
-    return rows
+    median_ns = result["figures"]["ours"]["median_ns"]
+    return [*rows, f"  bar: {BAR_NS} ns, {verdict(median_ns <= BAR_NS)}"]

@@ -18,6 +18,7 @@ from ipc.segment import segment_name
 from ipc.shared import RingSpec, SharedRing
 from tools.bench import frames as market
 from tools.bench import parse_others as others
+from tools.bench.bars import verdict
 from tools.bench.machine import machine_line, pin
 from tools.bench.parse_loops import Sum, parse_all
 from tools.bench.parse_others import TYPE_OFFSET, Simdjson
@@ -25,6 +26,13 @@ from vortex.instruments import build_catalog
 from vortex.records import DEPTH, FEED, LEVELS, MARKET_SLOT_BYTES, TICKER, TRADE
 
 MESSAGE_COUNT_MAX = 4_096
+#: What each case shall reach: figure, least value, unit; and how many times a rival's speed.
+BARS = {
+    "mix": ("gb_per_s", 1.5, "GB/s"),
+    "depth": ("gb_per_s", 2.0, "GB/s"),
+    "bookTicker": ("m_messages_per_s", 10.0, "M msg/s"),
+}
+RIVAL_BARS = {"msgspec": 5.0, "simdjson": 2.0}
 SPEC = RingSpec(
     (DEPTH, LEVELS, TICKER, TRADE, FEED), MARKET_SLOT_BYTES, 1 << 14, MESSAGE_COUNT_MAX,
     "publish_ns",
@@ -163,6 +171,18 @@ def run(seconds: float, frame_count_max: int | None = None) -> dict[str, Any]:
     }
 
 
+def bars_of(case: str, kinds: dict[str, Any]) -> list[str]:
+    """Return what one case shall reach, and whether it does."""
+    figure, bar, unit = BARS[case]
+    told = [f"{bar:g} {unit} {verdict(kinds['ours'][figure] >= bar)}"]
+    for rival, times in RIVAL_BARS.items():
+        if rival in kinds:
+            told.append(
+                f"{times:g} x {rival} {verdict(kinds[rival]['ours_is_faster_by'] >= times)}"
+            )
+    return told
+
+
 def lines(result: dict[str, Any]) -> list[str]:
     """Return the result for people."""
     rows = [f"parse: {result['frames']}; one core; every record's sums equal the slow decoder's"]
@@ -183,5 +203,6 @@ def lines(result: dict[str, Any]) -> list[str]:
                 f"  {kind:<26}{figure['gb_per_s']:>8.2f}{spread:>14}"
                 f"{figure['m_messages_per_s']:>9.2f}{ratio if kind != 'ours' else '':>10}"
             )
+        rows.append(f"  bars: {'; '.join(bars_of(name, kinds))}")
     passes = result["figures"]["mix"]["ours"]["pass_count"]
     return [*rows, "", f"medians of {passes} interleaved passes"]

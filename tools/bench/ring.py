@@ -24,6 +24,7 @@ from ipc.segment import segment_name
 from ipc.shared import SharedRing
 from tools.bench import ring_loops as loops
 from tools.bench import ring_python
+from tools.bench.bars import verdict
 from tools.bench.machine import machine_line
 from tools.bench.two_processes import in_two_processes, percentiles, shared_samples
 
@@ -219,4 +220,16 @@ def lines(result: dict[str, Any]) -> list[str]:
             spread = f"{figure['least']:.{digits}f}..{figure['most']:.{digits}f}"
             spread += f" of {figure['run_count']}"
             rows.append(f"  {name:14}{what:14}{cells}   {spread} {unit}")
+    if "reference" in result["figures"]:
+        rows.append(f"  bars: {'; '.join(bars_of(result['figures']))}")
     return rows
+
+
+def bars_of(figures: dict[str, Any]) -> list[str]:
+    """Return how we compare with the C++ queue, which we shall equal, and whether we do."""
+    ours, reference = figures["ours"], figures["reference"]
+    times = {
+        "throughput": ours["throughput"]["median"][0] / reference["throughput"]["median"][0],
+        "round trip": reference["round trip"]["median"][0] / ours["round trip"]["median"][0],
+    }
+    return [f"{what} {ratio:.2f} x, 1 x {verdict(ratio >= 1)}" for what, ratio in times.items()]
