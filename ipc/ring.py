@@ -183,7 +183,7 @@ def take_over_writer(ring_address: int) -> bool:
     start_seq = published_seq
     if ring.epoch > 1:  # the first writer has nobody to fence
         start_seq = max(published_seq, claimed_seq) + 1
-        _tell_hole(ring_address, published_seq, start_seq)
+        _tell_hole(ring_address, published_seq, start_seq, claimed_seq)
     ring.pending_count = 0
     store_relaxed(ring.writer_address + EPOCH_START_BYTES, start_seq)
     # pairs with: epoch entered
@@ -196,25 +196,25 @@ def take_over_writer(ring_address: int) -> bool:
 
 
 @compiled
-def _tell_hole(ring_address: int, start_seq: int, end_seq: int) -> None:
+def _tell_hole(ring_address: int, start_seq: int, end_seq: int, claimed_seq: int) -> None:
     """Tell observers that no record stands from ``start_seq`` up to ``end_seq``.
 
-    A hole that nobody can reach any more makes place for it.  Where there is none the newest hole
-    grows, and the records between are hidden with it.
+    A hole that nobody can reach any more, because its slots were claimed since, makes place for it.
+    Where there is none the newest hole grows, and the records between are hidden with it.
     """
     ring = record_at(ring_address, RING_DTYPE)
-    newest_address, newest_end_seq = 0, start_seq - ring.capacity_count
+    newest_address, newest_end_seq = 0, 0
     for offset_bytes in range(HOLES_BYTES, HOLES_END_BYTES, HOLE_BYTES):
         hole_address = ring.writer_address + offset_bytes
         hole_end_seq = load_relaxed(hole_address + HOLE_END_BYTES)
         is_empty = load_relaxed(hole_address) - hole_end_seq >= 0
-        if is_empty or hole_end_seq - start_seq + ring.capacity_count < 0:
+        if is_empty or claimed_seq - hole_end_seq >= ring.capacity_count:
             # The start first: the new start with the old end is an empty hole, not too large a one.
             store_relaxed(hole_address, start_seq)
             # pairs with: hole moved
             store_release(hole_address + HOLE_END_BYTES, end_seq)
             return
-        if hole_end_seq - newest_end_seq >= 0:
+        if newest_address == 0 or hole_end_seq - newest_end_seq >= 0:
             newest_address, newest_end_seq = hole_address, hole_end_seq
     # pairs with: hole moved
     store_release(newest_address + HOLE_END_BYTES, end_seq)

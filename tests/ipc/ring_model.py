@@ -43,7 +43,7 @@ def take_over_writer(name: str, rules: Rules) -> Party:
     if epoch > 1:
         start = (max(published, claimed) if rules.starts_beyond_claimed else published) + 1
         if rules.tells_of_hole:
-            yield from tell_hole(published, start, rules)
+            yield from tell_hole(published, start, claimed, rules)
     yield "store", "epoch_start", start, False
     yield "store", "epoch", epoch, True
     if (yield "swap", "published", published, start):
@@ -52,13 +52,13 @@ def take_over_writer(name: str, rules: Rules) -> Party:
     return -1
 
 
-def tell_hole(start: int, end: int, rules: Rules) -> Party:
+def tell_hole(start: int, end: int, claimed: int, rules: Rules) -> Party:
     """Tell observers that no record stands from ``start`` up to ``end``."""
-    newest, newest_end = None, start - CAPACITY
+    newest, newest_end = None, 0
     for hole in range(rules.hole_count):
         old_end = yield "load", f"hole{hole}_end"
         old_start = yield "load", f"hole{hole}_start"
-        if old_start >= old_end or old_end - start + CAPACITY < 0:
+        if old_start >= old_end or claimed - old_end >= CAPACITY:
             if rules.starts_hole_first:
                 yield "store", f"hole{hole}_start", start, False
                 yield "store", f"hole{hole}_end", end, True
@@ -66,7 +66,7 @@ def tell_hole(start: int, end: int, rules: Rules) -> Party:
                 yield "store", f"hole{hole}_end", end, False
                 yield "store", f"hole{hole}_start", start, True
             return
-        if old_end >= newest_end:
+        if newest is None or old_end >= newest_end:
             newest, newest_end = hole, old_end
     if rules.grows_when_no_hole_is_free:
         yield "store", f"hole{newest}_end", end, True

@@ -233,6 +233,15 @@ def test_observers_are_shown_what_each_of_several_lives_published(
         observer.close()
 
 
+def test_what_was_skipped_by_more_lives_than_there_are_slots_stays_hidden(ends: Ends) -> None:
+    """They say nothing, so the slots of the first holes are not claimed by any record since."""
+    for _ in range(CAPACITY + 10):
+        SharedRing.attach_writer(ends.name, SPEC).close()
+    assert ends.observer.published_seq > CAPACITY
+    for seq in range(ends.observer.published_seq):
+        assert ends.observe(seq)[0] == -1
+
+
 def test_a_take_over_against_a_living_writer_is_refused(
     ends: Ends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
