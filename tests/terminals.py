@@ -16,6 +16,8 @@ class Terminal:
         self.screen = pyte.Screen(columns, rows)
         self.stream = pyte.ByteStream(self.screen)
         environment = {**os.environ, **engine.environment, "TERM": "xterm-256color"}
+        for name in ("COLUMNS", "LINES"):  # where they are set, they count for more than a terminal
+            environment.pop(name, None)
         self.process = pexpect.spawn(
             sys.executable, ["-m", "procs.cli", *arguments], cwd=str(ROOT), env=environment,
             dimensions=(rows, columns), timeout=60,

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from procs import report
+from procs import log_writer, report
 from procs.commands.common import (
     EXIT_FAILED,
     EXIT_NOT_RUNNING,
@@ -92,9 +92,22 @@ def status_facts(view: View, mark: Mark) -> dict[str, Any]:
         "stages": stages,
         "books": books,
         "rings": rings,
+        "log_writer": log_writer_facts(view),
         "balances": balances_of(view),
         "open_orders": int(view.records("positions")["open_order_count"].sum()),
         "report": report.make(view),
+    }
+
+
+def log_writer_facts(view: View) -> dict[str, int | None]:
+    """Return who writes the log of the hot loops, and how far it came; no pid when nobody does."""
+    marks, living = view.records("log_marks"), log_writer.find(view)
+    if living is not None:
+        living.close()
+    return {
+        "pid": None if living is None else living.pid,
+        "written": int(marks["written_count"].sum()),
+        "lost": int(marks["lost_count"].sum()),
     }
 
 
@@ -131,5 +144,8 @@ def status_lines(facts: dict[str, Any]) -> list[str]:
         rows.append(f"book {symbol}: {state}, update {book['update_id']}")
     waiting = ", ".join(f"{n} {r['waiting']}/{r['capacity']}" for n, r in facts["rings"].items())
     rows.append(f"rings: {waiting}")
+    writer = facts["log_writer"]
+    by = f"pid {writer['pid']}" if writer["pid"] else "NOT RUNNING"
+    rows.append(f"log writer: {by}, {writer['written']} events written, {writer['lost']} lost")
     rows.append(f"open orders: {facts['open_orders']}")
     return [*rows, "", *report.lines(facts["report"])]

@@ -81,6 +81,9 @@ def test_status_is_zero_and_a_table_when_ready(running: Running) -> None:
         assert re.search(rf"^{role} +ready +{running.view.pid(role)} ", done.output, re.MULTILINE)
     assert "book BTCUSDT: in sync" in done.output
     assert "book ETHUSDT: in sync" in done.output
+    assert re.search(
+        r"^log writer: pid \d+, \d+ events written, 0 lost$", done.output, re.MULTILINE
+    )
 
 
 def test_status_in_json_has_a_fixed_schema(running: Running) -> None:
@@ -93,7 +96,7 @@ def test_status_in_json_has_a_fixed_schema(running: Running) -> None:
     assert facts["running"] is facts["ready"] is True
     assert set(facts) == {
         "schema", "running", "ready", "instance", "run_id", "run_folder", "supervisor_pid",
-        "stages", "books", "rings", "balances", "open_orders", "report",
+        "stages", "books", "rings", "log_writer", "balances", "open_orders", "report",
     }  # fmt: skip
     assert list(facts["stages"]) == ["ingest", "book", "strategy", "gateway"]
     for stage in facts["stages"].values():
@@ -105,6 +108,9 @@ def test_status_in_json_has_a_fixed_schema(running: Running) -> None:
     assert set(facts["books"]) == {"BTCUSDT", "ETHUSDT"}
     assert set(facts["rings"]) == {"market.ingest", "tops", "requests", "events"}
     assert facts["supervisor_pid"] == running.engine.mark.pid
+    assert facts["log_writer"]["pid"] == running.view.records("log_marks")[0]["pid"]
+    assert facts["log_writer"]["written"] > 0
+    assert facts["log_writer"]["lost"] == 0
     assert facts["report"]["schema"] == 1
 
 

@@ -61,3 +61,16 @@ def test_no_source_is_longer_than_can_be_read():
 
 def test_tests_are_no_package():
     assert not [path for path in files() if path.name == "__init__.py" and "tests" in path.parts]
+
+
+def test_every_link_of_a_document_leads_to_a_file():
+    links = re.compile(r"\]\(\s*([^)\s]+)\s*\)")
+    documents = [path for path in files() if path.suffix == ".md"]
+    assert len(documents) > 5
+    wrong = [
+        f"{path.relative_to(ROOT)}: {link}"
+        for path in documents
+        for link in links.findall(path.read_text())
+        if "://" not in link and not (path.parent / link.partition("#")[0]).exists()
+    ]
+    assert not wrong
