@@ -198,7 +198,9 @@ def test_no_loop_holds_a_call_of_the_allocator() -> None:
 
     allocates(1)
     (compiled,) = allocates.overloads.values()
-    assert ALLOCATOR.search(compiled.library._get_compiled_object()), "the search finds nothing"
+    assert ALLOCATOR.search(compiled._asdict()["library"]._get_compiled_object()), (
+        "the search finds nothing"
+    )
     entries = [
         ingest.entry("binance_spot"), book.entry(), gateway.entry("binance_spot"),
         *(strategy.entry(strategies.load(name)) for name in STRATEGIES),

@@ -25,7 +25,8 @@ def test_compiled_functions_are_found_by_name_in_a_process() -> None:
     control.get_state(address_of(np.zeros(8, np.int64)))
     compiled: Any = control.get_state
     (kind,) = compiled.overloads.values()
-    address = kind.library.get_pointer_to_function(kind.fndesc.llvm_func_name)
+    parts = kind._asdict()
+    address = parts["library"].get_pointer_to_function(parts["fndesc"].llvm_func_name)
     found = {symbol.address: symbol.name for symbol in symbols.compiled_functions(os.getpid())}
     assert found[address] == "ipc.control.get_state"
 

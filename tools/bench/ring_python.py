@@ -153,7 +153,7 @@ class Iceoryx(Python):
         import iceoryx2
 
         iceoryx2.set_log_level(iceoryx2.LogLevel.Error)
-        self.library = iceoryx2
+        self.iceoryx = iceoryx2
         # It leaves files of its own behind; under a name of ours they can be told from others'.
         self.prefix = f"vortex-bench-{os.getpid()}-"
         self.config = iceoryx2.config.default()
@@ -166,9 +166,9 @@ class Iceoryx(Python):
 
     def service(self, lane: str) -> Any:
         """Open a lane; the first of two processes makes it."""
-        builder = self.library.NodeBuilder.new().config(self.config)
-        node = builder.create(self.library.ServiceType.Ipc)
-        name = self.library.ServiceName.new(f"{self.run_name}/{lane}")
+        builder = self.iceoryx.NodeBuilder.new().config(self.config)
+        node = builder.create(self.iceoryx.ServiceType.Ipc)
+        name = self.iceoryx.ServiceName.new(f"{self.run_name}/{lane}")
         builder = node.service_builder(name).publish_subscribe(Record)
         builder = builder.subscriber_max_buffer_size(CAPACITY_COUNT).enable_safe_overflow(False)
         return builder.open_or_create()
