@@ -40,11 +40,6 @@ Value = int | str | list[int]
 Fields = dict[str, Value]
 
 
-def has_kinds(layout: Layout) -> bool:
-    """Return whether records of a declaration begin with their kind."""
-    return layout.fields[0].name == "kind"
-
-
 def layout_of(spec: RingSpec, raw: bytes) -> Layout | None:
     """Return the declaration of one record of a ring; None when its kind is not known."""
     if len(spec.layouts) == 1:

@@ -4,7 +4,6 @@ The ring's contract does the work: an observer copies a record and then asks whe
 overtaken.  What was overwritten before it could be copied is counted and told, never guessed.
 """
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -12,11 +11,10 @@ import numpy as np
 from ipc.memory import address_of, words_at
 from ipc.ring import CLAIMED_BYTES, observe
 from ipc.shared import SharedRing
-from procs.view import View
 
 #: Copied in one go, before any of it is decoded: a burst is caught while it is still there.
 BATCH_COUNT_MAX = 4_096
-COPIED, NOT_YET, GONE = 1, 0, -1
+NOT_YET, GONE = 0, -1
 
 
 class Copy(NamedTuple):
@@ -71,12 +69,3 @@ class Tap:
         target_seq = max(target_seq, self.next_seq + 1)
         self.lost_count += target_seq - self.next_seq
         self.next_seq = target_seq
-
-
-def leftover(view: View, ring_name: str, count: int | None) -> Iterator[Copy]:
-    """Yield what still stands in a ring, the oldest first; ``count`` of the newest when given."""
-    tap = Tap(view.rings[ring_name], from_oldest=True)
-    if count is not None:
-        tap.next_seq = max(tap.next_seq, tap.ring.published_seq - count)
-    while copies := tap.copy():
-        yield from copies
