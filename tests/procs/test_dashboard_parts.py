@@ -3,8 +3,6 @@
 import json
 import struct
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +24,7 @@ from procs.dashboard.frames import ALIGN_BYTES, decode, encode
 from procs.dashboard.logs_tail import LINE_COUNT, LogTail
 from procs.dashboard.recent import Recent
 from procs.dashboard.units import decimals_of, fixed
+from procs.observe.sample import Histogram, Sample, Stage
 
 NAMES = st.text("abc._0", min_size=1, max_size=8)
 
@@ -93,9 +92,18 @@ def test_a_series_without_a_value_is_unknown() -> None:
     assert np.isnan(columns.since(["wide"], 0)[1]["wide"]).all()
 
 
-def made_at(now_ns: int, life: int = 1) -> Any:
-    """Return what matters here of a sample."""
-    return SimpleNamespace(now_ns=now_ns, stages={"book": SimpleNamespace(epoch=life)})
+def made_at(now_ns: int, life: int = 1) -> Sample:
+    """Return a sample of one stage, in which only the time and the stage's life matter."""
+    stage = Stage(
+        state="ready", pid=1, thread_id=1, cpu_index=0, wait="park", epoch=life, started_ns=0,
+        heartbeat_age_ns=0, loop_count=0, work_count=0, stall_count=0, lost_ns=0, counters={},
+        latencies={"tick_to_order_ns": Histogram(1, 5, 5, {5: 1})}, thread=None,
+    )  # fmt: skip
+    return Sample(
+        schema=1, instance="made", run_id="1", now_ns=now_ns, wall_ns=0, is_supervised=True,
+        is_ready=True, is_pulled=False, is_flat=False, profit="0", stages={"book": stage},
+        rings={}, books={}, orders=[],
+    )  # fmt: skip
 
 
 def test_the_recent_samples_span_what_they_shall_and_begin_anew_with_a_stage() -> None:
@@ -104,7 +112,7 @@ def test_the_recent_samples_span_what_they_shall_and_begin_anew_with_a_stage() -
         recent.push(made_at(now_ns))
         assert recent.newest.now_ns == now_ns
         assert recent.before.now_ns == max(now_ns - 300, 0)
-        assert recent.oldest.now_ns == max(now_ns - 1_200, 0)
+        assert recent.oldest == made_at(max(now_ns - 1_200, 0)), "whole, and of that time"
     recent.push(made_at(3_000, life=2))
     assert recent.oldest is recent.before is recent.newest
     recent.push(made_at(9_000, life=2))
