@@ -23,6 +23,7 @@ from typing import Any
 
 import msgspec
 import posix_ipc
+import pytest
 from click.testing import CliRunner, Result
 
 from ipc.segment import list_segments
@@ -378,6 +379,14 @@ class Engine:
         if done.returncode == 0:
             self.remember()
         return done
+
+    @contextlib.contextmanager
+    def as_own_environment(self) -> Iterator[None]:
+        """Let this process find the instance as its commands do."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            yield
 
     def supervise(self) -> None:
         """Start with the supervisor as a child of this process, whose exit status can be seen."""

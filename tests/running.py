@@ -1,6 +1,7 @@
 """An engine that runs on a local exchange, and what tests ask of the two."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +12,20 @@ from procs.instance import launch_path
 from procs.stage import read_launch
 from vortex import venues
 from vortex.orders import is_open
+
+
+@contextmanager
+def started(exchange: Exchange, engine: Engine, *proxies: Proxy) -> "Iterator[Running]":
+    """Start an engine; end it and all around it afterwards, whatever happens."""
+    try:
+        done = engine.start()
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield Running(exchange, engine, engine.view(), proxies)
+    finally:
+        engine.close()
+        for proxy in proxies:
+            proxy.close()
+        exchange.close()
 
 
 class Running(NamedTuple):

@@ -32,6 +32,13 @@ def new_engine(market: Exchange, tmp_path: Path) -> Iterator[Callable[..., Engin
 
 
 @pytest.fixture
+def nowhere(tmp_path: Path) -> Engine:
+    """Return an engine that is never started."""
+    keys = {"VORTEX_API_KEY": "k", "VORTEX_API_SECRET": "s"}
+    return Engine(tmp_path, "http://127.0.0.1:1", "ws://127.0.0.1:1", "ws://127.0.0.1:1", keys)
+
+
+@pytest.fixture
 def still(tmp_path: Path) -> Iterator[Still]:
     """Return the memory of a run in which no process runs."""
     run = Still(tmp_path)

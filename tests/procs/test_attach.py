@@ -1,35 +1,30 @@
 """top, attach and tap on a running engine, in real terminals; and that it does not notice them."""
 
-import contextlib
 import json
 import os
-import random
 import re
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from dashboards import Dashboard
-from engines import ROOT, Engine, Exchange, Watch, command_line, is_alive, new_instance, until
-from running import Running
+from engines import ROOT, Engine, Exchange, command_line, new_instance, until
+from running import Running, started
 from terminals import Terminal
 
 from ipc.layout import Field, Layout
-from ipc.segment import list_segments
 from ipc.shared import SharedTable
-from procs import gateway_context, ingest, strategy, wiring
+from procs import wiring
 from procs.config import Config
 from procs.gateway_context import Counter
 from procs.instance import Mark
 from procs.observe import decode
-from procs.observe.sample import Sample, take
+from procs.observe.sample import Sample
 from procs.outliers import Cause
 from procs.stage import Launch, write_launch
 
@@ -47,22 +42,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("running")
     exchange = Exchange(folder)
     engine = Engine.on(folder, exchange, rings={"requests_bits": REQUESTS_BITS})
-    try:
-        done = engine.start()
-        assert done.returncode == 0, done.stderr
-        run = Running(exchange, engine, engine.view())
+    with started(exchange, engine) as run:
         until(lambda: run.report()["orders"] > 10, "orders went out")
         yield run
-    finally:
-        engine.close()
-        exchange.close()
-
-
-@pytest.fixture
-def nowhere(tmp_path: Path) -> Engine:
-    """Return an engine that is never started."""
-    keys = {"VORTEX_API_KEY": "k", "VORTEX_API_SECRET": "s"}
-    return Engine(tmp_path, "http://127.0.0.1:1", "ws://127.0.0.1:1", "ws://127.0.0.1:1", keys)
 
 
 def spawn(engine: Engine, *arguments: str, **options: Any) -> "subprocess.Popen[str]":
@@ -384,110 +366,6 @@ def test_gdb_asks_first_and_finds_the_hot_thread(running: Running) -> None:
     beats = int(view.status("strategy")["loop_count"])
     until(lambda: int(view.status("strategy")["loop_count"]) > beats, "the loop goes on")
     until(view.ready, "everything is ready again")
-
-
-# Nobody notices.
-
-
-def observers(engine: Engine, folder: Path) -> list[tuple[str, ...]]:
-    """Return every way to look at an engine."""
-    name = engine.name
-    return [
-        ("top", "-n", name, "-i", "0.05"),
-        ("attach", "book", "-n", name, "-i", "0.05"),
-        ("attach", "gateway", "-n", name, "-i", "0.05"),
-        ("attach", "--tap", "market.ingest", "-n", name),
-        ("attach", "--tap", "tops", "-n", name, "--to", str(folder / "tops.jsonl")),
-        ("top", "-n", name, "-o", "json", "-c", "0", "-i", "0.05"),
-        ("attach", "ingest", "--profile", "1", "-n", name),
-        ("dashboard", "-n", name),
-        ("jitter", "--engine", "-n", name, "-s", "60"),
-    ]
-
-
-def is_quiet(pid: int) -> bool:
-    """Return whether an observer shows nothing before its end, and has begun."""
-    line = command_line(pid)
-    return "--to" in line or "jitter" in line
-
-
-def locks_of(view: Watch) -> dict[str, list[int]]:
-    """Return which roles of each segment somebody holds."""
-    segments = {name: shared.segment for name, shared in (view.tables | view.rings).items()}
-    return {
-        name: [role for role in range(wiring.SUPERVISOR_ROLE + 1) if segment.is_locked(role)]
-        for name, segment in segments.items()
-    }
-
-
-def test_observers_that_are_killed_at_random_leave_no_trace(running: Running) -> None:
-    """Fourteen die in the middle of what they do, and with them a dashboard whose browser does not
-    read; no stage is restarted, no record lost, no segment changed hands, and orders go on.
-    """
-    seed = random.randrange(1 << 32)
-    print(f"seed {seed}")
-    chance = random.Random(seed)
-    view, engine = running.view, running.engine
-    until(view.ready, "everything is ready")
-
-    def facts() -> dict[str, Any]:
-        return {
-            "pids": [engine.mark.pid, *view.pids()],
-            "epochs": [int(view.status(role)["epoch"]) for role in STAGES],
-            "ring epochs": [int(ring_epoch(view, name)) for name in view.rings],
-            "segments": sorted(list_segments(engine.name)),
-            "locks": locks_of(view),
-            # Of the ring that was made small for another test the strategy waits by itself.
-            "waits for room": {
-                name: ring.full_count
-                for name, ring in take(view).rings.items()
-                if name != "requests"
-            },
-            "lost": running.ingested(ingest.Counter.DROPPED),
-            "reloads": view.counter("strategy", strategy.Counter.RELOADS),
-            "events lost": running.gated(gateway_context.Counter.EVENTS_LOST),
-            "connections": running.gated(gateway_context.Counter.CONNECTIONS),
-            "halts": running.gated(gateway_context.Counter.HALTS),
-        }
-
-    before = facts()
-    kinds = observers(engine, engine.folder)
-    terminals: list[Terminal] = []
-    dashboard = Dashboard(engine.name, engine.folder)
-    browser = dashboard.look("book", "pnl")
-    browser.raw()  # the last that it reads
-    dashboard_dies_at = chance.randrange(14)
-    try:
-        for number in range(14):
-            if number == dashboard_dies_at:
-                dashboard.kill()
-            terminal = Terminal(engine, *kinds[number % len(kinds)], columns=80)
-            terminals.append(terminal)
-            # Some die while they still attach, others while they draw.
-            if chance.random() < 0.7:
-                until(lambda: terminals[-1].text().strip() or not is_alive(terminals[-1].pid) or
-                      is_quiet(terminals[-1].pid), "it draws")  # fmt: skip
-            time.sleep(chance.random() * 0.3)
-            victim = chance.choice(terminals)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(victim.pid, signal.SIGKILL)
-            terminals.remove(victim)
-            victim.close()
-        until(running.is_trading(), "orders go on")
-        assert facts() == before
-    finally:
-        for terminal in terminals:
-            terminal.close()
-        dashboard.close()
-        browser.close()
-
-
-def ring_epoch(view: Any, name: str) -> int:
-    """Return the epoch word of a ring: who writes it raises it when something is given up."""
-    from ipc.memory import words_at
-    from ipc.ring import EPOCH_BYTES
-
-    return int(words_at(int(view.rings[name].handle[0]["writer_address"]) + EPOCH_BYTES, 1)[0])
 
 
 # What is not there, is another's, or dies.

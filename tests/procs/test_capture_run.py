@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from engines import Engine, Exchange, strategy_of, until
-from running import Running
+from running import Running, started
 
 from procs import strategy
 from procs.book import Counter as Book
@@ -42,13 +42,8 @@ def played(
     engine = Engine.on(tmp_path, exchange, strategies=[strategy_of("BTCUSDT", 100, 2000)])
     engine.config["sources"][0]["symbols"] = ["BTCUSDT"]
     engine.write_config()
-    try:
-        done = engine.start()
-        assert done.returncode == 0, done.stderr
-        yield Running(exchange, engine, engine.view()), lines
-    finally:
-        engine.close()
-        exchange.close()
+    with started(exchange, engine) as run:
+        yield run, lines
 
 
 def test_m27_nothing_of_a_recording_is_lost(played: tuple[Running, list[bytes]]) -> None:

@@ -27,13 +27,6 @@ def vortexctl(*arguments: str) -> Result:
     return CliRunner().invoke(cli.main, list(arguments))
 
 
-@pytest.fixture
-def nowhere(tmp_path: Path) -> Engine:
-    """Return an engine that is never started."""
-    keys = {"VORTEX_API_KEY": "k", "VORTEX_API_SECRET": "s"}
-    return Engine(tmp_path, "http://127.0.0.1:1", "ws://127.0.0.1:1", "ws://127.0.0.1:1", keys)
-
-
 def test_every_command_is_listed_and_explains_itself() -> None:
     """`--help` names each; each has a help of its own."""
     listed = vortexctl("--help").output

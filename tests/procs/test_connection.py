@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from autobahn import bytes_of
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import (
     AcceptConnection,
@@ -335,14 +336,6 @@ def test_keys_are_spread_as_random_numbers_are() -> None:
 @pytest.fixture(scope="module")
 def autobahn(shared: Any) -> Any:
     return json.loads((shared / "vectors" / "autobahn.json").read_text())
-
-
-def bytes_of(action: Any) -> bytes:
-    if isinstance(action, str):
-        return bytes.fromhex(action)
-    unit, size = bytes.fromhex(action["payload_unit"]), action["payload_bytes"]
-    repeated = unit * (size // len(unit) + 1) if unit else b""
-    return bytes.fromhex(action["header"]) + repeated[:size]
 
 
 def agrees(said: list[list[Any]], expected: list[Any]) -> bool:

@@ -20,7 +20,7 @@ from click.testing import CliRunner, Result
 from engines import ROOT, Engine, Exchange, new_instance, until
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from running import Running
+from running import Running, started
 from terminals import Terminal
 
 from ipc.layout import Field, Layout
@@ -48,22 +48,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("debugged")
     exchange = Exchange(folder)
     engine = Engine.on(folder, exchange)
-    try:
-        done = engine.start()
-        assert done.returncode == 0, done.stderr
-        run = Running(exchange, engine, engine.view())
+    with started(exchange, engine) as run:
         until(run.is_trading(), "orders went out")
         yield run
-    finally:
-        engine.close()
-        exchange.close()
-
-
-@pytest.fixture
-def nowhere(tmp_path: Path) -> Engine:
-    """Return an engine that is never started."""
-    keys = {"VORTEX_API_KEY": "k", "VORTEX_API_SECRET": "s"}
-    return Engine(tmp_path, "http://127.0.0.1:1", "ws://127.0.0.1:1", "ws://127.0.0.1:1", keys)
 
 
 def events(engine: Engine) -> list[str]:
@@ -397,10 +384,9 @@ def test_a_run_of_another_version_is_one_line(nowhere: Engine) -> None:
     config = msgspec.convert(msgspec.toml.decode(nowhere.config_path.read_bytes()), Config)
     folder = nowhere.folder / "run"
     folder.mkdir()
-    former = os.environ.get("XDG_RUNTIME_DIR")
-    os.environ["XDG_RUNTIME_DIR"] = str(nowhere.folder)
-    lock = InstanceLock.take(nowhere.name)
-    try:
+    with nowhere.as_own_environment(), contextlib.ExitStack() as stack:
+        lock = InstanceLock.take(nowhere.name)
+        stack.callback(lock.release)
         lock.write(Mark(os.getpid(), 1, str(folder), 0))
         arguments = ("run", "book", "--shadow", "-n", nowhere.name)
         launch = instance.launch_path(folder, "gateway")
@@ -420,12 +406,6 @@ def test_a_run_of_another_version_is_one_line(nowhere: Engine) -> None:
         finally:
             table.segment.unlink()
             table.close()
-    finally:
-        lock.release()
-        if former is None:
-            del os.environ["XDG_RUNTIME_DIR"]
-        else:
-            os.environ["XDG_RUNTIME_DIR"] = former
 
 
 def test_a_run_that_ends_while_it_is_debugged_is_told(running: Running) -> None:

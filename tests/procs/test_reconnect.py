@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import pytest
 from engines import Engine, Exchange, Proxy, is_alive, until
-from running import Running
+from running import Running, started
 
 from procs.book import Counter as Book
 from procs.gateway_context import Counter as Gateway
@@ -37,15 +37,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         for name, url, symbol in zip(("btc", "eth"), urls, ("BTCUSDT", "ETHUSDT"), strict=False)
     ]
     engine = Engine(folder, exchange.rest_url, urls[0], urls[2], exchange.keys, sources=sources)
-    try:
-        done = engine.start()
-        assert done.returncode == 0, done.stderr
-        yield Running(exchange, engine, engine.view(), proxies)
-    finally:
-        engine.close()
-        for proxy in proxies:
-            proxy.close()
-        exchange.close()
+    with started(exchange, engine, *proxies) as run:
+        yield run
 
 
 @pytest.fixture(autouse=True)

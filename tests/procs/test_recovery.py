@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from engines import Engine, Exchange, strategy_of, until
-from running import Running
+from running import Running, started
 
 from procs.book import Counter as Book
 from procs.gateway_context import Counter as Gateway
@@ -47,13 +47,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory, request_log: Path) -> Iterat
     orders = engine.config["orders"]
     orders |= {"answer_timeout_ms": ANSWER_TIMEOUT_MS, "recv_window_ms": 2000}
     engine.write_config()
-    try:
-        done = engine.start()
-        assert done.returncode == 0, done.stderr
-        yield Running(exchange, engine, engine.view())
-    finally:
-        engine.close()
-        exchange.close()
+    with started(exchange, engine) as run:
+        yield run
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from engines import DEADLINE_S, ROOT, Engine, Exchange, Proxy, until
-from running import Running, holds
+from running import Running, holds, started
 
 from procs import book, ingest
 from procs.credentials import KEY_VARIABLE, SECRET_VARIABLE
@@ -38,14 +38,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         "stream_url": f"ws://127.0.0.1:{proxy.port}", "symbols": list(SYMBOLS),
     }  # fmt: skip
     engine = Engine.on(folder, exchange, sources=[source])
-    try:
-        done = engine.start()
-        assert done.returncode == 0, done.stderr
-        yield Running(exchange, engine, engine.view(), (proxy,))
-    finally:
-        engine.close()
-        proxy.close()
-        exchange.close()
+    with started(exchange, engine, proxy) as run:
+        yield run
 
 
 def touches_of(exchange: Exchange) -> list[tuple[int, ...]]:

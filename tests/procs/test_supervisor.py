@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,6 @@ class Run:
 
     def stages(self) -> Any:
         """Return what the supervisor knows of the stages."""
-        os.environ["XDG_RUNTIME_DIR"] = str(self.engine.folder)
         return ask(self.engine.name, TellStages()).stages
 
     def is_trading(self) -> bool:
@@ -78,19 +78,12 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
 def run(tmp_path_factory: pytest.TempPathFactory, exchange: Exchange) -> Iterator[Run]:
     """Return a run that trades; the tests of this module leave it trading."""
     engine = Engine.on(tmp_path_factory.mktemp("engine"), exchange)
-    former = os.environ.get("XDG_RUNTIME_DIR")
-    try:
+    with engine.as_own_environment(), closing(engine):
         done = engine.start()
         assert done.returncode == 0, done.stderr
         made = Run(engine, exchange)
         until(made.is_trading, "the engine trades")
         yield made
-    finally:
-        engine.close()
-        if former is None:
-            os.environ.pop("XDG_RUNTIME_DIR", None)
-        else:
-            os.environ["XDG_RUNTIME_DIR"] = former
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -280,8 +273,7 @@ def test_a_crash_loop_is_given_up_and_can_be_started_by_hand(
     engine = Engine.on(tmp_path, exchange, liveness={
         "lease_ms": 5000, "start_timeout_s": 90, "stop_timeout_s": 30, "deaths_per_minute": 2,
     })  # fmt: skip
-    former = os.environ.get("XDG_RUNTIME_DIR")
-    try:
+    with engine.as_own_environment(), closing(engine):
         assert engine.start().returncode == 0
         run = Run(engine, exchange)
         until(run.is_trading, "the engine trades")
@@ -294,9 +286,3 @@ def test_a_crash_loop_is_given_up_and_can_be_started_by_hand(
         until(lambda: run.open_count() == 0, "nothing stands")
         assert ask(engine.name, StartStage("strategy")) == Answer()
         until(run.is_trading, "the run trades again")
-    finally:
-        engine.close()
-        if former is None:
-            os.environ.pop("XDG_RUNTIME_DIR", None)
-        else:
-            os.environ["XDG_RUNTIME_DIR"] = former

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import pytest
 from engines import MAKER_FEE, Engine, Exchange, Proxy, Watch, free_port, strategy_of, until
-from running import Running, holds
+from running import Running, holds, started
 
 from ipc.segment import list_segments
 from procs import book, ingest, strategy
@@ -37,14 +37,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     engine = Engine.on(
         folder, exchange, f"ws://127.0.0.1:{proxy.port}", rings={"market_bits": 13, "tops_bits": 14}
     )
-    try:
-        done = engine.start()
-        assert done.returncode == 0, done.stderr
-        yield Running(exchange, engine, engine.view(), (proxy,))
-    finally:
-        engine.close()
-        proxy.close()
-        exchange.close()
+    with started(exchange, engine, proxy) as run:
+        yield run
 
 
 def records(view: Watch, ring_name: str, layout: Any) -> "np.ndarray[Any, Any]":

@@ -25,9 +25,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipc.memory import address_of
+from tools.fuzz.market import two_instruments
 from vortex.codes import Kind, Refusal, Side
 from vortex.instruments import build_catalog
-from vortex.records import DEPTH, INSTRUMENT, LEVELS, TICKER, TRADE
+from vortex.records import DEPTH, LEVELS, TICKER, TRADE
 from vortex.venues import _binance_sbe_schema as schema
 from vortex.venues import binance_spot, binance_spot_sbe
 
@@ -109,13 +110,7 @@ class Bench:
     """Two instruments, an input buffer and slots to decode into."""
 
     def __init__(self) -> None:
-        self.instruments = np.zeros(2, dtype=INSTRUMENT.dtype)
-        for index, (symbol, tick_e8, lot_e8) in enumerate(
-            [(b"BTCUSDT", 1_000_000, 1_000), (b"LONGNAMEDTOKENUSDT", 70, 300)]
-        ):
-            row = self.instruments[index]
-            row["symbol"], row["symbol_bytes"], row["instrument_id"] = symbol, len(symbol), index
-            row["tick_e8"], row["lot_e8"] = tick_e8, lot_e8
+        self.instruments = two_instruments()
         self.catalog, self.slots = build_catalog(self.instruments)
         self.buffer = np.zeros(1 << 20, dtype=np.uint8)
         self.out = np.zeros(SLOTS * 128, dtype=np.uint8)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from autobahn import bytes_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wsproto import ConnectionType
@@ -28,14 +29,6 @@ from vortex.websocket import (
     write_close,
     write_frame,
 )
-
-
-def bytes_of(action: Any) -> bytes:
-    if isinstance(action, str):
-        return bytes.fromhex(action)
-    unit, size = bytes.fromhex(action["payload_unit"]), action["payload_bytes"]
-    repeated = unit * (size // len(unit) + 1) if unit else b""
-    return bytes.fromhex(action["header"]) + repeated[:size]
 
 
 def sends_of(case: Any, cut: Any) -> list[Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ipc.memory import address_of
+from ipc.types import RecordArray
 from tools.fuzz.scanner import is_nested_deeply, no_constant, slow_e8, slow_integer
 from vortex.codes import Kind, Side
 from vortex.instruments import build_catalog
@@ -36,17 +37,23 @@ PARTIAL_FRAME = (
 FRAMES = [DEPTH_FRAME, TICKER_FRAME, TRADE_FRAME, PARTIAL_FRAME]
 
 
+def two_instruments() -> RecordArray:
+    """Return two rows of the INSTRUMENT table: a short symbol, and a long one with odd steps."""
+    rows = np.zeros(2, dtype=INSTRUMENT.dtype)
+    for index, (symbol, tick_e8, lot_e8) in enumerate(
+        [(b"BTCUSDT", 1_000_000, 1_000), (b"LONGNAMEDTOKENUSDT", 70, 300)]
+    ):
+        row = rows[index]
+        row["symbol"], row["symbol_bytes"], row["instrument_id"] = symbol, len(symbol), index
+        row["tick_e8"], row["lot_e8"] = tick_e8, lot_e8
+    return rows
+
+
 class Bench:
     """Two instruments, an input buffer and slots to decode into."""
 
     def __init__(self) -> None:
-        self.instruments = np.zeros(2, dtype=INSTRUMENT.dtype)
-        for index, (symbol, tick_e8, lot_e8) in enumerate(
-            [(b"BTCUSDT", 1_000_000, 1_000), (b"LONGNAMEDTOKENUSDT", 70, 300)]
-        ):
-            row = self.instruments[index]
-            row["symbol"], row["symbol_bytes"], row["instrument_id"] = symbol, len(symbol), index
-            row["tick_e8"], row["lot_e8"] = tick_e8, lot_e8
+        self.instruments = two_instruments()
         self.catalog, self.slots = build_catalog(self.instruments)
         self.buffer = np.zeros(1 << 20, dtype=np.uint8)
         self.out = np.zeros(SLOTS * 128, dtype=np.uint8)
