@@ -235,7 +235,7 @@ def buckets(histogram: Histogram) -> list[tuple[str, float]]:
     are, so none is cut.
     """
     counts = [0] * (len(EDGES_NS) + 1)
-    for index, count in histogram.bins.items():
+    for index, count in histogram.used.items():
         top_ns = bin_top_ns(index)
         place = next((i for i, edge in enumerate(EDGES_NS) if top_ns < edge), len(EDGES_NS))
         counts[place] += count

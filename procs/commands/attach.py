@@ -21,7 +21,7 @@ from procs.commands.common import (
 )
 from procs.commands.top import INTERVAL_S_MIN, begin, need_textual
 from procs.observe.rates import StageRates
-from procs.observe.sample import Stage
+from procs.observe.sample import Stage, json_of
 from procs.observe.stage_pages import StagePages
 from procs.observe.watch import Watch, keeping_house
 
@@ -142,7 +142,7 @@ def look(watch: Watch, stage: str, output: str, interval_s: float, *, plain: boo
         told = Told(
             ATTACH_SCHEMA, watch.note, stage, now.stages[stage], rates.stages[stage], list(found)
         )  # fmt: skip
-        click.echo(msgspec.json.encode(told))
+        click.echo(json_of(told))
     else:
         width = shutil.get_terminal_size((100, 40)).columns
         for title, page in pages.pages().items():

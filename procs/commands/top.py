@@ -19,7 +19,7 @@ from procs.commands.common import (
 from procs.instance import NotReady, NotRunning
 from procs.observe import top
 from procs.observe.rates import Rates
-from procs.observe.sample import Sample
+from procs.observe.sample import Sample, json_of
 from procs.observe.watch import OtherVersion, Watch, keeping_house
 
 TOP_SCHEMA = 1
@@ -105,7 +105,7 @@ def keep_printing(watch: Watch, output: str, interval_s: float, look_count: int)
         now, rates = watch.look()
         printed += 1
         if output == "json":
-            click.echo(msgspec.json.encode(Told(TOP_SCHEMA, watch.note, now, rates)))
+            click.echo(json_of(Told(TOP_SCHEMA, watch.note, now, rates)))
         else:
             width = shutil.get_terminal_size((100, 40)).columns
             click.echo("\n".join(line.text for line in top.screen(now, rates, width)))

@@ -5,15 +5,18 @@ from typing import Any
 
 import numpy as np
 
+from ipc.types import RecordArray
 from procs.dashboard.units import Units
 from procs.observe.sent import SentOrders, cause_over, cause_text, parts_ns, total_ns
 from procs.observe.tap import Tap
 from procs.view import View
+from procs.wiring import OUTLIER
 from vortex.codes import Kind, Reject, Side
 from vortex.records import ORDER_EVENT
 
+NS_PER_S = 10**9
 WORST_COUNT = 20
-KEPT_NS = 60 * 10**9
+KEPT_S = 60
 EVENT_COUNT = 60
 
 
@@ -25,6 +28,36 @@ def whole_orders(view: View) -> "np.ndarray[Any, Any]":
     return copy[is_whole]
 
 
+class Slowest:
+    """The slowest orders of each of the last ``KEPT_S`` seconds, in memory that never grows."""
+
+    def __init__(self) -> None:
+        # One second more than is shown: the first and the last of them are not whole.
+        self.rows: RecordArray = np.zeros((KEPT_S + 1, WORST_COUNT), OUTLIER.dtype)
+
+    def take(self, rows: RecordArray) -> None:
+        """Take orders (OUTLIER) that were just sent."""
+        seconds = rows["sent_ns"] // NS_PER_S
+        for second in np.unique(seconds):
+            kept = self.rows[second % len(self.rows)]
+            of_then = kept[kept["sent_ns"] // NS_PER_S == second]
+            most = slowest_of(np.concatenate([of_then, rows[seconds == second]]))
+            kept[:] = 0
+            kept[: len(most)] = most
+
+    def worst(self, now_ns: int) -> RecordArray:
+        """Return the slowest of the last ``KEPT_S`` seconds, the slowest first."""
+        rows = self.rows.reshape(-1)
+        is_shown = (rows["sent_ns"] > 0) & (now_ns - rows["sent_ns"] < KEPT_S * NS_PER_S)
+        return slowest_of(rows[is_shown])
+
+
+def slowest_of(rows: RecordArray) -> RecordArray:
+    """Return the ``WORST_COUNT`` slowest of some orders, the slowest first."""
+    took_ns = rows["sent_ns"] - rows["kernel_ns"]
+    return rows[np.argsort(-took_ns, kind="stable")[:WORST_COUNT]]
+
+
 class OrderWatch:
     """Follows what one run sends, and its order events."""
 
@@ -33,34 +66,16 @@ class OrderWatch:
         self.sent = SentOrders(view)
         self.events = Tap(view.rings["events"], from_oldest=False)
         self.budget_ns = view.config.latency.budget_us * 1_000
-        self.slow: list[dict[str, Any]] = []
+        self.slowest = Slowest()
         self.newest_events: deque[dict[str, Any]] = deque(maxlen=EVENT_COUNT)
         self.newest_fills: deque[dict[str, Any]] = deque(maxlen=EVENT_COUNT)
 
     def look(self) -> None:
         """Take what passed since the last look."""
-        self.slow += [self.told(row) for row in self.sent.take() if row["kind"] != Kind.CANCEL]
-        self.keep_slowest(self.view.now_ns())
+        rows = self.sent.take()
+        self.slowest.take(rows[rows["kind"] != Kind.CANCEL])
         for each in self.events.copy():
             self.see_event(np.frombuffer(each.raw, ORDER_EVENT.dtype, 1)[0])
-
-    def keep_slowest(self, now_ns: int) -> None:
-        """Forget what is too old to be shown, or too fast to be ever among the worst."""
-        recent = [each for each in self.slow if now_ns - each["at_ns"] < KEPT_NS]
-        self.slow = sorted(recent, key=lambda each: -each["total_us"])
-        if len(self.slow) > 50 * WORST_COUNT:
-            self.slow = self.thinned(now_ns)
-
-    def thinned(self, now_ns: int) -> list[dict[str, Any]]:
-        """Return what may still be among the worst when what is slower has passed out of sight."""
-        kept: list[dict[str, Any]] = []
-        seen: dict[int, int] = {}
-        for each in self.slow:
-            second = (now_ns - each["at_ns"]) // 10**9
-            seen[second] = seen.get(second, 0) + 1
-            if seen[second] <= WORST_COUNT:
-                kept.append(each)
-        return kept
 
     def told(self, row: Any) -> dict[str, Any]:
         """Return one order's way (an OUTLIER) for people; times in microseconds."""
@@ -70,7 +85,6 @@ class OrderWatch:
         if took_ns > self.budget_ns:
             cause = cause_text(row, cause_over(row, self.budget_ns))
         return {
-            "at_ns": int(row["sent_ns"]),
             "wall_ms": self.units.wall_ms(int(row["sent_ns"])),
             "order_id": int(row["order_id"]),
             "symbol": self.units.symbols[instrument_id],
@@ -85,8 +99,7 @@ class OrderWatch:
 
     def worst(self) -> list[dict[str, Any]]:
         """Return the slowest orders of the last minute, the slowest first."""
-        now_ns = self.view.now_ns()
-        return [each for each in self.slow if now_ns - each["at_ns"] < KEPT_NS][:WORST_COUNT]
+        return [self.told(row) for row in self.slowest.worst(self.view.now_ns())]
 
     def see_event(self, event: Any) -> None:
         """Keep one order event for people."""

@@ -156,7 +156,7 @@ class RunWatch:
                 np.nan if self.lately[name][key] is None else self.lately[name][key]
                 for key in (*PERCENTILES, "max")
             ]
-            column[f"heat.{name}"] = heat(rates.dense(newest) - rates.dense(before))
+            column[f"heat.{name}"] = heat(newest.bins - before.bins)
         return column
 
     def prices(self) -> dict[str, float]:

@@ -3,8 +3,7 @@
 import msgspec
 import numpy as np
 
-from ipc.histogram import BIN_COUNT, PERCENTILES, bin_top_ns, percentile_ns
-from ipc.types import Int64Array
+from ipc.histogram import PERCENTILES, bin_top_ns, percentile_ns
 from procs.observe.sample import Histogram, Ring, Sample, Stage
 
 SCHEMA = 1
@@ -135,9 +134,7 @@ def grown(before: int, after: int) -> int:
 
 def latency(after: Histogram, before: Histogram | None = None) -> Latency:
     """Return what a histogram took in since ``before``, or in all."""
-    bins = dense(after)
-    if before is not None:
-        bins = np.maximum(bins - dense(before), 0)
+    bins = after.bins if before is None else np.maximum(after.bins - before.bins, 0)
     count = int(bins.sum())
     largest_ns = None
     if count:
@@ -148,11 +145,3 @@ def latency(after: Histogram, before: Histogram | None = None) -> Latency:
         for name, value in values.items()
     }
     return Latency(count=count, max_ns=largest_ns, **shown)
-
-
-def dense(histogram: Histogram) -> Int64Array:
-    """Return all bins of a histogram."""
-    bins: Int64Array = np.zeros(BIN_COUNT, np.int64)
-    if histogram.bins:
-        bins[list(histogram.bins)] = list(histogram.bins.values())
-    return bins

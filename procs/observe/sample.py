@@ -2,7 +2,7 @@
 
 ``take`` reads shared memory and /proc only: it asks no process anything and writes nothing, so a
 stage cannot tell whether it is watched.  All counts only grow; ``rates`` takes the difference of
-two samples.  A sample encodes as JSON (``msgspec.json``), with ``schema`` for programs.
+two samples.  ``json_of`` encodes one for programs, which tell its kind by ``schema``.
 """
 
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from ipc.control import Order, State
 from ipc.memory import words_at
 from ipc.ring import EPOCH_BYTES
+from ipc.types import Int64Array
 from ipc.waiting import Wait
 from procs import report
 from procs.observe import kernel, names
@@ -48,13 +49,18 @@ class Ring(msgspec.Struct, frozen=True):
         return min(self.waiting / self.capacity, 1.0)
 
 
-class Histogram(msgspec.Struct, frozen=True):
-    """One latency histogram: the bins of ``ipc.histogram`` that are not empty."""
+class Histogram(msgspec.Struct, frozen=True, eq=False):
+    """One latency histogram; the array takes as much memory however long the run lasts."""
 
     count: int
     sum_ns: int
     max_ns: int
-    bins: dict[int, int]
+    bins: Int64Array  # (BIN_COUNT,), as ``ipc.histogram`` lays them out
+
+    @property
+    def used(self) -> dict[int, int]:
+        """The count of each bin that is not empty."""
+        return used_of(self.bins)
 
 
 class Stage(msgspec.Struct, frozen=True):
@@ -132,6 +138,16 @@ class Sample(msgspec.Struct, frozen=True):
     orders: list[OpenOrder]
 
 
+def used_of(bins: Int64Array) -> dict[int, int]:
+    """Return the count of each bin that is not empty."""
+    (indices,) = np.nonzero(bins)
+    return dict(zip(indices.tolist(), bins[indices].tolist(), strict=True))
+
+
+#: Encodes a sample, and whatever holds one; of bins, those that are not empty.
+json_of = msgspec.json.Encoder(enc_hook=used_of).encode
+
+
 def take(view: View) -> Sample:
     """Return a run as it is now."""
     now_ns = view.now_ns()
@@ -193,13 +209,12 @@ def stage_of(view: View, role: str, state: State) -> Stage:
 
 def histogram_of(record: Any) -> Histogram:
     """Return a copy of one HISTOGRAM record."""
-    bins = record["bin_count"]
-    (used,) = np.nonzero(bins)
+    bins = record["bin_count"].copy()
     return Histogram(
         count=int(bins.sum()),
         sum_ns=int(record["sum_ns"]),
         max_ns=int(record["max_ns"]),
-        bins=dict(zip(used.tolist(), bins[used].tolist(), strict=True)),
+        bins=bins,
     )
 
 

@@ -217,7 +217,7 @@ class StagePages:
 def bars(histogram: Histogram) -> list[Line]:
     """Return a histogram as one bar for each of 1, 2, 5 of a decade that is not empty."""
     counts = [0] * (len(EDGES_NS) + 1)
-    for index, count in histogram.bins.items():
+    for index, count in histogram.used.items():
         top_ns = bin_top_ns(index)
         place = next((i for i, edge in enumerate(EDGES_NS) if top_ns <= edge), len(EDGES_NS))
         counts[place] += count

@@ -3,6 +3,8 @@
 import json
 import struct
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,9 +24,10 @@ from procs.dashboard.columns import (
 from procs.dashboard.doctor import findings_of
 from procs.dashboard.frames import ALIGN_BYTES, decode, encode
 from procs.dashboard.logs_tail import LINE_COUNT, LogTail
+from procs.dashboard.orders import KEPT_S, NS_PER_S, WORST_COUNT, Slowest
 from procs.dashboard.recent import Recent
 from procs.dashboard.units import decimals_of, fixed
-from procs.observe.sample import Histogram, Sample, Stage
+from procs.wiring import OUTLIER
 
 NAMES = st.text("abc._0", min_size=1, max_size=8)
 
@@ -92,18 +95,9 @@ def test_a_series_without_a_value_is_unknown() -> None:
     assert np.isnan(columns.since(["wide"], 0)[1]["wide"]).all()
 
 
-def made_at(now_ns: int, life: int = 1) -> Sample:
-    """Return a sample of one stage, in which only the time and the stage's life matter."""
-    stage = Stage(
-        state="ready", pid=1, thread_id=1, cpu_index=0, wait="park", epoch=life, started_ns=0,
-        heartbeat_age_ns=0, loop_count=0, work_count=0, stall_count=0, lost_ns=0, counters={},
-        latencies={"tick_to_order_ns": Histogram(1, 5, 5, {5: 1})}, thread=None,
-    )  # fmt: skip
-    return Sample(
-        schema=1, instance="made", run_id="1", now_ns=now_ns, wall_ns=0, is_supervised=True,
-        is_ready=True, is_pulled=False, is_flat=False, profit="0", stages={"book": stage},
-        rings={}, books={}, orders=[],
-    )  # fmt: skip
+def made_at(now_ns: int, life: int = 1) -> Any:
+    """Return what matters here of a sample."""
+    return SimpleNamespace(now_ns=now_ns, stages={"book": SimpleNamespace(epoch=life)})
 
 
 def test_the_recent_samples_span_what_they_shall_and_begin_anew_with_a_stage() -> None:
@@ -112,7 +106,7 @@ def test_the_recent_samples_span_what_they_shall_and_begin_anew_with_a_stage() -
         recent.push(made_at(now_ns))
         assert recent.newest.now_ns == now_ns
         assert recent.before.now_ns == max(now_ns - 300, 0)
-        assert recent.oldest == made_at(max(now_ns - 1_200, 0)), "whole, and of that time"
+        assert recent.oldest.now_ns == max(now_ns - 1_200, 0)
     recent.push(made_at(3_000, life=2))
     assert recent.oldest is recent.before is recent.newest
     recent.push(made_at(9_000, life=2))
@@ -132,6 +126,28 @@ def test_heat_puts_each_count_into_the_row_of_its_time(index: int, count: int) -
     value_ns = bin_top_ns(index)
     assert row == 0 or value_ns >= low_ns * 0.999
     assert row == HEAT_ROW_COUNT - 1 or value_ns < high_ns * 1.001
+
+
+# Orders.
+
+
+@given(st.data())
+def test_the_slowest_orders_are_those_of_the_last_minute(data: st.DataObject) -> None:
+    """The oracle sorts all that were ever sent."""
+    slowest = Slowest()
+    whole = np.zeros(0, OUTLIER.dtype)
+    for second in data.draw(st.lists(st.integers(1, 200), max_size=12).map(sorted)):
+        rows = np.zeros(data.draw(st.integers(1, 2 * WORST_COUNT)), OUTLIER.dtype)
+        random = np.random.default_rng(data.draw(st.integers(0, 99)))
+        rows["sent_ns"] = second * NS_PER_S + random.integers(0, NS_PER_S, len(rows))
+        rows["kernel_ns"] = rows["sent_ns"] - random.permutation(10**6)[: len(rows)]
+        slowest.take(rows)
+        whole = np.concatenate([whole, rows])
+        now_ns = (second + 1) * NS_PER_S - 1
+        recent = whole[whole["sent_ns"] > now_ns - KEPT_S * NS_PER_S]
+        took_ns = np.sort(recent["sent_ns"] - recent["kernel_ns"])[::-1][:WORST_COUNT]
+        found = slowest.worst(now_ns)
+        assert (found["sent_ns"] - found["kernel_ns"]).tolist() == took_ns.tolist()
 
 
 # Units.

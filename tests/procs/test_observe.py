@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import itertools
+import json
 import os
 import struct
 import threading
@@ -21,7 +22,7 @@ from still import SYMBOLS, Still
 
 from ipc import ring
 from ipc.control import State
-from ipc.histogram import record_value
+from ipc.histogram import bin_index, record_value
 from ipc.memory import address_of
 from ipc.shared import SharedRing
 from procs import wiring
@@ -95,8 +96,19 @@ def test_a_sample_says_what_the_memory_holds(still: Still) -> None:
     taken = sample.take(still.view)
     assert taken.stages["book"].state == "ready"
     assert taken.stages["book"].thread is not None
-    again = msgspec.json.decode(msgspec.json.encode(taken), type=Sample)
-    assert again == taken, "programs get all of it"
+
+
+def test_programs_get_all_of_a_sample(still: Still) -> None:
+    """A histogram's bins are those in use, by number; the rest is as in the sample."""
+    record_value(address_of(still.records("latency.strategy")[0:1]), 300, 1)
+    taken = sample.take(still.view)
+    told = json.loads(sample.json_of(taken))
+    (latency,) = told["stages"]["strategy"]["latencies"].values()
+    assert latency == {"count": 1, "sum_ns": 300, "max_ns": 300, "bins": {str(bin_index(300)): 1}}
+    for role, stage in taken.stages.items():
+        assert told["stages"][role]["counters"] == stage.counters
+    without = msgspec.structs.replace(taken, stages={})
+    assert msgspec.convert({**told, "stages": {}}, Sample) == without
 
 
 def test_taking_a_sample_writes_nothing(still: Still) -> None:

@@ -35,9 +35,9 @@ def held(uss_bytes: int = 20 * MB) -> Held:
 
 def histogram(count: int, value_ns: int) -> Histogram:
     """Return a histogram of one value."""
-    return Histogram(
-        count, count * value_ns, value_ns, {bin_index(value_ns): count} if count else {}
-    )
+    bins = np.zeros(BIN_COUNT, np.int64)
+    bins[bin_index(value_ns)] = count
+    return Histogram(count, count * value_ns, value_ns, bins)
 
 
 def look(index: int) -> Look:
@@ -105,7 +105,7 @@ def test_a_latency_that_drifts_is_found() -> None:
 
     def slower(index: int, each: Look) -> Look:
         early, late = min(index, 90), max(index - 90, 0)
-        bins = histogram(10_000 * early, 20_000).bins | histogram(10_000 * late, 30_000).bins
+        bins = histogram(10_000 * early, 20_000).bins + histogram(10_000 * late, 30_000).bins
         mixed = Histogram(10_000 * index, 0, 30_000, bins)
         return replace(each, latencies=dict.fromkeys(LATENCIES, mixed))
 
@@ -161,10 +161,8 @@ def test_the_slope_is_that_of_the_line_whatever_stands_out(
 
 
 def test_the_percentile_between_two_looks_is_of_what_came_in_between() -> None:
-    bins = np.zeros(BIN_COUNT, np.int64)
-    bins[bin_index(40_000)] = 500
-    before, after = histogram(900, 20_000), histogram(900, 20_000)
-    after = replace(after, count=1_400, bins={**after.bins, bin_index(40_000): 500})
+    before, more = histogram(900, 20_000), histogram(500, 40_000)
+    after = replace(before, count=1_400, bins=before.bins + more.bins)
     assert rules.taken_between(before, after, 0.5) == bin_top_ns(bin_index(40_000))
     assert rules.taken_between(after, after, 0.5) is None
 

@@ -22,6 +22,7 @@ from procs import config as configuration
 from procs import instance
 from procs.config import Config
 from procs.demo import Demo
+from procs.observe.sample import used_of
 from procs.view import open_view
 from tools import aftermath
 from tools.soak import rules
@@ -190,7 +191,7 @@ def as_json(soak: Soak, rows: list[Row], speed: float, seed: int) -> dict[str, A
         "rules": [row._asdict() for row in rows],
         "faults": soak.faults,
         "garbage_collections": soak.collections,
-        "looks": msgspec.to_builtins(soak.looks, str_keys=True),
+        "looks": msgspec.to_builtins(soak.looks, str_keys=True, enc_hook=used_of),
     }
 
 

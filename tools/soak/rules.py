@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 
 from ipc.histogram import percentile_ns
-from procs.observe import rates
 from procs.observe.sample import Histogram
 from tools.soak.looks import LATENCIES, Held, Look
 
@@ -165,7 +164,7 @@ def loss_rows(looks: Sequence[Look]) -> list[Row]:
 
 def taken_between(before: Histogram, after: Histogram, fraction: float) -> int | None:
     """Return a percentile of what a histogram took in between, in ns; None when it has too few."""
-    return percentile_ns(np.maximum(rates.dense(after) - rates.dense(before), 0), fraction)
+    return percentile_ns(np.maximum(after.bins - before.bins, 0), fraction)
 
 
 def drift_rows(looks: Sequence[Look], name: str, *, is_long: bool) -> list[Row]:
