@@ -22,6 +22,14 @@ class NotReady(Exception):
     """The instance is just starting or ending."""
 
 
+class OtherVersion(Exception):
+    """The run was started by a program that declares its records in another way."""
+
+
+class NothingKept(Exception):
+    """There is no run, or it left nothing; the message says which."""
+
+
 class AlreadyRunning(Exception):
     """The instance is up; the message says which process holds it."""
 

@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any, Self
 
+import msgspec
 import numpy as np
 
 from ipc import control
 from ipc.cell import read_cell
 from ipc.clock import now_ns
 from ipc.control import State
-from ipc.errors import SharedMemoryError
+from ipc.errors import SegmentMissing, SharedMemoryError
 from ipc.histogram import HISTOGRAM
 from ipc.memory import address_of
 from ipc.ring import observe
@@ -18,7 +19,7 @@ from ipc.types import RecordArray
 from ipc.waiting import Wait
 from procs import instance, wiring
 from procs.config import Config
-from procs.instance import Mark, NotReady, NotRunning, launch_path
+from procs.instance import Mark, NotReady, NotRunning, OtherVersion, launch_path
 from procs.stage import read_launch
 from vortex.codes import BookState
 
@@ -166,11 +167,32 @@ def open_view(name: str) -> tuple[View, Mark]:
         When it is not up.
     NotReady
         When it is up, but not everything of it is there yet, or any more.
+    OtherVersion
+        When its records are not those of this program.
     """
     mark = instance.read_mark(name)
     if mark is None or not instance.is_up(name):
         raise NotRunning(f"instance {name!r} is not running")
+    return attach(name, mark), mark
+
+
+def attach(name: str, mark: Mark) -> View:
+    """Attach to what there is of an instance's run, whether anybody lives in it or not.
+
+    Raises
+    ------
+    NotReady
+        When not everything of it is there: not yet, or not any more.
+    OtherVersion
+        When its records are not those of this program.
+    """
     try:
-        return View.of_run(Path(mark.run_folder)), mark
-    except (OSError, SharedMemoryError) as error:
+        return View.of_run(Path(mark.run_folder))
+    except (SegmentMissing, OSError) as error:
         raise NotReady(f"instance {name!r} is just starting or ending; try again") from error
+    except msgspec.DecodeError as error:
+        raise OtherVersion(
+            f"instance {name!r} was started by another version: {error}; look at it with that one"
+        ) from error
+    except SharedMemoryError as error:
+        raise OtherVersion(f"instance {name!r}: {error}") from error

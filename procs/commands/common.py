@@ -1,12 +1,15 @@
 """What the commands share: how they fail, what they print, and which instance is meant."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import click
 import msgspec
 
 from procs.control_socket import Command, NoAnswer, ask
+from procs.instance import NothingKept, NotReady, NotRunning, OtherVersion
 
 #: As the LSB has them for init scripts; 99 as s6-svwait has it.
 EXIT_FAILED, EXIT_USAGE, EXIT_NOT_RUNNING, EXIT_TIMEOUT = 1, 2, 3, 99
@@ -23,6 +26,17 @@ def fail(message: str, status: int = EXIT_FAILED) -> NoReturn:
     """Print one message on standard error and exit."""
     click.echo(f"vortexctl: {message}", err=True)
     sys.exit(status)
+
+
+@contextmanager
+def failing_plainly() -> Iterator[None]:
+    """Turn what keeps a run from being looked at into one line and an exit status."""
+    try:
+        yield
+    except (NotRunning, NothingKept) as error:
+        fail(str(error), EXIT_NOT_RUNNING)
+    except (NotReady, OtherVersion) as error:
+        fail(str(error))
 
 
 def is_terminal() -> bool:

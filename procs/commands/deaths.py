@@ -3,14 +3,7 @@
 import click
 import msgspec
 
-from procs.commands.common import (
-    EXIT_FAILED,
-    EXIT_NOT_RUNNING,
-    echo_json,
-    fail,
-    instance_option,
-    output_option,
-)
+from procs.commands.common import echo_json, failing_plainly, instance_option, output_option
 
 SCHEMA = 1
 
@@ -26,14 +19,9 @@ def command(name: str, output: str, line_count: int) -> None:
     With each stands the last that its hot loop told before it, and the last lines of its log.
     """
     from procs.observe import deaths
-    from procs.observe.watch import NothingKept, OtherVersion
 
-    try:
+    with failing_plainly():
         found = deaths.of_instance(name, line_count)
-    except NothingKept as error:
-        fail(str(error), EXIT_NOT_RUNNING)
-    except OtherVersion as error:
-        fail(str(error), EXIT_FAILED)
     if output == "json":
         echo_json({"schema": SCHEMA, "deaths": msgspec.to_builtins(found)})
         return

@@ -11,14 +11,12 @@ import msgspec
 from ipc.errors import SharedMemoryError
 from ipc.waiting import Wait
 from procs import logs
-from procs.commands.common import EXIT_NOT_RUNNING, EXIT_USAGE, fail, send
+from procs.commands.common import EXIT_NOT_RUNNING, EXIT_USAGE, fail, failing_plainly, send
 from procs.control_socket import LendStage
 from procs.credentials import forget_credentials
 from procs.debug.stages import modules_of, show_plain_numbers
-from procs.instance import NotReady, NotRunning
-from procs.observe.watch import OtherVersion, open_run
+from procs.observe.watch import open_run
 from procs.stage import Launch, StageError
-from procs.view import View
 
 
 def run(
@@ -26,7 +24,8 @@ def run(
     is_shadow: bool,
 ) -> None:  # fmt: skip
     """Run a stage as plain Python, in its place or beside it; this process is for that alone."""
-    view = view_of(name)
+    with failing_plainly():
+        view = open_run(name)
     try:
         if is_shadow:
             from procs.debug import shadow
@@ -36,16 +35,6 @@ def run(
             run_in_place(name, launch, stage, breaks)
     finally:
         view.close()
-
-
-def view_of(name: str) -> View:
-    """Look at an instance: what cannot be looked at is another version's, or not there."""
-    try:
-        return open_run(name)
-    except NotRunning as error:
-        fail(str(error), EXIT_NOT_RUNNING)
-    except (NotReady, OtherVersion) as error:
-        fail(str(error))
 
 
 def run_in_place(name: str, launch: Launch, stage: str, breaks: Sequence[str]) -> None:

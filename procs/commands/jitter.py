@@ -4,7 +4,7 @@ import os
 
 import click
 
-from procs.commands.common import EXIT_NOT_RUNNING, EXIT_USAGE, echo_json, fail, output_option
+from procs.commands.common import EXIT_USAGE, echo_json, fail, failing_plainly, output_option
 
 
 @click.command("jitter")
@@ -51,13 +51,10 @@ def command(
 def audit_engine(name: str, seconds: float, bar_us: float, output: str) -> None:
     """Audit the orders of a running instance."""
     from procs import excursions
-    from procs.instance import NotReady, NotRunning
     from procs.view import open_view
 
-    try:
+    with failing_plainly():
         view, _ = open_view(name)
-    except (NotRunning, NotReady) as error:
-        fail(str(error), EXIT_NOT_RUNNING)
     try:
         told = excursions.audit(view, seconds, int(bar_us * 1000))
     finally:

@@ -15,7 +15,7 @@ from procs.commands.common import (
     output_option,
 )
 from procs.control_socket import NoAnswer, TellStages, ask
-from procs.instance import Mark, NotReady, NotRunning
+from procs.instance import Mark, NotReady, NotRunning, OtherVersion
 from procs.view import View, open_view
 from vortex.units import format_e8
 
@@ -51,7 +51,7 @@ def look(name: str) -> dict[str, Any]:
         view, mark = open_view(name)
     except NotRunning as error:
         return {"schema": STATUS_SCHEMA, "running": False, "note": str(error)}
-    except NotReady as error:
+    except (NotReady, OtherVersion) as error:
         return {"schema": STATUS_SCHEMA, "running": True, "ready": False, "note": str(error)}
     try:
         return status_facts(view, mark)

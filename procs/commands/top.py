@@ -8,19 +8,18 @@ import click
 import msgspec
 
 from procs.commands.common import (
-    EXIT_FAILED,
     EXIT_NOT_RUNNING,
     EXIT_USAGE,
     fail,
+    failing_plainly,
     instance_option,
     is_terminal,
     output_option,
 )
-from procs.instance import NotReady, NotRunning
 from procs.observe import top
 from procs.observe.rates import Rates
 from procs.observe.sample import Sample, json_of
-from procs.observe.watch import OtherVersion, Watch, keeping_house
+from procs.observe.watch import Watch, keeping_house
 
 TOP_SCHEMA = 1
 INTERVAL_S_MIN = 0.05
@@ -63,12 +62,8 @@ def command(name: str, output: str, interval_s: float, plain: bool, look_count: 
 
 def begin(name: str) -> Watch:
     """Attach to an instance, or fail with one line."""
-    try:
+    with failing_plainly():
         return Watch(name)
-    except NotRunning as error:
-        fail(str(error), EXIT_NOT_RUNNING)
-    except (NotReady, OtherVersion) as error:
-        fail(str(error), EXIT_FAILED)
 
 
 def need_textual() -> None:

@@ -13,7 +13,7 @@ from procs.commands.common import (
     instance_option,
     output_option,
 )
-from procs.instance import NotReady, NotRunning
+from procs.instance import NotReady, NotRunning, OtherVersion
 from procs.view import View, open_view
 
 LOOK_S = 0.05
@@ -42,7 +42,7 @@ def looked_at(name: str, condition: Callable[[View], bool]) -> bool:
     """Return whether an instance is up, and as ``condition`` wants it."""
     try:
         view, _ = open_view(name)
-    except (NotRunning, NotReady):
+    except (NotRunning, NotReady, OtherVersion):
         return False
     try:
         return condition(view)

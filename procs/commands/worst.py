@@ -2,14 +2,7 @@
 
 import click
 
-from procs.commands.common import (
-    EXIT_FAILED,
-    EXIT_NOT_RUNNING,
-    echo_json,
-    fail,
-    instance_option,
-    output_option,
-)
+from procs.commands.common import echo_json, failing_plainly, instance_option, output_option
 
 SCHEMA = 1
 
@@ -25,14 +18,9 @@ def command(name: str, output: str, order_count: int) -> None:
     too.
     """
     from procs.observe import worst
-    from procs.observe.watch import NothingKept, OtherVersion
 
-    try:
+    with failing_plainly():
         rows = worst.of_instance(name)
-    except NothingKept as error:
-        fail(str(error), EXIT_NOT_RUNNING)
-    except OtherVersion as error:
-        fail(str(error), EXIT_FAILED)
     shown = rows[:order_count]
     if output == "json":
         echo_json({"schema": SCHEMA, "kept": len(rows), "orders": [row.facts() for row in shown]})

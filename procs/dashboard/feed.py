@@ -18,7 +18,7 @@ from procs import instance
 from procs.control_socket import NoAnswer, TellStages, ask
 from procs.dashboard import pages
 from procs.dashboard.watch import RunWatch
-from procs.instance import NotReady, NotRunning
+from procs.instance import NotReady, NotRunning, OtherVersion
 from procs.stage import read_launch
 from procs.view import open_view
 
@@ -104,7 +104,7 @@ class Feed:
         """Begin with another run."""
         try:
             view, mark = open_view(self.name)
-        except (NotRunning, NotReady) as error:
+        except (NotRunning, NotReady, OtherVersion) as error:
             self.run_state, self.note = "starting", str(error)
             return
         if self.watch is not None:

@@ -16,11 +16,11 @@ import numpy as np
 from procs import archive, log_lines, logs, wiring
 from procs.config import Config
 from procs.events import Event, events_path
-from procs.instance import launch_path
+from procs.instance import NothingKept, OtherVersion, launch_path
 from procs.log_events import LIFE_BEGAN
 from procs.nursery import UNKNOWN
 from procs.observe.log_text import Names, Told, level_of, log_line, text_of, told_of
-from procs.observe.watch import NothingKept, OtherVersion, open_or_folder
+from procs.observe.watch import open_or_folder
 from procs.stage import read_launch
 from procs.wiring import LOG_ROWS, log_ring
 

@@ -5,24 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import msgspec
-
-from ipc.errors import SegmentMissing, SharedMemoryError
 from procs import instance, wiring
-from procs.instance import NotReady, NotRunning, launch_path
+from procs.instance import NothingKept, NotReady, NotRunning, OtherVersion, launch_path
 from procs.observe import rates, sample
 from procs.observe.rates import Rates
 from procs.observe.sample import Sample
 from procs.stage import read_launch
-from procs.view import View
-
-
-class OtherVersion(Exception):
-    """The run was started by a program that declares its records in another way."""
-
-
-class NothingKept(Exception):
-    """There is no run, or it left nothing; the message says which."""
+from procs.view import View, attach
 
 
 def open_run(name: str) -> View:
@@ -41,19 +30,13 @@ def open_run(name: str) -> View:
     if mark is None:
         raise NotRunning(f"instance {name!r} is not running")
     try:
-        return View.of_run(Path(mark.run_folder))
-    except (SegmentMissing, OSError) as error:
+        return attach(name, mark)
+    except NotReady as error:
         if instance.is_up(name):
-            raise NotReady(f"instance {name!r} is just starting or ending; try again") from error
+            raise
         raise NotRunning(
             f"instance {name!r} is not running; what its last run left is in {mark.run_folder}"
         ) from error
-    except msgspec.DecodeError as error:
-        raise OtherVersion(
-            f"instance {name!r} was started by another version: {error}; look at it with that one"
-        ) from error
-    except SharedMemoryError as error:
-        raise OtherVersion(f"instance {name!r}: {error}") from error
 
 
 def open_or_folder(name: str) -> View | Path:

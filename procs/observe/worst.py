@@ -9,10 +9,10 @@ import msgspec
 import numpy as np
 
 from procs import archive, wiring
-from procs.instance import launch_path
+from procs.instance import NothingKept, OtherVersion, launch_path
 from procs.observe import text
 from procs.observe.sent import PARTS, cause_text, parts_ns, total_ns
-from procs.observe.watch import NothingKept, OtherVersion, open_or_folder
+from procs.observe.watch import open_or_folder
 from procs.outliers import Cause
 from procs.stage import read_launch
 from procs.wiring import OUTLIER

@@ -21,8 +21,9 @@ from ipc.layout import Field, Layout
 from ipc.shared import SharedTable
 from procs import wiring
 from procs.config import Config
+from procs.dashboard.feed import Feed
 from procs.gateway_context import Counter
-from procs.instance import Mark
+from procs.instance import InstanceLock, Mark, launch_path
 from procs.observe import decode
 from procs.outliers import Cause
 from procs.stage import Launch, write_launch
@@ -398,6 +399,28 @@ def test_a_run_of_another_version_is_one_line(nowhere: Engine, arguments: list[s
     finally:
         table.segment.unlink()
         table.close()
+
+
+def test_status_and_jitter_tell_of_a_running_engine_of_another_version(nowhere: Engine) -> None:
+    """Its program was exchanged under it: that is no engine that just starts."""
+    with nowhere.as_own_environment():
+        lock = InstanceLock.take(nowhere.name)
+        try:
+            lock.write(Mark(os.getpid(), 1, str(nowhere.folder), 0))
+            launch = launch_path(nowhere.folder, "gateway")
+            launch.write_text('{"config": {"from": "tomorrow"}}')
+            done = nowhere.run("status", "-n", nowhere.name)
+            assert (done.exit_code, len(done.output.splitlines())) == (1, 1)
+            assert "another version" in done.output
+            done = nowhere.run("jitter", "--engine", "-n", nowhere.name)
+            assert (done.exit_code, len(done.output.splitlines())) == (1, 1)
+            assert "another version" in done.output
+            feed = Feed(nowhere.name)
+            feed.sample()
+            assert feed.watch is None
+            assert "another version" in feed.note
+        finally:
+            lock.release()
 
 
 @pytest.mark.parametrize("arguments", [["top"], ["attach", "book"], ["attach", "--tap", "tops"]])
