@@ -1,9 +1,10 @@
 """The segments of one run as its supervisor holds them: made, or taken over from one that died."""
 
+from collections.abc import Iterable
 from typing import Self
 
 from ipc import control
-from ipc.control import State
+from ipc.control import Order, State
 from ipc.segment import Segment
 from ipc.shared import SharedRing, SharedTable
 from procs.wiring import SUPERVISOR, SUPERVISOR_ROLE, Wiring
@@ -62,6 +63,20 @@ class RunMemory:
     def bury(self, role: str) -> None:
         """Write down that a stage is dead: its own last word may have been that it is ready."""
         control.set_state(self.tables[f"status.{role}"].address, State.ABSENT)
+
+    def order(self, roles: Iterable[str], order: Order) -> None:
+        """Give some stages one order."""
+        for role in roles:
+            control.give_order(self.command_address(role), order)
+
+    def give_pull(self, pull: int) -> None:
+        """Tell all stages that what stands must go (1), or that they may work again (0)."""
+        for role in self.wiring.roles:
+            control.give_pull(self.command_address(role), pull)
+
+    def command_address(self, role: str) -> int:
+        """Return the COMMAND of a stage."""
+        return self.tables["commands"].record_address(self.wiring.roles.index(role))
 
     def lock(self) -> None:
         """Take the supervisor's role; pairs with ``remove``, or the end of this process."""

@@ -67,6 +67,30 @@ def choose(setting: str, plan: Plan) -> bool:
     return not reason
 
 
+class Turns:
+    """The hot threads of a run that share CPUs, kept in the order of a tick as they come and go."""
+
+    def __init__(self, plan: Plan, *, use_fifo: bool) -> None:
+        self.plan = plan
+        self.use_fifo = use_fifo
+        self._lined_up: dict[str, int] = {}
+
+    def see_to(self, threads: dict[str, int]) -> None:
+        """Line up again when other threads run than before; their ids by role, in tick order.
+
+        A new one joins as soon as it runs: before that the others leave it next to no time.
+        """
+        if not self.use_fifo or threads == self._lined_up:
+            return
+        self._lined_up = threads
+        for cpu in self.plan.engine_cpus():
+            roles = [role for role in threads if self.plan.places[role].cpu_index == cpu]
+            try:
+                line_up(dict.fromkeys(threads[role] for role in roles), cpu)
+            except ProcessLookupError:
+                self._lined_up = {}  # one has just ended; the next look sees that
+
+
 def line_up(thread_ids: Iterable[int], cpu_index: int) -> None:
     """Put threads that share a CPU under SCHED_FIFO, in this order.
 

@@ -13,10 +13,10 @@ from procs import nursery
 def main() -> int:
     """Open the nursery, then supervise."""
     nursery.open_nursery()
-    from procs import supervisor
+    from procs import one_run
 
     *options, config_path = sys.argv[1:]
-    return supervisor.main(Path(config_path), to_log="--foreground" not in options)
+    return one_run.main(Path(config_path), to_log="--foreground" not in options)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 """The supervisor: creates the segments, starts the stages, watches them, and ends them.
 
-Run by ``procs.supervise``.  What it prints on standard output is for ``vortexctl start``: lines of
-progress, then READY or FAILED.  SIGTERM, or ``vortexctl stop``, ends the run: quotes are pulled
-first, then the stages leave, then what they left is archived and removed.
+``procs/one_run.py`` makes one for each run.  SIGTERM, or ``vortexctl stop``, ends the run: quotes
+are pulled first, then the stages leave, then what they left is archived and removed.
 
 One loop waits for the ends of processes, for commands, and for time to pass.  A stage that dies is
 started again by ``procs/policy.py``; while any is not ready, the gateway is told to pull.  When the
@@ -13,19 +12,16 @@ run as it stands.
 import os
 import selectors
 import signal
-import subprocess
-import sys
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from types import FrameType
 
 import numpy as np
 
-from ipc import control
 from ipc.clock import CLOCK, calibrate, refresh_wall_offset
 from ipc.control import Order, State
-from ipc.errors import SharedMemoryError
 from ipc.memory import address_of
 from ipc.segment import remove_stale
 from ipc.waiting import Wait
@@ -34,7 +30,6 @@ from procs import (
     instance,
     logs,
     nursery,
-    orphans,
     placement,
     reference,
     run_stage,
@@ -43,7 +38,8 @@ from procs import (
     warm,
     wiring,
 )
-from procs.config import Config, load
+from procs.compiler import Compiler
+from procs.config import Config
 from procs.control_socket import (
     Answer,
     Caller,
@@ -54,12 +50,11 @@ from procs.control_socket import (
     StopStage,
     TellStages,
 )
-from procs.credentials import Credentials, credentials, forget_credentials, leave_no_core
-from procs.errors import ConfigError, StartError
+from procs.credentials import Credentials
+from procs.errors import StartError
 from procs.events import EventLog
 from procs.health import Health, health_of
 from procs.hearers import notify_systemd, say
-from procs.instance import AlreadyRunning, InstanceLock, Mark
 from procs.keeper import Keeper, Phase
 from procs.loans import Loans
 from procs.log_keeper import LogKeeper
@@ -67,6 +62,7 @@ from procs.memory import RunMemory
 from procs.nursery import Child
 from procs.placement import Place, Plan
 from procs.policy import RestartPolicy
+from procs.scheduling import Turns
 from procs.stage import Launch, read_launch, write_launch
 from procs.view import View
 
@@ -89,11 +85,10 @@ class Supervisor:
         self.waiting: list[tuple[Caller, Keeper]] = []
         self.memory: RunMemory | None = None
         self.view: View | None = None
-        self.compiler: subprocess.Popen[str] | None = None
+        self.compiler = Compiler()
         self.is_starting = True
         self.is_whole = False
         self.stopping = False
-        self.lined_up: dict[str, int] = {}
         self._next_second = time.monotonic()
 
     def open_run(self, run_folder: Path, run_id: int) -> None:
@@ -119,10 +114,10 @@ class Supervisor:
 
     def start(self) -> None:
         """Bring everything up; return when every stage is ready and every book in sync."""
-        self.use_fifo = scheduling.choose(self.config.placement.scheduler, self.plan)
+        self.turns = self.choose_turns()
         for line in self.plan.lines():
             say(line)
-        say(f"scheduler    {'fifo' if self.use_fifo else 'fair'}")
+        say(f"scheduler    {'fifo' if self.turns.use_fifo else 'fair'}")
         for line in placement.busy_tasks(self.plan.engine_cpus()):
             say(f"warning: {line}")
         clock = np.zeros(1, CLOCK.dtype)
@@ -159,7 +154,7 @@ class Supervisor:
 
     def adopt(self) -> None:
         """Take over a run whose supervisor died: keep what lives, start what does not."""
-        self.use_fifo = scheduling.choose(self.config.placement.scheduler, self.plan)
+        self.turns = self.choose_turns()
         self.compile()
         self.memory = RunMemory.adopt(self.wiring, self.run_id)
         self.view = View(self.config, self.run_folder)
@@ -179,11 +174,16 @@ class Supervisor:
         self.wait_ready()
         # Only now: a start may use every CPU, and the stages went to theirs by themselves.
         os.sched_setaffinity(0, self.plan.housekeeping_cpus)
-        self.order_all(Order.RUN)
+        self.order(self.wiring.roles, Order.RUN)
         while not self.is_settled():
             self.turn()
         self.is_starting = False
         self.events.tell("ready", pid=os.getpid())
+
+    def choose_turns(self) -> Turns:
+        """Return how hot threads that share a CPU take turns."""
+        use_fifo = scheduling.choose(self.config.placement.scheduler, self.plan)
+        return Turns(self.plan, use_fifo=use_fifo)
 
     def is_settled(self) -> bool:
         """Return whether every loop waits as it was placed to."""
@@ -204,23 +204,9 @@ class Supervisor:
             write_launch(instance.launch_path(self.run_folder, role), launch)
 
     def compile(self) -> None:
-        """Compile in a process of its own, passing its progress on."""
-        if warm.is_warm(self.config):
-            return
-        path = instance.launch_path(self.run_folder, wiring.GATEWAY)
-        command = [sys.executable, "-m", "procs.warm", str(path)]
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, start_new_session=True
-        ) as process:
-            self.compiler = process
-            assert process.stdout is not None
-            for line in process.stdout:
-                say(line.rstrip())
-        self.compiler = None
-        if self.stopping:
-            raise StartError("stopped while compiling")
-        if process.returncode != 0:
-            raise StartError(f"compiling failed with status {process.returncode}")
+        """Compile what is not in the cache."""
+        if not warm.is_warm(self.config):
+            self.compiler.run(instance.launch_path(self.run_folder, wiring.GATEWAY), say)
 
     def wait_ready(self) -> None:
         """Wait until every stage is ready and every book in sync.
@@ -309,26 +295,19 @@ class Supervisor:
         if keeper.is_alive:
             self.watch_keeper(keeper)
 
+    def order(self, roles: Iterable[str], order: Order) -> None:
+        """Give some stages one order."""
+        assert self.memory is not None, "orders stand in shared memory"
+        self.memory.order(roles, order)
+
     def order_stop(self, roles: tuple[str, ...]) -> None:
         """Tell the stages of one process to leave."""
         self.order(roles, Order.STOP)
 
-    def order(self, roles: tuple[str, ...], order: Order) -> None:
-        """Give some stages one order."""
-        assert self.memory is not None, "orders stand in shared memory"
-        for role in roles:
-            index = self.wiring.roles.index(role)
-            control.give_order(self.memory.tables["commands"].record_address(index), order)
-
-    def order_all(self, order: Order) -> None:
-        """Give all stages one order."""
-        self.order(tuple(self.wiring.roles), order)
-
     def give_pull(self, pull: int) -> None:
         """Tell all stages that what stands must go (1), or that they may work again (0)."""
         assert self.memory is not None, "orders stand in shared memory"
-        for index in range(len(self.wiring.roles)):
-            control.give_pull(self.memory.tables["commands"].record_address(index), pull)
+        self.memory.give_pull(pull)
 
     # Watching.
 
@@ -378,7 +357,7 @@ class Supervisor:
         """While any stage is not ready, nothing of ours may stand."""
         if self.is_starting or self.stopping or self.view is None:
             return
-        self.line_up()
+        self.turns.see_to(self.running_threads())
         lent = self.loans.pulling
         late = lent or [r for r in self.wiring.roles if self.view.state(r) != State.READY]
         is_whole = not late
@@ -392,24 +371,12 @@ class Supervisor:
             reason = "lent" if lent else "not ready"
             self.events.tell("pulled", note=f"{reason}: {', '.join(late)}")
 
-    def line_up(self) -> None:
-        """Let hot threads that share a CPU take turns in the order in which a tick passes them.
-
-        A new one joins as soon as it runs: before that the others leave it next to no time.
-        """
+    def running_threads(self) -> dict[str, int]:
+        """Return the hot threads that may be lined up, by role: not those under a debugger."""
         assert self.view is not None
         roles = [role for role in self.wiring.roles if role not in self.loans.debugged]
         running = [r for r in roles if self.view.state(r) in (State.RUNNING, State.READY)]
-        threads = {role: int(self.view.status(role)["thread_id"]) for role in running}
-        if not self.use_fifo or threads == self.lined_up:
-            return
-        self.lined_up = threads
-        for cpu in self.plan.engine_cpus():
-            roles = [role for role in threads if self.plan.places[role].cpu_index == cpu]
-            try:
-                scheduling.line_up(dict.fromkeys(threads[role] for role in roles), cpu)
-            except ProcessLookupError:
-                self.lined_up = {}  # one has just ended; the next turn sees that
+        return {role: int(self.view.status(role)["thread_id"]) for role in running}
 
     # Commands.
 
@@ -488,8 +455,7 @@ class Supervisor:
     def ask_stop(self, number: int, frame: FrameType | None) -> None:
         """Signal handler: end the run."""
         self.stopping = True
-        if self.compiler is not None:
-            os.killpg(self.compiler.pid, signal.SIGTERM)  # the compiler and its helpers
+        self.compiler.end()
 
     def stop(self) -> None:
         """Pull the quotes, end the stages, archive what they left, remove the segments."""
@@ -500,7 +466,8 @@ class Supervisor:
         self.pull()
         for keeper in self.processes():
             keeper.stop()
-        self.order_all(Order.STOP)  # one in the foreground is not ours to keep, but leaves too
+        # One in the foreground is not ours to keep, but leaves too.
+        self.order(self.wiring.roles, Order.STOP)
         while any(keeper.is_alive for keeper in self.processes()):
             self.turn()
         self.log_keeper.stop()  # last: it writes what the others told at their end
@@ -539,60 +506,3 @@ class Supervisor:
                 return
             self.turn()
         self.log.error("could not confirm that nothing stands at the venue; look there")
-
-
-def run(config: Config, *, to_log: bool) -> int:
-    """Run one instance from start to stop; return the exit status."""
-    leave_no_core()
-    supervisor = Supervisor(config, credentials(config))
-    forget_credentials()  # so that no process to come inherits them
-    lock = InstanceLock.take(config.instance)
-    adopted = orphans.abandoned_run(config, instance.read_mark(config.instance))
-    run_id = adopted.run_id if adopted else instance.new_run_id()
-    run_folder = (
-        Path(adopted.run_folder)
-        if adopted
-        else instance.new_run_folder(Path(config.runs_folder), config.instance, run_id)
-    )
-    lock.write(Mark(os.getpid(), run_id, str(run_folder), time.time_ns()))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, supervisor.ask_stop)
-    if to_log:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        os.dup2(os.open(logs.log_path(run_folder, wiring.SUPERVISOR), flags, 0o644), 2)
-    logs.to_stderr()
-    if adopted:
-        supervisor.keep_plan(run_folder)
-    supervisor.open_run(run_folder, run_id)
-    try:
-        try:
-            if adopted:
-                supervisor.adopt()
-            else:
-                supervisor.start()
-        except (StartError, ConfigError, SharedMemoryError) as error:
-            supervisor.log.error("%s", error)
-            say(f"FAILED {error}")
-            return 1
-        say(f"READY {run_folder}" if to_log else f"trading; report will be in {run_folder}")
-        notify_systemd("READY=1")
-        while not supervisor.stopping:
-            supervisor.turn()
-        return 0
-    except Exception:
-        supervisor.log.exception("supervisor failed")
-        say("FAILED see the supervisor's log")
-        return 1
-    finally:
-        supervisor.stop()
-        supervisor.close_run()
-        lock.release()
-
-
-def main(config_path: Path, *, to_log: bool) -> int:
-    """Run the instance of one configuration file, logging to a file or to standard error."""
-    try:
-        return run(load(config_path), to_log=to_log)
-    except (ConfigError, AlreadyRunning, StartError) as error:
-        say(f"FAILED {error}")
-        return 1

@@ -116,8 +116,7 @@ class Bench:
 
     def order(self, role: str, order: Order) -> None:
         """Tell one stage what to do."""
-        index = self.supervisor.wiring.roles.index(role)
-        control.give_order(self.tables["commands"].record_address(index), order)
+        self.memory.order([role], order)
 
     def send(self, end: SharedRing, message: Message) -> None:
         """Publish one market message."""

@@ -1,0 +1,50 @@
+"""Compiling for the supervisor, in a process of its own that can be ended any time."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from procs.errors import StartError
+
+
+class Compiler:
+    """Runs ``procs.warm`` once; ``end`` ends it from a signal's handler."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+        self._was_ended = False
+
+    def run(self, launch_path: Path, say: Callable[[str], object]) -> None:
+        """Compile for one launch file, passing its progress on.
+
+        Raises
+        ------
+        StartError
+            When it does not compile, or was ended.
+        """
+        self._fail_if_ended()
+        command = [sys.executable, "-m", "procs.warm", str(launch_path)]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, start_new_session=True
+        ) as process:
+            self._process = process
+            assert process.stdout is not None
+            for line in process.stdout:
+                say(line.rstrip())
+        self._process = None
+        self._fail_if_ended()
+        if process.returncode != 0:
+            raise StartError(f"compiling failed with status {process.returncode}")
+
+    def end(self) -> None:
+        """End the compiler and its helpers, when it runs."""
+        self._was_ended = True
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGTERM)
+
+    def _fail_if_ended(self) -> None:
+        if self._was_ended:
+            raise StartError("stopped while compiling")
