@@ -7,8 +7,8 @@ network-latency, realtime).
 
 import re
 
+from procs import throttle
 from procs.machine import Machine, list_of
-from procs.scheduling import FAIR_SERVER_SINCE
 from procs.seen import Seen, not_here
 
 CLOCK_ERROR_US_MAX = 1_000
@@ -146,16 +146,15 @@ def statistics(machine: Machine) -> Seen:
     return not_here() if value is None else Seen(f"every {value} s", value >= STAT_INTERVAL_S_MIN)
 
 
-def throttle(machine: Machine) -> Seen:
+def real_time_bound(machine: Machine) -> Seen:
     """Real-time threads never stopped."""
-    value = machine.sysctl("kernel.sched_rt_runtime_us")
+    value = machine.sysctl(throttle.SETTING)
     if value is None:
         return not_here()
-    release = re.match(r"(\d+)\.(\d+)", machine.text("proc/sys/kernel/osrelease") or "0.0")
-    version = (int(release[1]), int(release[2])) if release else (0, 0)
-    if value != -1 and version >= FAIR_SERVER_SINCE:
-        return Seen(f"{value}, which this kernel does not enforce", True)
-    return Seen(str(value), value == -1)
+    if throttle.bounds(machine):
+        return Seen(str(value), False)
+    is_idle = value != throttle.NO_BOUND
+    return Seen(f"{value}, which this kernel does not enforce" if is_idle else str(value), True)
 
 
 def fair_server(machine: Machine) -> Seen:

@@ -4,6 +4,7 @@
 at run time, and lives only in the environment of the processes that need it.
 """
 
+import contextlib
 import json
 import os
 import secrets
@@ -19,7 +20,7 @@ import click
 import msgspec
 
 from procs import config as configuration
-from procs import instance, report, warm
+from procs import instance, report, throttle, warm
 from procs.config import Config, Tls
 from procs.credentials import KEY_VARIABLE, SECRET_VARIABLE
 from procs.errors import ConfigError
@@ -44,6 +45,7 @@ class Demo:
         self.config_path = folder / "demo.toml"
         self.is_watching = False
         self.interrupted = False
+        self._lent = contextlib.ExitStack()  # settings of the machine
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         """End the watch and go on to the report; before there is anything to watch, end at once."""
@@ -92,6 +94,7 @@ class Demo:
         self.config = replace(self.config, sources=sources, orders=orders)
         if self.ca_path is not None:
             self.config = replace(self.config, tls=Tls(ca_file=str(self.ca_path.resolve())))
+        self._lent.enter_context(throttle.lifted(click.echo))
         text = msgspec.toml.encode(self.config)
         self.config_path.write_bytes(text)
         self.control("start", "-c", str(self.config_path))
@@ -141,6 +144,7 @@ class Demo:
                 if process is not None:
                     process.send_signal(signal.SIGTERM)
                     process.wait()
+            self._lent.close()
 
 
 def status_line(view: View, second: int) -> str:

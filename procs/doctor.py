@@ -109,7 +109,8 @@ CHECKS = (
     Check("shared memory", system.shared_memory, "512 MB free, nothing stale",
           "rings and tables live there", "vortexctl shm clean", _ALWAYS),
     # The kernel's own doings.
-    Check("real-time throttling", system.throttle, "-1, or Linux 6.12",
+    Check("real-time throttling", system.real_time_bound,
+          "-1, or Linux 6.12 without RT_GROUP_SCHED",
           "a thread under SCHED_FIFO that spins is stopped 50 ms of each second",
           "sysctl -w kernel.sched_rt_runtime_us=-1", _NEEDED),
     Check("fair server", system.fair_server, "0 on the engine's CPUs, or nothing else runs there",

@@ -6,20 +6,34 @@ may cost a turn of all of them.  Under SCHED_FIFO the queue is strict: who yield
 """
 
 import os
-import platform
-import re
 from collections.abc import Iterable
-from pathlib import Path
+from typing import NamedTuple
 
 from ipc.waiting import Wait
+from procs import throttle
 from procs.errors import ConfigError
+from procs.machine import Machine
 from procs.placement import Plan
 
 #: Above threads of the fair scheduler, below the kernel's own real-time threads (50).
 PRIORITY = 10
-#: Linux 6.12 gave up stopping real-time threads for a twentieth of each second.
-FAIR_SERVER_SINCE = (6, 12)
-THROTTLE_FILE = Path("/proc/sys/kernel/sched_rt_runtime_us")
+
+
+class Choice(NamedTuple):
+    """Whether hot threads that share a CPU run under SCHED_FIFO, and what speaks against it."""
+
+    use_fifo: bool
+    reason: str = ""  # empty too where nothing is gained by it
+
+    @property
+    def name(self) -> str:
+        """As ``[placement] scheduler`` has it."""
+        return "fifo" if self.use_fifo else "fair"
+
+    def line(self) -> str:
+        """Return it for people."""
+        because = f": no SCHED_FIFO, {self.reason}" if self.reason else ""
+        return f"scheduler    {self.name}{because}"
 
 
 def may_use() -> bool:
@@ -33,16 +47,7 @@ def may_use() -> bool:
     return True
 
 
-def is_throttled() -> bool:
-    """Return whether the kernel stops a real-time thread that never sleeps, every second."""
-    release = re.match(r"(\d+)\.(\d+)", platform.release())
-    assert release is not None, "the kernel's release begins with two numbers"
-    if (int(release[1]), int(release[2])) >= FAIR_SERVER_SINCE:
-        return False
-    return THROTTLE_FILE.read_text().strip() != "-1"
-
-
-def choose(setting: str, plan: Plan) -> bool:
+def choose(setting: str, plan: Plan) -> Choice:
     """Return whether to use SCHED_FIFO, for ``[placement] scheduler``.
 
     Left to itself: where stages take turns on a CPU that keeps no house.
@@ -54,25 +59,29 @@ def choose(setting: str, plan: Plan) -> bool:
     """
     takes_turns = any(place.wait == Wait.YIELD for place in plan.places.values())
     if setting == "fair" or (setting == "auto" and not takes_turns):
-        return False
+        return Choice(use_fifo=False)
     reason = ""
     if plan.engine_cpus() & set(plan.housekeeping_cpus):
         reason = "a stage shares its CPU with the housekeeping, which it would starve"
     elif not may_use():
         reason = "this user may not; give it an rtprio limit (limits.conf, or LimitRTPRIO=99)"
-    elif is_throttled():
-        reason = f"this kernel would stop the threads every second; write -1 to {THROTTLE_FILE}"
+    elif throttle.bounds(Machine()):
+        reason = (
+            "this kernel stops such threads for 50 ms of each second: "
+            f"sysctl -w {throttle.SETTING}={throttle.NO_BOUND}"
+        )
     if reason and setting == "fifo":
         raise ConfigError(f"`$.placement.scheduler`: fifo cannot be had: {reason}")
-    return not reason
+    return Choice(not reason, reason)
 
 
 class Turns:
     """The hot threads of a run that share CPUs, kept in the order of a tick as they come and go."""
 
-    def __init__(self, plan: Plan, *, use_fifo: bool) -> None:
+    def __init__(self, setting: str, plan: Plan) -> None:
+        """``setting`` is ``[placement] scheduler``; raises as ``choose`` does."""
+        self.choice = choose(setting, plan)
         self.plan = plan
-        self.use_fifo = use_fifo
         self._lined_up: dict[str, int] = {}
 
     def see_to(self, threads: dict[str, int]) -> None:
@@ -80,7 +89,7 @@ class Turns:
 
         A new one joins as soon as it runs: before that the others leave it next to no time.
         """
-        if not self.use_fifo or threads == self._lined_up:
+        if not self.choice.use_fifo or threads == self._lined_up:
             return
         self._lined_up = threads
         for cpu in self.plan.engine_cpus():

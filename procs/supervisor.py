@@ -33,7 +33,6 @@ from procs import (
     placement,
     reference,
     run_stage,
-    scheduling,
     strategy_files,
     warm,
     wiring,
@@ -114,10 +113,10 @@ class Supervisor:
 
     def start(self) -> None:
         """Bring everything up; return when every stage is ready and every book in sync."""
-        self.turns = self.choose_turns()
+        self.turns = Turns(self.config.placement.scheduler, self.plan)
         for line in self.plan.lines():
             say(line)
-        say(f"scheduler    {'fifo' if self.turns.use_fifo else 'fair'}")
+        say(self.turns.choice.line())
         for line in placement.busy_tasks(self.plan.engine_cpus()):
             say(f"warning: {line}")
         clock = np.zeros(1, CLOCK.dtype)
@@ -154,7 +153,7 @@ class Supervisor:
 
     def adopt(self) -> None:
         """Take over a run whose supervisor died: keep what lives, start what does not."""
-        self.turns = self.choose_turns()
+        self.turns = Turns(self.config.placement.scheduler, self.plan)
         self.compile()
         self.memory = RunMemory.adopt(self.wiring, self.run_id)
         self.view = View(self.config, self.run_folder)
@@ -179,11 +178,6 @@ class Supervisor:
             self.turn()
         self.is_starting = False
         self.events.tell("ready", pid=os.getpid())
-
-    def choose_turns(self) -> Turns:
-        """Return how hot threads that share a CPU take turns."""
-        use_fifo = scheduling.choose(self.config.placement.scheduler, self.plan)
-        return Turns(self.plan, use_fifo=use_fifo)
 
     def is_settled(self) -> bool:
         """Return whether every loop waits as it was placed to."""

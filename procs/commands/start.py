@@ -79,15 +79,14 @@ def say_plan(config_path: Path, output: str) -> None:
         config = load(config_path)
         credentials(config)
         plan = placement.plan(config.placement, wiring.wire(config).roles)
-        use_fifo = scheduling.choose(config.placement.scheduler, plan)
+        scheduler = scheduling.choose(config.placement.scheduler, plan)
     except ConfigError as error:
         fail(str(error))
-    scheduler = "fifo" if use_fifo else "fair"
     if output == "json":
         places = {role: place.cpu_index for role, place in plan.places.items()}
-        echo_json({"schema": 1, "cpus": places, "scheduler": scheduler})
+        echo_json({"schema": 1, "cpus": places, "scheduler": scheduler.name})
         return
-    click.echo("\n".join([*plan.lines(), f"scheduler    {scheduler}"]))
+    click.echo("\n".join([*plan.lines(), scheduler.line()]))
 
 
 def follow_start(process: "subprocess.Popen[str]", output: str) -> int:

@@ -1,6 +1,7 @@
 """vortexctl doctor: every check on machines made up by the test, and what mends them."""
 
 import configparser
+import gzip
 import json
 import tempfile
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from engines import Engine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from procs import checks_system, cli, doctor
+from procs import checks_system, cli, doctor, throttle
 from procs.machine import Machine, cpus_of, cpus_of_mask, list_of, mask_of
 from procs.seen import Finding, Profile, Verdict
 
@@ -232,12 +233,42 @@ def test_the_placement_is_judged(tmp_path: Path) -> None:
     assert look({0}, {0})["housekeeping"] == Verdict.WARN
 
 
-def test_a_kernel_with_a_fair_server_does_not_throttle(tmp_path: Path) -> None:
-    """Since Linux 6.12 the number means nothing to a thread that spins."""
-    files = {"proc/sys/kernel/sched_rt_runtime_us": "950000"}
-    for release, is_well in (("6.11.9", False), ("6.12.0", True), ("7.0", True)):
-        machine = machine_of(tmp_path, files | {"proc/sys/kernel/osrelease": release})
-        assert checks_system.throttle(machine).is_well is is_well
+RUNTIME = {"proc/sys/kernel/sched_rt_runtime_us": "950000"}
+GROUPED = "CONFIG_A=y\nCONFIG_RT_GROUP_SCHED=y\n"
+KEPT_OFF = "CONFIG_RT_GROUP_SCHED_DEFAULT_DISABLED=y\n"
+
+
+@pytest.mark.parametrize(("release", "files", "is_well"), [
+    ("6.11.9", {}, False),
+    ("6.12.0", {}, True),
+    ("7.0", {}, True),
+    ("6.11.9", {"proc/sys/kernel/sched_rt_runtime_us": "-1"}, True),
+    ("6.18.4", {"boot/config-6.18.4": GROUPED}, False),
+    ("6.18.4", {"boot/config-6.18.3": GROUPED}, True),
+    ("6.18.4", {"boot/config-6.18.4": GROUPED, "proc/cmdline": "a rt_group_sched=0"}, True),
+    ("6.18.4", {"boot/config-6.18.4": GROUPED + KEPT_OFF}, True),
+    ("6.18.4",
+     {"boot/config-6.18.4": GROUPED + KEPT_OFF, "proc/cmdline": "rt_group_sched=1"}, False),
+    ("6.18.4", {"sys/fs/cgroup/cpu/cpu.rt_runtime_us": "950000"}, False),
+])  # fmt: skip
+def test_which_kernels_stop_real_time_threads(
+    tmp_path: Path, release: str, files: dict[str, str], is_well: bool
+) -> None:
+    """Since Linux 6.12 only those that keep them in groups."""
+    told = {"proc/sys/kernel/osrelease": release}
+    machine = machine_of(tmp_path, RUNTIME | told | files)
+    assert checks_system.real_time_bound(machine).is_well is is_well
+
+
+def test_the_packed_configuration_of_the_kernel_is_read_first(tmp_path: Path) -> None:
+    """And one that is damaged is as none."""
+    told = {"proc/sys/kernel/osrelease": "6.18.4", "boot/config-6.18.4": GROUPED}
+    machine = machine_of(tmp_path, RUNTIME | told)
+    packed = tmp_path / "proc" / "config.gz"
+    packed.write_bytes(gzip.compress(b"CONFIG_A=y\n"))
+    assert not throttle.bounds(machine)
+    packed.write_bytes(gzip.compress(GROUPED.encode())[:-9])
+    assert throttle.bounds(machine), "what stands in /boot says so"
 
 
 def test_a_venue_without_a_dead_mans_timer_is_told(tmp_path: Path) -> None:

@@ -4,13 +4,15 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from ipc.waiting import Wait
-from procs import placement, scheduling
+from procs import placement, scheduling, throttle
 from procs.config import Placement
 from procs.errors import ConfigError
+from procs.machine import Machine
 from procs.placement import plan
 
 ROLES = ["ingest", "book", "strategy", "gateway"]
@@ -81,7 +83,7 @@ def test_stages_together_are_one_process_with_one_cpu() -> None:
         ["ingest+book+strategy+gateway", "cpu", "1", "spin"],
         ["all", "else", "cpu", "0"],
     ]
-    assert not scheduling.choose("auto", made)
+    assert not scheduling.choose("auto", made).use_fifo
 
 
 def test_a_group_counts_as_one_when_cpus_are_shared_out() -> None:
@@ -171,11 +173,40 @@ def test_the_real_time_scheduler_is_for_stages_that_take_turns() -> None:
     """And never for a CPU that keeps house; demanded all the same, it is refused with a reason."""
     alone = plan(Placement(), ROLES, set(range(6)))
     with_house = plan(Placement(), ROLES, {0})
-    assert not scheduling.choose("auto", alone)
-    assert not scheduling.choose("auto", with_house)
-    assert not scheduling.choose("fair", plan(Placement(), ROLES, {0, 1}))
+    assert scheduling.choose("auto", alone).line() == "scheduler    fair"
+    assert not scheduling.choose("auto", with_house).use_fifo
+    assert scheduling.choose("auto", with_house).reason
+    assert scheduling.choose("fair", plan(Placement(), ROLES, {0, 1})) == (False, "")
     with pytest.raises(ConfigError, match=r"scheduler`: fifo cannot be had: .* housekeeping"):
         scheduling.choose("fifo", with_house)
+
+
+def test_the_bound_of_real_time_threads_is_lifted_for_a_while(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """On a machine made up here; and who may not lift it goes on without."""
+    setting = tmp_path / "proc/sys/kernel/sched_rt_runtime_us"
+    setting.parent.mkdir(parents=True)
+    setting.write_text("940000\n")
+    monkeypatch.setattr(throttle, "Machine", lambda: Machine(tmp_path))
+    monkeypatch.setattr(throttle, "SETTING_PATH", setting)
+    said: list[str] = []
+    with throttle.lifted(said.append):
+        assert setting.read_text() == "-1"
+        with throttle.lifted(said.append):
+            pass
+        assert setting.read_text() == "-1", "who did not lift it does not set it again"
+    assert setting.read_text() == "940000\n"
+    assert len(said) == 1
+    monkeypatch.setattr(Path, "write_text", refuse)
+    with throttle.lifted(said.append):
+        assert setting.read_text() == "940000\n"
+    assert len(said) == 1
+
+
+def refuse(*_: object) -> None:
+    """Refuse to write, as the kernel does to most users."""
+    raise PermissionError
 
 
 #: Four processes that take turns on one CPU and write down, in shared memory, whose turn it was.

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from procs import throttle
 from tools.bench.machine import machine_line
 
 #: Each is a module here with ``run(seconds) -> dict`` and ``lines(result) -> list[str]``.
@@ -38,8 +39,9 @@ def main(only: str | None, json_path: Path | None, seconds: float | None) -> Non
     """Run the benchmarks."""
     click.echo(f"{machine_line()}\n")
     results: dict[str, Any] = {"machine": machine_line()}
-    for name in [only] if only else NAMES:
-        results[name] = run_one(name, seconds)
+    with throttle.lifted(click.echo):
+        for name in [only] if only else NAMES:
+            results[name] = run_one(name, seconds)
     if json_path is not None:
         json_path.write_text(json.dumps(results, indent=1) + "\n")
 
