@@ -19,7 +19,7 @@ from typing import Self
 import numpy as np
 import posix_ipc
 
-from ipc.errors import RoleTaken, SegmentInUse, SegmentMismatch, SegmentMissing
+from ipc.errors import RoleTaken, SegmentInUse, SegmentMismatch, SegmentMissing, SegmentNotYet
 from ipc.layout import Field, Layout
 from ipc.memory import records_at
 
@@ -146,25 +146,29 @@ class Segment:
         ------
         SegmentMissing
             When there is none of that name.
+        SegmentNotYet
+            When it is not whole, or belongs to another run.
         SegmentMismatch
-            When its magic, version, record declarations or run differ.
+            When its magic, version or record declarations differ.
         """
         segment = cls.open(name)
         header = segment.header
-        wrong = ""
+        wrong, error = "", SegmentMismatch
         if int(header["magic"]) != MAGIC:
             wrong = "is not whole (its creator died), or not a segment of ours"
+            error = SegmentNotYet if int(header["magic"]) == 0 else SegmentMismatch
         elif int(header["layout_version"]) != LAYOUT_VERSION:
             wrong = f"has layout version {header['layout_version']}, this is {LAYOUT_VERSION}"
+        elif run_id is not None and int(header["run_id"]) != run_id:
+            wrong = f"belongs to run {int(header['run_id']):08x}, not to {run_id:08x}"
+            error = SegmentNotYet
         elif int(header["total_bytes"]) != os.fstat(segment.fd).st_size:
             wrong = f"should have {header['total_bytes']} bytes and has another size"
         elif int(header["fingerprint"]) != fingerprint:
             wrong = f"holds other declarations of {header['record_names'].decode()}"
-        elif run_id is not None and int(header["run_id"]) != run_id:
-            wrong = f"belongs to run {int(header['run_id']):08x}, not to {run_id:08x}"
         if wrong:
             segment.close()
-            raise SegmentMismatch(f"{name} {wrong}; stop that run with the version that started it")
+            raise error(f"{name} {wrong}; stop that run with the version that started it")
         return segment
 
     @classmethod
@@ -178,7 +182,7 @@ class Segment:
             ) from error
         if os.fstat(memory.fd).st_size < PAGE_BYTES:
             os.close(memory.fd)
-            raise SegmentMismatch(f"{name} is shorter than a header; `vortexctl stop` removes it")
+            raise SegmentNotYet(f"{name} is shorter than a header; `vortexctl stop` removes it")
         return cls(name, memory.fd)
 
     def map(

@@ -118,9 +118,9 @@ class SharedRing:
         return shared
 
     @classmethod
-    def attach_observer(cls, name: str, spec: RingSpec) -> Self:
+    def attach_observer(cls, name: str, spec: RingSpec, *, run_id: int | None = None) -> Self:
         """Look on, read-only, unnoticed by either end."""
-        return cls._attach(name, spec, None, writes=False, reads=False)
+        return cls._attach(name, spec, run_id, writes=False, reads=False)
 
     @classmethod
     def private(cls, name: str, spec: RingSpec) -> Self:

@@ -154,7 +154,7 @@ def real_time_bound(machine: Machine) -> Seen:
     if throttle.bounds(machine):
         return Seen(str(value), False)
     is_idle = value != throttle.NO_BOUND
-    return Seen(f"{value}, which this kernel does not enforce" if is_idle else str(value), True)
+    return Seen(f"{value}, not enforced by this kernel" if is_idle else str(value), True)
 
 
 def fair_server(machine: Machine) -> Seen:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from procs.errors import StartError
@@ -31,6 +32,8 @@ class Compiler:
             command, stdout=subprocess.PIPE, text=True, start_new_session=True
         ) as process:
             self._process = process
+            if self._was_ended:
+                self.end()
             assert process.stdout is not None
             for line in process.stdout:
                 say(line.rstrip())
@@ -43,7 +46,8 @@ class Compiler:
         """End the compiler and its helpers, when it runs."""
         self._was_ended = True
         if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGTERM)
+            with suppress(ProcessLookupError):  # it has just ended by itself
+                os.killpg(self._process.pid, signal.SIGTERM)
 
     def _fail_if_ended(self) -> None:
         if self._was_ended:

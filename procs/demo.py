@@ -20,7 +20,7 @@ import click
 import msgspec
 
 from procs import config as configuration
-from procs import instance, report, throttle, warm
+from procs import instance, placement, report, scheduling, throttle, warm, wiring
 from procs.config import Config, Tls
 from procs.credentials import KEY_VARIABLE, SECRET_VARIABLE
 from procs.errors import ConfigError
@@ -94,7 +94,9 @@ class Demo:
         self.config = replace(self.config, sources=sources, orders=orders)
         if self.ca_path is not None:
             self.config = replace(self.config, tls=Tls(ca_file=str(self.ca_path.resolve())))
-        self._lent.enter_context(throttle.lifted(click.echo))
+        plan = placement.plan(self.config.placement, wiring.wire(self.config).roles)
+        if scheduling.is_wanted(self.config.placement.scheduler, plan):
+            self._lent.enter_context(throttle.lifted(click.echo))
         text = msgspec.toml.encode(self.config)
         self.config_path.write_bytes(text)
         self.control("start", "-c", str(self.config_path))
@@ -140,11 +142,11 @@ class Demo:
             if instance.is_up(self.config.instance):
                 self.control("stop", "-n", self.config.instance)
         finally:
+            self._lent.close()
             for process in (self.dashboard, self.exchange):
                 if process is not None:
                     process.send_signal(signal.SIGTERM)
                     process.wait()
-            self._lent.close()
 
 
 def status_line(view: View, second: int) -> str:

@@ -47,29 +47,32 @@ def may_use() -> bool:
     return True
 
 
-def choose(setting: str, plan: Plan) -> Choice:
-    """Return whether to use SCHED_FIFO, for ``[placement] scheduler``.
+def is_wanted(setting: str, plan: Plan) -> bool:
+    """Return whether SCHED_FIFO is asked for; left to itself, where stages take turns."""
+    takes_turns = any(place.wait == Wait.YIELD for place in plan.places.values())
+    return setting == "fifo" or (setting == "auto" and takes_turns)
 
-    Left to itself: where stages take turns on a CPU that keeps no house.
+
+def choose(setting: str, plan: Plan) -> Choice:
+    """Return whether to use SCHED_FIFO, and why not, for ``[placement] scheduler``.
 
     Raises
     ------
     ConfigError
         When it is demanded and cannot be had.
     """
-    takes_turns = any(place.wait == Wait.YIELD for place in plan.places.values())
-    if setting == "fair" or (setting == "auto" and not takes_turns):
+    if not is_wanted(setting, plan):
         return Choice(use_fifo=False)
     reason = ""
     if plan.engine_cpus() & set(plan.housekeeping_cpus):
         reason = "a stage shares its CPU with the housekeeping, which it would starve"
-    elif not may_use():
-        reason = "this user may not; give it an rtprio limit (limits.conf, or LimitRTPRIO=99)"
-    elif throttle.bounds(Machine()):
+    elif throttle.bounds(Machine()):  # asked first: with it, a group may have no right at all
         reason = (
             "this kernel stops such threads for 50 ms of each second: "
             f"sysctl -w {throttle.SETTING}={throttle.NO_BOUND}"
         )
+    elif not may_use():
+        reason = "this user may not; give it an rtprio limit (limits.conf, or LimitRTPRIO=99)"
     if reason and setting == "fifo":
         raise ConfigError(f"`$.placement.scheduler`: fifo cannot be had: {reason}")
     return Choice(not reason, reason)

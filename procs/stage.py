@@ -347,5 +347,7 @@ def read_launch(path: Path) -> Launch:
 
 
 def write_launch(path: Path, launch: Launch) -> None:
-    """Write what ``read_launch`` reads; it holds no secrets."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(launch), indent=1))
+    """Write what ``read_launch`` reads, at once; it holds no secrets."""
+    unfinished = path.with_suffix(".part")
+    unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(launch), indent=1))
+    unfinished.replace(path)

@@ -8,26 +8,32 @@ the work of that bound, and it is gone; but a kernel that keeps real-time thread
 """
 
 import gzip
+import os
 import re
+import subprocess
+import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from procs.machine import Machine
 
 SETTING = "kernel.sched_rt_runtime_us"
+PERIOD = "kernel.sched_rt_period_us"
 SETTING_PATH = Path("/proc/sys") / SETTING.replace(".", "/")
 NO_BOUND = -1
 #: Linux 6.12 gave up stopping real-time threads, but where it groups them.
 FAIR_SERVER_SINCE = (6, 12)
+#: Sets the value back when its standard input is closed, by whom or by what ever.
+SET_BACK = 'cat > /dev/null; echo "$1" > "$2"'
 #: Where the first cgroups show that real-time threads are grouped.
 GROUP_FILES = "sys/fs/cgroup/cpu*/cpu.rt_runtime_us"
 
 
 def bounds(machine: Machine) -> bool:
     """Return whether a real-time thread that never sleeps is stopped every second."""
-    value = machine.sysctl(SETTING)
-    if value is None or value == NO_BOUND:
+    value, period_us = machine.sysctl(SETTING), machine.sysctl(PERIOD)
+    if value is None or value == NO_BOUND or (period_us is not None and value >= period_us):
         return False
     release = re.match(r"(\d+)\.(\d+)", machine.text("proc/sys/kernel/osrelease") or "0.0")
     version = (int(release[1]), int(release[2])) if release else (0, 0)
@@ -35,22 +41,23 @@ def bounds(machine: Machine) -> bool:
 
 
 def groups_real_time(machine: Machine) -> bool:
-    """Return whether the kernel keeps real-time threads in groups; no when nothing says so."""
-    wanted = machine.command_line("rt_group_sched")
-    options = kernel_options(machine)
-    if wanted == "0" or (wanted is None and "CONFIG_RT_GROUP_SCHED_DEFAULT_DISABLED=y" in options):
-        return False
-    return "CONFIG_RT_GROUP_SCHED=y" in options or bool(machine.glob(GROUP_FILES))
+    """Return whether the kernel can keep real-time threads in groups; no when nothing says so.
+
+    ``rt_group_sched=0`` on its command line makes no difference: all are in the root group then.
+    """
+    has_option = "CONFIG_RT_GROUP_SCHED=y" in kernel_configuration(machine)
+    return has_option or bool(machine.glob(GROUP_FILES))
 
 
-def kernel_options(machine: Machine) -> frozenset[str]:
-    """Return the lines of the kernel's configuration; none where it is not told."""
-    try:
-        packed = (machine.root / "proc/config.gz").read_bytes()
-        return frozenset(gzip.decompress(packed).decode().splitlines())
-    except (OSError, EOFError, ValueError):
-        release = machine.text("proc/sys/kernel/osrelease")
-        return frozenset((machine.text(f"boot/config-{release}") or "").splitlines())
+def kernel_configuration(machine: Machine) -> frozenset[str]:
+    """Return the lines of the configuration that the kernel was built with; none if not told."""
+    text = ""
+    with suppress(OSError, EOFError, ValueError, zlib.error):
+        text = gzip.decompress((machine.root / "proc/config.gz").read_bytes()).decode()
+    release = machine.text("proc/sys/kernel/osrelease")
+    for place in (f"boot/config-{release}", f"lib/modules/{release}/config"):
+        text = text or machine.text(place) or ""
+    return frozenset(text.splitlines())
 
 
 @contextmanager
@@ -58,18 +65,16 @@ def lifted(say: Callable[[str], object]) -> Iterator[None]:
     """Have no real-time thread of this machine stopped meanwhile, where this user may.
 
     For tools that start an engine and end it; whoever trades sets it once (``vortexctl doctor``).
+    A process of its own sets it back, so that it is set back however this one ends.
     """
-    if not bounds(Machine()):
+    if not bounds(Machine()) or not os.access(SETTING_PATH, os.W_OK):
         yield
         return
-    before = SETTING_PATH.read_text()
-    try:
+    before = SETTING_PATH.read_text().strip()
+    with subprocess.Popen(
+        ["sh", "-c", SET_BACK, "sh", before, str(SETTING_PATH)],
+        stdin=subprocess.PIPE, start_new_session=True,
+    ):  # fmt: skip
         SETTING_PATH.write_text(str(NO_BOUND))
-    except OSError:
+        say(f"{SETTING}: {NO_BOUND} for this run, then {before} again")
         yield
-        return
-    say(f"{SETTING}: {NO_BOUND} for this run, then {before.strip()} again")
-    try:
-        yield
-    finally:
-        SETTING_PATH.write_text(before)

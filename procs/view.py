@@ -10,7 +10,7 @@ from ipc import control
 from ipc.cell import read_cell
 from ipc.clock import now_ns
 from ipc.control import State
-from ipc.errors import SegmentMissing, SharedMemoryError
+from ipc.errors import SegmentMissing, SegmentNotYet, SharedMemoryError
 from ipc.histogram import HISTOGRAM
 from ipc.memory import address_of
 from ipc.ring import observe
@@ -27,7 +27,8 @@ from vortex.codes import BookState
 class View:
     """Read-only maps of one run; ``close`` releases them."""
 
-    def __init__(self, config: Config, run_folder: Path) -> None:
+    def __init__(self, config: Config, run_folder: Path, run_id: int | None = None) -> None:
+        """``run_id`` is the run that is meant; None takes whatever is there."""
         self.config = config
         self.run_folder = run_folder
         self.wiring = wiring.wire(config)
@@ -35,10 +36,14 @@ class View:
         self.rings: dict[str, SharedRing] = {}
         try:
             for name, table in self.wiring.tables.items():
-                self.tables[name] = SharedTable.attach(self.wiring.segment(name), table.layout)
+                self.tables[name] = SharedTable.attach(
+                    self.wiring.segment(name), table.layout, run_id=run_id
+                )
             for name, link in self.wiring.links.items():
                 segment_name = self.wiring.segment(name)
-                self.rings[name] = SharedRing.attach_observer(segment_name, link.spec)
+                self.rings[name] = SharedRing.attach_observer(
+                    segment_name, link.spec, run_id=run_id
+                )
         except BaseException:
             self.close()  # whoever tries again and again must not run out of descriptors
             raise
@@ -47,7 +52,7 @@ class View:
     def of_run(cls, run_folder: Path) -> Self:
         """Attach to the run whose launch files stand in ``run_folder``."""
         launch = read_launch(launch_path(run_folder, wiring.GATEWAY))
-        return cls(launch.config, run_folder)
+        return cls(launch.config, run_folder, launch.run_id)
 
     def records(self, name: str) -> RecordArray:
         """Return a table's records, live."""
@@ -188,7 +193,7 @@ def attach(name: str, mark: Mark) -> View:
     """
     try:
         return View.of_run(Path(mark.run_folder))
-    except (SegmentMissing, OSError) as error:
+    except (SegmentMissing, SegmentNotYet, OSError) as error:
         raise NotReady(f"instance {name!r} is just starting or ending; try again") from error
     except msgspec.DecodeError as error:
         raise OtherVersion(

@@ -84,7 +84,9 @@ def say_plan(config_path: Path, output: str) -> None:
         fail(str(error))
     if output == "json":
         places = {role: place.cpu_index for role, place in plan.places.items()}
-        echo_json({"schema": 1, "cpus": places, "scheduler": scheduler.name})
+        echo_json(
+            {"schema": 1, "cpus": places, "scheduler": scheduler.name, "why": scheduler.reason}
+        )
         return
     click.echo("\n".join([*plan.lines(), scheduler.line()]))
 

@@ -104,12 +104,14 @@ class Feed:
         """Begin with another run."""
         try:
             view, mark = open_view(self.name)
-        except (NotRunning, NotReady, OtherVersion) as error:
+        except (NotRunning, NotReady) as error:
             self.run_state, self.note = "starting", str(error)
             return
-        if self.watch is not None:
-            self.watch.close()
-            self.watch = None
+        except OtherVersion as error:
+            self.forget()
+            self.run_state, self.note = "unreadable", str(error)
+            return
+        self.forget()
         self.watch = RunWatch(view, mark)
         self.run_state, self.note = "live", ""
         launch = read_launch(instance.launch_path(view.run_folder, view.wiring.roles[-1]))
@@ -149,6 +151,10 @@ class Feed:
 
     def close(self) -> None:
         """Let go of the run."""
+        self.forget()
+
+    def forget(self) -> None:
+        """Show no run any more."""
         if self.watch is not None:
             self.watch.close()
             self.watch = None

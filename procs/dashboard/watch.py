@@ -73,7 +73,7 @@ class RunWatch:
 
     def look(self) -> None:
         """Sample: stages and rings, single orders, profit."""
-        self.recent.push(take(self.view))
+        self.recent.push(take(self.view, has_latencies=False))
         self.rates: Rates = rates.between(self.recent.oldest, self.sample)
         self.orders.look()
         self.profits = [self.profit(index) for index in range(len(self.units.symbols))]
@@ -142,7 +142,7 @@ class RunWatch:
 
     def latencies(self) -> dict[str, Any]:
         """Return this second's percentiles and heat of every histogram."""
-        self.window.push(self.sample)
+        self.window.push(take(self.view))
         column: dict[str, Any] = {}
         for name in self.latency_names:
             oldest, before, newest = (

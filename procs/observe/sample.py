@@ -5,6 +5,7 @@ stage cannot tell whether it is watched.  All counts only grow; ``rates`` takes 
 two samples.  ``json_of`` encodes one for programs, which tell its kind by ``schema``.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -140,6 +141,7 @@ class Sample(msgspec.Struct, frozen=True):
 
 def used_of(bins: Int64Array) -> dict[int, int]:
     """Return the count of each bin that is not empty."""
+    assert isinstance(bins, np.ndarray), "of a sample, only bins are no plain data"
     (indices,) = np.nonzero(bins)
     return dict(zip(indices.tolist(), bins[indices].tolist(), strict=True))
 
@@ -148,11 +150,14 @@ def used_of(bins: Int64Array) -> dict[int, int]:
 json_of = msgspec.json.Encoder(enc_hook=used_of).encode
 
 
-def take(view: View) -> Sample:
-    """Return a run as it is now."""
+def take(view: View, *, has_latencies: bool = True) -> Sample:
+    """Return a run as it is now; its histograms only when they are wanted, for they are large."""
     now_ns = view.now_ns()
     states = {role: view.state(role) for role in view.wiring.roles}
-    stages = {role: stage_of(view, role, state) for role, state in states.items()}
+    stages = {
+        role: stage_of(view, role, state, names.LATENCIES[names.kind_of(role)] * has_latencies)
+        for role, state in states.items()
+    }
     gateway = view.wiring.roles.index("gateway")
     command = view.records("commands")[gateway]
     is_ready = all(state == State.READY for state in states.values()) and view.books_in_sync()
@@ -179,8 +184,8 @@ def is_supervised(view: View) -> bool:
     return view.tables["clock"].segment.is_locked(SUPERVISOR_ROLE)
 
 
-def stage_of(view: View, role: str, state: State) -> Stage:
-    """Return one stage as it is now."""
+def stage_of(view: View, role: str, state: State, latencies: Sequence[str]) -> Stage:
+    """Return one stage as it is now, with these of its latencies."""
     status = view.status(role)
     pid, thread_id = int(status["pid"]), int(status["thread_id"])
     values = view.counters(role)
@@ -198,10 +203,7 @@ def stage_of(view: View, role: str, state: State) -> Stage:
         stall_count=int(status["stall_count"]),
         lost_ns=int(status["lost_ns"]),
         counters={name: int(values[index]) for index, name in names.counter_names(role).items()},
-        latencies={
-            name: histogram_of(view.histogram(role, name)[0])
-            for name in names.LATENCIES[names.kind_of(role)]
-        },
+        latencies={name: histogram_of(view.histogram(role, name)[0]) for name in latencies},
         # The number of a process that died may be another's by now.
         thread=kernel.look(pid, thread_id) if view.is_alive(role) else None,
     )

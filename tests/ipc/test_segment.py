@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ipc import segment as segments
-from ipc.errors import RoleTaken, SegmentInUse, SegmentMismatch, SegmentMissing
+from ipc.errors import RoleTaken, SegmentInUse, SegmentMismatch, SegmentMissing, SegmentNotYet
 from ipc.memory import words_at
 from ipc.segment import PAGE_BYTES, Segment, list_segments, remove_stale, segment_name
 from tests.ipc.processes import Child
@@ -116,6 +116,22 @@ def test_another_segment_is_refused(instance: str, field: str, value: int, messa
     header[field] = value
     os.pwrite(made.fd, header.tobytes(), 0)
     with pytest.raises(SegmentMismatch, match=message):
+        Segment.attach(made.name, fingerprint=7, run_id=1)
+
+
+@pytest.mark.parametrize(("field", "value"), [("magic", 0), ("run_id", 2)])
+def test_what_the_run_that_is_meant_may_still_make_is_told_apart(
+    instance: str, field: str, value: int
+) -> None:
+    """Whatever else is wrong with it: another run's may be another version's too."""
+    made = create(instance)
+    header = np.frombuffer(os.pread(made.fd, 128, 0), segments.SEGMENT_HEADER.dtype).copy()
+    header["fingerprint"], header[field] = 8, value
+    os.pwrite(made.fd, header.tobytes(), 0)
+    with pytest.raises(SegmentNotYet):
+        Segment.attach(made.name, fingerprint=7, run_id=1)
+    os.ftruncate(made.fd, 0)
+    with pytest.raises(SegmentNotYet):
         Segment.attach(made.name, fingerprint=7, run_id=1)
 
 

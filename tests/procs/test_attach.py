@@ -418,8 +418,28 @@ def test_status_and_jitter_tell_of_a_running_engine_of_another_version(nowhere: 
             feed = Feed(nowhere.name)
             feed.sample()
             assert feed.watch is None
+            assert feed.run_state == "unreadable"
             assert "another version" in feed.note
         finally:
+            lock.release()
+
+
+def test_what_another_run_left_is_no_news_of_one_that_just_starts(nowhere: Engine) -> None:
+    """Its launch files are there before its memory is; what a dead run left may be in its place."""
+    config = msgspec.convert(msgspec.toml.decode(nowhere.config_path.read_bytes()), Config)
+    with nowhere.as_own_environment():
+        lock = InstanceLock.take(nowhere.name)
+        table = SharedTable.create(wiring.wire(config).segment("clock"), WORD, 1, run_id=2)
+        try:
+            lock.write(Mark(os.getpid(), 1, str(nowhere.folder), 0))
+            launch = Launch(config, 1, str(nowhere.folder), {"gateway": 0}, 0, [0])
+            write_launch(launch_path(nowhere.folder, "gateway"), launch)
+            done = nowhere.run("status", "-n", nowhere.name)
+            assert (done.exit_code, len(done.output.splitlines())) == (1, 1)
+            assert "just starting" in done.output
+        finally:
+            table.segment.unlink()
+            table.close()
             lock.release()
 
 

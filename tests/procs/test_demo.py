@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,8 @@ import pytest
 from engines import ROOT, START_S, new_instance
 
 from ipc.segment import list_segments
+from procs import throttle
+from procs.machine import Machine
 
 pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler
 
@@ -80,6 +83,21 @@ def test_the_demonstration_trades(demo: Callable[..., tuple[str, dict[str, Any]]
     assert facts["fills"] > 0
     assert set(facts["position"]) == {"BTCUSDT", "ETHUSDT"}
     assert "out_of_bounds" not in facts["rejects"]
+
+
+def test_stages_that_take_turns_run_under_the_real_time_scheduler(
+    demo: Callable[..., tuple[str, dict[str, Any]]],
+) -> None:
+    """Where the machine has the CPUs and this user the right; its setting is as before then."""
+    if len(os.sched_getaffinity(0)) < 2 or not os.access(throttle.SETTING_PATH, os.W_OK):
+        pytest.skip("there is no CPU for the engine alone, or this user may not set the machine")
+    before = throttle.SETTING_PATH.read_text()
+    is_bounded = throttle.bounds(Machine())
+    output, _ = demo("--no-dashboard")
+    takes_turns = re.search(r"^gateway +cpu \d+ +yield$", output, re.M) is not None
+    assert ("scheduler    fifo" in output) == takes_turns
+    assert ("for this run" in output) == (takes_turns and is_bounded)
+    assert throttle.SETTING_PATH.read_text() == before
 
 
 def write_recording(path: Path) -> int:

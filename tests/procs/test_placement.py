@@ -1,19 +1,22 @@
 """Which CPU each stage gets on machines of all sizes."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from engines import until
 
 from ipc.waiting import Wait
 from procs import placement, scheduling, throttle
 from procs.config import Placement
 from procs.errors import ConfigError
-from procs.machine import Machine
 from procs.placement import plan
+from procs.scheduling import Turns
 
 ROLES = ["ingest", "book", "strategy", "gateway"]
 
@@ -181,32 +184,96 @@ def test_the_real_time_scheduler_is_for_stages_that_take_turns() -> None:
         scheduling.choose("fifo", with_house)
 
 
-def test_the_bound_of_real_time_threads_is_lifted_for_a_while(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(
+    ("is_bounded", "may_use", "words"),
+    [(False, True, ""), (True, True, "50 ms of each second"), (True, False, "50 ms of each second"),
+     (False, False, "rtprio limit")],
+)  # fmt: skip
+def test_what_speaks_against_the_real_time_scheduler_is_said(
+    monkeypatch: pytest.MonkeyPatch, is_bounded: bool, may_use: bool, words: str
 ) -> None:
-    """On a machine made up here; and who may not lift it goes on without."""
+    """Left to itself it is the fair one then; demanded, it is refused."""
+    monkeypatch.setattr(throttle, "bounds", lambda machine: is_bounded)
+    monkeypatch.setattr(scheduling, "may_use", lambda: may_use)
+    turns = plan(Placement(), ROLES, {0, 1})
+    choice = scheduling.choose("auto", turns)
+    assert choice.use_fifo == (not words)
+    assert words in choice.line()
+    if words:
+        with pytest.raises(ConfigError, match=words):
+            scheduling.choose("fifo", turns)
+
+
+def test_threads_are_lined_up_again_when_they_are_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And once more when one ended just then."""
+    seen: list[tuple[list[int], int]] = []
+    monkeypatch.setattr(throttle, "bounds", lambda machine: False)
+    monkeypatch.setattr(scheduling, "may_use", lambda: True)
+    monkeypatch.setattr(scheduling, "line_up", lambda ids, cpu: seen.append((list(ids), cpu)))
+    turns = Turns("auto", plan(Placement(), ROLES, {0, 1}))
+    threads = dict(zip(ROLES, (14, 13, 12, 11), strict=True))
+    turns.see_to(threads)
+    turns.see_to(dict(threads))
+    assert seen == [([14, 13, 12, 11], 1)]
+    turns.see_to(threads | {"book": 15})
+    assert seen[1:] == [([14, 15, 12, 11], 1)]
+
+    def fail(ids: Iterable[int], cpu: int) -> None:
+        seen.append((list(ids), cpu))
+        raise ProcessLookupError
+
+    monkeypatch.setattr(scheduling, "line_up", fail)
+    turns.see_to(threads)
+    turns.see_to(threads)
+    assert [ids for ids, _ in seen[2:]] == [[14, 13, 12, 11]] * 2
+
+
+#: Lifts the bound on a machine that is made up, and stays there until it is killed.
+LIFTS = """
+import sys, time
+from pathlib import Path
+from procs import throttle
+from procs.machine import Machine
+
+throttle.Machine = lambda: Machine(Path(sys.argv[1]))
+throttle.SETTING_PATH = Path(sys.argv[1], "proc/sys/kernel/sched_rt_runtime_us")
+with throttle.lifted(lambda line: print(line, flush=True)):
+    with throttle.lifted(print):  # who finds it lifted does not set it back
+        pass
+    assert throttle.SETTING_PATH.read_text() == "-1"
+    print("lifted", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("number", [None, signal.SIGTERM, signal.SIGKILL])
+def test_the_bound_of_real_time_threads_is_set_back_however_it_ends(
+    tmp_path: Path, number: signal.Signals | None
+) -> None:
     setting = tmp_path / "proc/sys/kernel/sched_rt_runtime_us"
     setting.parent.mkdir(parents=True)
     setting.write_text("940000\n")
-    monkeypatch.setattr(throttle, "Machine", lambda: Machine(tmp_path))
-    monkeypatch.setattr(throttle, "SETTING_PATH", setting)
+    with subprocess.Popen(
+        [sys.executable, "-c", LIFTS, str(tmp_path)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert "-1 for this run, then 940000 again" in process.stdout.readline()
+        assert process.stdout.readline() == "lifted\n"
+        if number is not None:
+            process.send_signal(number)
+        process.communicate()
+    until(lambda: setting.read_text() == "940000\n", "the setting was set back")
+
+
+def test_who_may_not_lift_the_bound_goes_on_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttle, "bounds", lambda machine: True)
+    monkeypatch.setattr(throttle, "SETTING_PATH", tmp_path / "none")
     said: list[str] = []
     with throttle.lifted(said.append):
-        assert setting.read_text() == "-1"
-        with throttle.lifted(said.append):
-            pass
-        assert setting.read_text() == "-1", "who did not lift it does not set it again"
-    assert setting.read_text() == "940000\n"
-    assert len(said) == 1
-    monkeypatch.setattr(Path, "write_text", refuse)
-    with throttle.lifted(said.append):
-        assert setting.read_text() == "940000\n"
-    assert len(said) == 1
-
-
-def refuse(*_: object) -> None:
-    """Refuse to write, as the kernel does to most users."""
-    raise PermissionError
+        assert said == []
 
 
 #: Four processes that take turns on one CPU and write down, in shared memory, whose turn it was.

@@ -9,12 +9,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from procs import instance, report, wiring
+from procs import instance, report, throttle, wiring
 from procs.config import Placement
 from procs.credentials import KEY_VARIABLE, SECRET_VARIABLE
+from procs.machine import Machine
 from procs.placement import plan
 from procs.scheduling import PRIORITY
 from procs.view import View, open_view
@@ -79,8 +81,16 @@ def engine_cpu() -> int:
     return plan(Placement(), ROLES).places[ROLES[-1]].cpu_index
 
 
+@cache
+def is_bounded() -> bool:
+    """Return whether the kernel stops real-time threads, so that the engine has none."""
+    return throttle.bounds(Machine())
+
+
 def go_first() -> None:
     """Run before all of the fair scheduler, as the engine's hot threads do, where this user may."""
+    if is_bounded():
+        return
     with suppress(PermissionError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
 
