@@ -8,7 +8,7 @@ import numpy as np
 from ipc.types import RecordArray
 from procs.dashboard.units import Units
 from procs.observe.sent import SentOrders, cause_over, cause_text, parts_ns, total_ns
-from procs.observe.tap import Tap
+from procs.observe.tap import Copy, Tap
 from procs.view import View
 from procs.wiring import OUTLIER
 from vortex.codes import Kind, Reject, Side
@@ -74,8 +74,7 @@ class OrderWatch:
         """Take what passed since the last look."""
         rows = self.sent.take()
         self.slowest.take(rows[rows["kind"] != Kind.CANCEL])
-        for each in self.events.copy():
-            self.see_event(np.frombuffer(each.raw, ORDER_EVENT.dtype, 1)[0])
+        self.see_events(self.events.copy())
 
     def told(self, row: Any) -> dict[str, Any]:
         """Return one order's way (an OUTLIER) for people; times in microseconds."""
@@ -100,6 +99,15 @@ class OrderWatch:
     def worst(self) -> list[dict[str, Any]]:
         """Return the slowest orders of the last minute, the slowest first."""
         return [self.told(row) for row in self.slowest.worst(self.view.now_ns())]
+
+    def see_events(self, copies: list[Copy]) -> None:
+        """Keep for people what is the newest of its kind among the newest order events."""
+        events = np.frombuffer(b"".join(each.raw for each in copies), ORDER_EVENT.dtype)
+        is_fill = events["kind"] == Kind.FILLED
+        is_kept = np.arange(len(events)) >= len(events) - EVENT_COUNT
+        is_kept[np.flatnonzero(is_fill)[-EVENT_COUNT:]] = True
+        for event in events[is_kept]:
+            self.see_event(event)
 
     def see_event(self, event: Any) -> None:
         """Keep one order event for people."""

@@ -1,41 +1,42 @@
-"""The samples of the last so many seconds of a run."""
+"""What was seen of a run in the last so many seconds."""
 
 from collections import deque
+from typing import Generic, TypeVar
 
 from procs.observe.sample import Sample
 
+Seen = TypeVar("Seen")
 
-class Recent:
-    """Samples in order, the oldest no younger than the span where there is one."""
+
+class Recent(Generic[Seen]):
+    """Looks in order, the oldest no younger than the span where there is one."""
 
     def __init__(self, span_ns: int) -> None:
         self.span_ns = span_ns
-        self.samples: deque[Sample] = deque()
+        self._lives: list[int] = []
+        self._looks: deque[tuple[int, Seen]] = deque()  # when, and what
 
-    def push(self, sample: Sample) -> None:
-        """Take the sample of now."""
-        if self.samples and lives_of(sample) != lives_of(self.newest):
-            self.samples.clear()  # a stage began anew, and so did what it counts
-        self.samples.append(sample)
-        while len(self.samples) > 2 and sample.now_ns - self.samples[1].now_ns >= self.span_ns:
-            self.samples.popleft()
-
-    @property
-    def oldest(self) -> Sample:
-        """The sample to compare the newest with."""
-        return self.samples[0]
+    def push(self, sample: Sample, seen: Seen) -> None:
+        """Take what was seen now, at the time of a sample."""
+        lives = [stage.epoch for stage in sample.stages.values()]
+        if lives != self._lives:
+            self._looks.clear()  # a stage began anew, and so did what it counts
+            self._lives = lives
+        self._looks.append((sample.now_ns, seen))
+        while len(self._looks) > 2 and sample.now_ns - self._looks[1][0] >= self.span_ns:
+            self._looks.popleft()
 
     @property
-    def before(self) -> Sample:
-        """The sample before the newest; the newest itself when it is the only one."""
-        return self.samples[max(len(self.samples) - 2, 0)]
+    def oldest(self) -> Seen:
+        """What to compare the newest with."""
+        return self._looks[0][1]
 
     @property
-    def newest(self) -> Sample:
-        """The sample that was taken last."""
-        return self.samples[-1]
+    def before(self) -> Seen:
+        """What was seen before the newest; the newest itself when it is the only one."""
+        return self._looks[max(len(self._looks) - 2, 0)][1]
 
-
-def lives_of(sample: Sample) -> list[int]:
-    """Return how often each stage was started."""
-    return [stage.epoch for stage in sample.stages.values()]
+    @property
+    def newest(self) -> Seen:
+        """What was seen last."""
+        return self._looks[-1][1]

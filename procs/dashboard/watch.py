@@ -19,7 +19,7 @@ from procs.instance import Mark
 from procs.observe import rates
 from procs.observe.ladder import Ladder
 from procs.observe.rates import Latency, Rates
-from procs.observe.sample import Histogram, Sample, take
+from procs.observe.sample import Histogram, Sample, histogram_of, take
 from procs.view import View
 from vortex.positions import profit_e16
 
@@ -36,8 +36,8 @@ class RunWatch:
         self.view, self.mark = view, mark
         self.units = Units(view)
         self.orders = OrderWatch(view, self.units)
-        self.recent = Recent(NS_PER_S)
-        self.window = Recent(WINDOW_S * NS_PER_S)
+        self.recent: Recent[Sample] = Recent(NS_PER_S)
+        self.window: Recent[dict[str, Histogram]] = Recent(WINDOW_S * NS_PER_S)
         self.machine = Machine()
         self.doctor = Doctor()
         self.log = LogTail(view.run_folder)
@@ -73,7 +73,8 @@ class RunWatch:
 
     def look(self) -> None:
         """Sample: stages and rings, single orders, profit."""
-        self.recent.push(take(self.view, has_latencies=False))
+        sample = take(self.view, has_latencies=False)
+        self.recent.push(sample, sample)
         self.rates: Rates = rates.between(self.recent.oldest, self.sample)
         self.orders.look()
         self.profits = [self.profit(index) for index in range(len(self.units.symbols))]
@@ -135,19 +136,18 @@ class RunWatch:
                 column[f"wait.{role}"] = stage.runnable_share * 1e3
         self.columns.append(column)
 
-    def histogram(self, sample: Sample, name: str) -> Histogram:
-        """Return one latency of a sample, whichever stage measures it."""
+    def histogram(self, name: str) -> Histogram:
+        """Return one latency as it is now, whichever stage measures it."""
         role = wiring.GATEWAY if name in wiring.GATEWAY_LATENCIES else wiring.STRATEGY
-        return sample.stages[role].latencies[name]
+        return histogram_of(self.view.histogram(role, name)[0])
 
     def latencies(self) -> dict[str, Any]:
         """Return this second's percentiles and heat of every histogram."""
-        self.window.push(take(self.view))
+        self.window.push(self.sample, {n: self.histogram(n) for n in self.latency_names})
         column: dict[str, Any] = {}
         for name in self.latency_names:
             oldest, before, newest = (
-                self.histogram(sample, name)
-                for sample in (self.window.oldest, self.window.before, self.window.newest)
+                seen[name] for seen in (self.window.oldest, self.window.before, self.window.newest)
             )
             lately = rates.latency(newest, oldest)
             self.since_start[name] = told_ns(rates.latency(newest))

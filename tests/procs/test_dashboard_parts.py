@@ -101,16 +101,16 @@ def made_at(now_ns: int, life: int = 1) -> Any:
 
 
 def test_the_recent_samples_span_what_they_shall_and_begin_anew_with_a_stage() -> None:
-    recent = Recent(1_000)
+    recent: Recent[int] = Recent(1_000)
     for now_ns in range(0, 3_000, 300):
-        recent.push(made_at(now_ns))
-        assert recent.newest.now_ns == now_ns
-        assert recent.before.now_ns == max(now_ns - 300, 0)
-        assert recent.oldest.now_ns == max(now_ns - 1_200, 0)
-    recent.push(made_at(3_000, life=2))
-    assert recent.oldest is recent.before is recent.newest
-    recent.push(made_at(9_000, life=2))
-    assert recent.oldest.now_ns == 3_000, "two are there whatever lies between them"
+        recent.push(made_at(now_ns), now_ns)
+        assert recent.newest == now_ns
+        assert recent.before == max(now_ns - 300, 0)
+        assert recent.oldest == max(now_ns - 1_200, 0)
+    recent.push(made_at(3_000, life=2), 3_000)
+    assert recent.oldest == recent.before == recent.newest == 3_000
+    recent.push(made_at(9_000, life=2), 9_000)
+    assert recent.oldest == 3_000, "two are there whatever lies between them"
 
 
 @given(index=st.integers(0, BIN_COUNT - 1), count=st.integers(1, 9))
