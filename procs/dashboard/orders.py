@@ -8,7 +8,7 @@ import numpy as np
 from ipc.types import RecordArray
 from procs.dashboard.units import Units
 from procs.observe.sent import SentOrders, cause_over, cause_text, parts_ns, total_ns
-from procs.observe.tap import Copy, Tap
+from procs.observe.tap import Tap
 from procs.view import View
 from procs.wiring import OUTLIER
 from vortex.codes import Kind, Reject, Side
@@ -18,6 +18,8 @@ NS_PER_S = 10**9
 WORST_COUNT = 20
 KEPT_S = 60
 EVENT_COUNT = 60
+#: What is taken at one look, a tenth of a second: what is more waits in its ring for the next.
+ORDERS_A_LOOK, EVENTS_A_LOOK = 512, 1_024
 
 
 def whole_orders(view: View) -> "np.ndarray[Any, Any]":
@@ -63,8 +65,9 @@ class OrderWatch:
 
     def __init__(self, view: View, units: Units) -> None:
         self.view, self.units = view, units
-        self.sent = SentOrders(view)
+        self.sent = SentOrders(view, ORDERS_A_LOOK)
         self.events = Tap(view.rings["events"], from_oldest=False)
+        self._event_rows: RecordArray = np.full(EVENTS_A_LOOK, 0, ORDER_EVENT.dtype)
         self.budget_ns = view.config.latency.budget_us * 1_000
         self.slowest = Slowest()
         self.newest_events: deque[dict[str, Any]] = deque(maxlen=EVENT_COUNT)
@@ -74,7 +77,7 @@ class OrderWatch:
         """Take what passed since the last look."""
         rows = self.sent.take()
         self.slowest.take(rows[rows["kind"] != Kind.CANCEL])
-        self.see_events(self.events.copy())
+        self.see_events(self.events.fill(self._event_rows))
 
     def told(self, row: Any) -> dict[str, Any]:
         """Return one order's way (an OUTLIER) for people; times in microseconds."""
@@ -100,9 +103,8 @@ class OrderWatch:
         """Return the slowest orders of the last minute, the slowest first."""
         return [self.told(row) for row in self.slowest.worst(self.view.now_ns())]
 
-    def see_events(self, copies: list[Copy]) -> None:
-        """Keep for people what is the newest of its kind among the newest order events."""
-        events = np.frombuffer(b"".join(each.raw for each in copies), ORDER_EVENT.dtype)
+    def see_events(self, events: RecordArray) -> None:
+        """Keep the newest of some order events for people, and the newest fills."""
         is_fill = events["kind"] == Kind.FILLED
         is_kept = np.arange(len(events)) >= len(events) - EVENT_COUNT
         is_kept[np.flatnonzero(is_fill)[-EVENT_COUNT:]] = True

@@ -10,7 +10,7 @@ from ipc.types import RecordArray
 from procs.observe.tap import Tap
 from procs.outliers import Cause, Watch, cause_of, explain
 from procs.view import View
-from procs.wiring import HOPS, OUTLIER, STALL_ROWS, stall_ring
+from procs.wiring import HOPS, OUTLIER, SENT_ROWS, STALL_ROWS, stall_ring
 from vortex.records import SENT
 
 #: The stamps of an order in the sequence in which a tick passes them; a part lies between two.
@@ -24,13 +24,16 @@ PARTS = tuple(f"{hop} {part}" for hop in HOPS for part in ("wait", "service"))
 class SentOrders:
     """Follows what a running instance sends; ``take`` often enough misses none."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, row_count: int = SENT_ROWS) -> None:
+        """``row_count`` bounds what one call takes, and so the memory, which never grows."""
         roles = view.wiring.roles
         self.tap = Tap(view.rings["sent"], from_oldest=False)
         self._rings = [view.rings[stall_ring(role)].handle for role in roles]
         self._cpus = [int(view.status(role)["cpu_index"]) for role in roles]
         self._watch = Watch(self._rings, self._cpus, STALL_ROWS)
-        self._waiting: list[bytes] = []
+        self._room: RecordArray = np.full(row_count, 0, SENT.dtype)
+        self._rows: RecordArray = np.full(row_count, 0, OUTLIER.dtype)
+        self._waiting = self._room[:0]
 
     @property
     def lost_count(self) -> int:
@@ -42,13 +45,13 @@ class SentOrders:
 
         A call later than they were seen: a stage tells of a long turn when it ends.
         """
-        rows = np.zeros(len(self._waiting), OUTLIER.dtype)
-        copy = np.zeros(1, SENT.dtype)
-        for index, raw in enumerate(self._waiting):
-            copy[0] = np.frombuffer(raw, SENT.dtype)[0]
-            explain(self._watch.address, address_of(copy), address_of(rows[index:]), 0)
-        self._waiting = [each.raw for each in self.tap.copy()]
-        return rows[rows["kernel_ns"] != 0]
+        rows = self._rows[: len(self._waiting)]
+        for index in range(len(rows)):
+            sent_address = address_of(self._room) + index * SENT.dtype.itemsize
+            row_address = address_of(self._rows) + index * OUTLIER.dtype.itemsize
+            explain(self._watch.address, sent_address, row_address, 0)
+        self._waiting = self.tap.fill(self._room)
+        return rows[rows["kernel_ns"] != 0]  # a copy
 
 
 def total_ns(row: Any) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from ipc.memory import address_of, words_at
 from ipc.ring import CLAIMED_BYTES, observe
 from ipc.shared import SharedRing
+from ipc.types import RecordArray
 
 #: Copied in one go, before any of it is decoded: a burst is caught while it is still there.
 BATCH_COUNT_MAX = 4_096
@@ -46,17 +47,34 @@ class Tap:
         """Return what was published since the last call, up to BATCH_COUNT_MAX records."""
         found: list[Copy] = []
         published_seq = self.ring.published_seq
-        copy_address = address_of(self._slot)
-        while self.next_seq < published_seq and len(found) < BATCH_COUNT_MAX:
-            result = observe(self.ring.address, self.next_seq, copy_address)
+        address = address_of(self._slot)
+        while len(found) < BATCH_COUNT_MAX and self._copy_next(published_seq, address):
+            found.append(Copy(self.next_seq - 1, self._slot.tobytes()))
+        return found
+
+    def fill(self, rows: RecordArray) -> RecordArray:
+        """Copy into ``rows``, one for each, what was published since the last call.
+
+        Returns those that were filled; what found no room is there at the next call.
+        """
+        assert rows.itemsize == self.ring.spec.slot_bytes, "a row holds a slot"
+        published_seq, address, count = self.ring.published_seq, address_of(rows), 0
+        while count < len(rows) and self._copy_next(published_seq, address + count * rows.itemsize):
+            count += 1
+        return rows[:count]
+
+    def _copy_next(self, published_seq: int, address: int) -> bool:
+        """Copy the next record that is there; return whether there was one."""
+        while self.next_seq < published_seq:
+            result = observe(self.ring.address, self.next_seq, address)
             if result == NOT_YET:
-                break
+                return False
             if result == GONE:
                 self._skip()
                 continue
-            found.append(Copy(self.next_seq, self._slot.tobytes()))
             self.next_seq += 1
-        return found
+            return True
+        return False
 
     def _skip(self) -> None:
         """Go on behind a record that is not there."""
