@@ -419,8 +419,9 @@ def test_a_tap_sees_or_counts_every_record(still: Still, bursts: list[int]) -> N
     reader = SharedRing.attach_reader(
         still.memory.wiring.segment("requests"), still.memory.wiring.links["requests"].spec
     )
-    tap = Tap(still.view.rings["requests"], from_oldest=False)
-    seen = []
+    tap, other = (Tap(still.view.rings["requests"], from_oldest=False) for _ in range(2))
+    rows = np.zeros(7, REQUEST.dtype)
+    seen, filled = [], []
     try:
         for burst in bursts:
             for _ in range(burst):
@@ -429,12 +430,16 @@ def test_a_tap_sees_or_counts_every_record(still: Still, bursts: list[int]) -> N
                 if ring.ready_count(reader.address) == ring.NEW_EPOCH:
                     ring.enter_epoch(reader.address)
             seen += tap.copy()
+            filled += other.fill(rows)["cause_id"].tolist()
         while copies := tap.copy():
             seen += copies
+        while len(found := other.fill(rows)):
+            filled += found["cause_id"].tolist()
     finally:
         writer.close()
         reader.close()
-    assert len(seen) + tap.lost_count == sum(bursts)
+    assert len(seen) + tap.lost_count == len(filled) + other.lost_count == sum(bursts)
+    assert all(a < b for a, b in itertools.pairwise(filled)), "fewer rows than records, in order"
     assert all(a.seq < b.seq for a, b in itertools.pairwise(seen))
     for copy in seen:
         fields = decode.fields_of(REQUEST, copy.raw)

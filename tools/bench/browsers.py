@@ -44,7 +44,7 @@ class Browser(threading.Thread):
         self.frame_count = 0
         self.delays_ms: list[float] = []
         self._seen: set[tuple[Any, ...]] = set()
-        self._last_ms = 0.0
+        self._last_ms = self._since_ms = 0.0
 
     def run(self) -> None:
         """Look until the connection ends."""
@@ -68,13 +68,15 @@ class Browser(threading.Thread):
     def see_fills(self, fills: list[dict[str, Any]], now_ms: float) -> None:
         """Note how old the fills are that were not there before.
 
-        Those of a first frame were, and so were those of the first after a while of being stopped.
+        Not of those from before the first frame, or from a while in which all who watch were
+        stopped: the first frame after it may have been sent before it.
         """
-        is_first = now_ms - self._last_ms > STOPPED_MS
+        if now_ms - self._last_ms > STOPPED_MS:
+            self._since_ms = now_ms
         self._last_ms = now_ms
         for fill in fills:
             key = (fill["wall_ms"], fill["side"], fill["price"], fill["position"])
-            if key not in self._seen and not is_first:
+            if key not in self._seen and fill["wall_ms"] > self._since_ms:
                 self.delays_ms.append(now_ms - fill["wall_ms"])
             self._seen.add(key)
 
