@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engines import Engine, Exchange, Proxy, Watch
+from engines import Engine, Exchange, Watch
+from proxy import Proxy
 
 from procs import book, gateway_context, ingest, report
 from procs.instance import launch_path

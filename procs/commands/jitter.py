@@ -69,7 +69,7 @@ def audit_cpus(
     cpus_text: str | None, seconds: float, over_us: float, threshold_ns: int | None, output: str
 ) -> None:
     """Audit CPUs by spinning on them."""
-    from procs import jitter
+    from procs import jitter, jitter_report
     from procs.machine import cpus_of
 
     available = os.sched_getaffinity(0)
@@ -80,8 +80,8 @@ def audit_cpus(
         fail(f"{what}; this process may use {','.join(map(str, sorted(available)))}", EXIT_USAGE)
     excursion_ns = int(over_us * 1000)
     found = jitter.audit(sorted(cpus), seconds, excursion_ns, threshold_ns)
-    reports = [jitter.report(each) for each in found]
+    reports = [jitter_report.report(each) for each in found]
     if output == "json":
-        echo_json({"schema": jitter.SCHEMA, "over_ns": excursion_ns, "cpus": reports})
+        echo_json({"schema": jitter_report.SCHEMA, "over_ns": excursion_ns, "cpus": reports})
     else:
-        click.echo("\n".join(jitter.lines(reports, excursion_ns)))
+        click.echo("\n".join(jitter_report.lines(reports, excursion_ns)))

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from ipc import gaps
 from ipc.histogram import bin_top_ns
 from ipc.memory import address_of
-from procs import cli, jitter, kernel_counts
+from procs import cli, jitter, jitter_report, kernel_counts
 from procs.jitter import CpuAudit, Gap, Spinner, Window
 from procs.kernel_counts import Counts
 
@@ -210,14 +210,14 @@ def test_a_report_adds_up() -> None:
     found.gaps = [Gap(i * 7_777_777, 20_000 + i, i % 2, 0) for i in range(40)]
     found.lost_ns, found.excursion_count = sum(gap.gap_ns for gap in found.gaps), 40
     found.windows = [Window(0, 2_000 * MS, Counts({"LOC Local timer interrupts": 500}, {}, 0, 0))]
-    told = jitter.report(found)
+    told = jitter_report.report(found)
     assert sum(row["count"] for row in told["causes"].values()) == 40
     assert sum(row["lost_ns"] for row in told["causes"].values()) == found.lost_ns
     assert told["causes"][jitter.TASK]["count"] == 20
     assert [row["gap_ns"] for row in told["worst"]] == [20_039 - i for i in range(8)]
     assert told["interrupts_per_s"] == {"LOC Local timer interrupts": 250.0}
     assert told["lost_ppm"] == round(found.lost_ns * 1e6 / found.watched_ns)
-    assert max(map(len, jitter.lines([told], 20_000))) <= 60
+    assert max(map(len, jitter_report.lines([told], 20_000))) <= 60
 
 
 def spun_ticks(pid: int, cpu: int) -> int:

@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 import pytest
-from engines import Engine, Exchange, Watch, frame, strategy_of, until
+from engines import Engine, Exchange, Watch, strategy_of, until
+from proxy import frame
 
 from ipc import control
 from ipc.compiled import CACHE_DIRECTORY

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
-from engines import Engine, Exchange, Proxy, is_alive, until
+from engines import Engine, Exchange, is_alive, until
+from proxy import Proxy
 from running import Running, started
 
 from procs.book import Counter as Book

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engines import DEADLINE_S, ROOT, Engine, Exchange, Proxy, until
+from engines import DEADLINE_S, ROOT, Engine, Exchange, until
+from proxy import Proxy
 from running import Running, holds, started
 
 from procs import book, ingest

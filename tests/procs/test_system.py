@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from engines import MAKER_FEE, Engine, Exchange, Proxy, Watch, free_port, strategy_of, until
+from engines import MAKER_FEE, Engine, Exchange, Watch, free_port, strategy_of, until
+from proxy import Proxy
 from running import Running, holds, started
 
 from ipc.segment import list_segments
