@@ -151,10 +151,9 @@ def real_time_bound(machine: Machine) -> Seen:
     value = machine.sysctl(throttle.SETTING)
     if value is None:
         return not_here()
-    if throttle.bounds(machine):
-        return Seen(str(value), False)
-    is_idle = value != throttle.NO_BOUND
-    return Seen(f"{value}, not enforced by this kernel" if is_idle else str(value), True)
+    if value == throttle.NO_BOUND or throttle.bounds(machine):
+        return Seen(str(value), value == throttle.NO_BOUND)
+    return Seen(f"{value}, not enforced by this kernel", True)
 
 
 def fair_server(machine: Machine) -> Seen:

@@ -12,7 +12,6 @@ from typing import NamedTuple
 from ipc.waiting import Wait
 from procs import throttle
 from procs.errors import ConfigError
-from procs.machine import Machine
 from procs.placement import Plan
 
 #: Above threads of the fair scheduler, below the kernel's own real-time threads (50).
@@ -66,7 +65,7 @@ def choose(setting: str, plan: Plan) -> Choice:
     reason = ""
     if plan.engine_cpus() & set(plan.housekeeping_cpus):
         reason = "a stage shares its CPU with the housekeeping, which it would starve"
-    elif throttle.bounds(Machine()):  # asked first: with it, a group may have no right at all
+    elif throttle.bounds(throttle.HERE):  # asked first: with it, a group may have no right at all
         reason = (
             "this kernel stops such threads for 50 ms of each second: "
             f"sysctl -w {throttle.SETTING}={throttle.NO_BOUND}"

@@ -20,7 +20,7 @@ from procs.machine import Machine
 
 SETTING = "kernel.sched_rt_runtime_us"
 PERIOD = "kernel.sched_rt_period_us"
-SETTING_PATH = Path("/proc/sys") / SETTING.replace(".", "/")
+HERE = Machine()
 NO_BOUND = -1
 #: Linux 6.12 gave up stopping real-time threads, but where it groups them.
 FAIR_SERVER_SINCE = (6, 12)
@@ -60,21 +60,27 @@ def kernel_configuration(machine: Machine) -> frozenset[str]:
     return frozenset(text.splitlines())
 
 
+def setting_path(machine: Machine) -> Path:
+    """Return the file of the setting."""
+    return machine.root / "proc/sys" / SETTING.replace(".", "/")
+
+
 @contextmanager
-def lifted(say: Callable[[str], object]) -> Iterator[None]:
+def lifted(say: Callable[[str], object], machine: Machine = HERE) -> Iterator[None]:
     """Have no real-time thread of this machine stopped meanwhile, where this user may.
 
     For tools that start an engine and end it; whoever trades sets it once (``vortexctl doctor``).
     A process of its own sets it back, so that it is set back however this one ends.
     """
-    if not bounds(Machine()) or not os.access(SETTING_PATH, os.W_OK):
+    path = setting_path(machine)
+    if not bounds(machine) or not os.access(path, os.W_OK):
         yield
         return
-    before = SETTING_PATH.read_text().strip()
+    before = path.read_text().strip()
     with subprocess.Popen(
-        ["sh", "-c", SET_BACK, "sh", before, str(SETTING_PATH)],
+        ["sh", "-c", SET_BACK, "sh", before, str(path)],
         stdin=subprocess.PIPE, start_new_session=True,
     ):  # fmt: skip
-        SETTING_PATH.write_text(str(NO_BOUND))
+        path.write_text(str(NO_BOUND))
         say(f"{SETTING}: {NO_BOUND} for this run, then {before} again")
         yield

@@ -12,7 +12,7 @@ from procs.dashboard.columns import HEAT_ROW_COUNT, PERCENTILE_WIDTH, Columns, h
 from procs.dashboard.doctor import Doctor
 from procs.dashboard.logs_tail import LogTail
 from procs.dashboard.machine import Machine
-from procs.dashboard.orders import OrderWatch
+from procs.dashboard.orders import NS_PER_S, OrderWatch
 from procs.dashboard.recent import Recent
 from procs.dashboard.units import Units
 from procs.instance import Mark
@@ -24,7 +24,6 @@ from procs.view import View
 from vortex.positions import profit_e16
 
 E16 = 10**16
-NS_PER_S = 10**9
 #: Percentiles are of the last so many seconds: one second alone seldom carries a P99.
 WINDOW_S = 10
 

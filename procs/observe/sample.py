@@ -5,7 +5,6 @@ stage cannot tell whether it is watched.  All counts only grow; ``rates`` takes 
 two samples.  ``json_of`` encodes one for programs, which tell its kind by ``schema``.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -155,7 +154,7 @@ def take(view: View, *, has_latencies: bool = True) -> Sample:
     now_ns = view.now_ns()
     states = {role: view.state(role) for role in view.wiring.roles}
     stages = {
-        role: stage_of(view, role, state, names.LATENCIES[names.kind_of(role)] * has_latencies)
+        role: stage_of(view, role, state, has_latencies=has_latencies)
         for role, state in states.items()
     }
     gateway = view.wiring.roles.index("gateway")
@@ -184,11 +183,12 @@ def is_supervised(view: View) -> bool:
     return view.tables["clock"].segment.is_locked(SUPERVISOR_ROLE)
 
 
-def stage_of(view: View, role: str, state: State, latencies: Sequence[str]) -> Stage:
-    """Return one stage as it is now, with these of its latencies."""
+def stage_of(view: View, role: str, state: State, *, has_latencies: bool) -> Stage:
+    """Return one stage as it is now."""
     status = view.status(role)
     pid, thread_id = int(status["pid"]), int(status["thread_id"])
     values = view.counters(role)
+    latencies = names.LATENCIES[names.kind_of(role)] if has_latencies else ()
     return Stage(
         state=state.name.lower(),
         pid=pid,

@@ -15,7 +15,6 @@ from engines import ROOT, START_S, new_instance
 
 from ipc.segment import list_segments
 from procs import throttle
-from procs.machine import Machine
 
 pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler
 
@@ -89,15 +88,16 @@ def test_stages_that_take_turns_run_under_the_real_time_scheduler(
     demo: Callable[..., tuple[str, dict[str, Any]]],
 ) -> None:
     """Where the machine has the CPUs and this user the right; its setting is as before then."""
-    if len(os.sched_getaffinity(0)) < 2 or not os.access(throttle.SETTING_PATH, os.W_OK):
+    setting = throttle.setting_path(throttle.HERE)
+    if len(os.sched_getaffinity(0)) < 2 or not os.access(setting, os.W_OK):
         pytest.skip("there is no CPU for the engine alone, or this user may not set the machine")
-    before = throttle.SETTING_PATH.read_text()
-    is_bounded = throttle.bounds(Machine())
+    before = setting.read_text()
+    is_bounded = throttle.bounds(throttle.HERE)
     output, _ = demo("--no-dashboard")
     takes_turns = re.search(r"^gateway +cpu \d+ +yield$", output, re.M) is not None
     assert ("scheduler    fifo" in output) == takes_turns
     assert ("for this run" in output) == (takes_turns and is_bounded)
-    assert throttle.SETTING_PATH.read_text() == before
+    assert setting.read_text() == before
 
 
 def write_recording(path: Path) -> int:

@@ -15,6 +15,7 @@ from ipc.waiting import Wait
 from procs import placement, scheduling, throttle
 from procs.config import Placement
 from procs.errors import ConfigError
+from procs.machine import Machine
 from procs.placement import plan
 from procs.scheduling import Turns
 
@@ -235,12 +236,11 @@ from pathlib import Path
 from procs import throttle
 from procs.machine import Machine
 
-throttle.Machine = lambda: Machine(Path(sys.argv[1]))
-throttle.SETTING_PATH = Path(sys.argv[1], "proc/sys/kernel/sched_rt_runtime_us")
-with throttle.lifted(lambda line: print(line, flush=True)):
-    with throttle.lifted(print):  # who finds it lifted does not set it back
+machine = Machine(Path(sys.argv[1]))
+with throttle.lifted(lambda line: print(line, flush=True), machine):
+    with throttle.lifted(print, machine):  # who finds it lifted does not set it back
         pass
-    assert throttle.SETTING_PATH.read_text() == "-1"
+    assert throttle.setting_path(machine).read_text() == "-1"
     print("lifted", flush=True)
     sys.stdin.read()
 """
@@ -270,9 +270,8 @@ def test_who_may_not_lift_the_bound_goes_on_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(throttle, "bounds", lambda machine: True)
-    monkeypatch.setattr(throttle, "SETTING_PATH", tmp_path / "none")
     said: list[str] = []
-    with throttle.lifted(said.append):
+    with throttle.lifted(said.append, Machine(tmp_path)):
         assert said == []
 
 

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 from procs import instance, report, throttle, wiring
 from procs.config import Placement
 from procs.credentials import KEY_VARIABLE, SECRET_VARIABLE
-from procs.machine import Machine
 from procs.placement import plan
 from procs.scheduling import PRIORITY
 from procs.view import View, open_view
@@ -84,7 +83,7 @@ def engine_cpu() -> int:
 @cache
 def is_bounded() -> bool:
     """Return whether the kernel stops real-time threads, so that the engine has none."""
-    return throttle.bounds(Machine())
+    return throttle.bounds(throttle.HERE)
 
 
 def go_first() -> None:
