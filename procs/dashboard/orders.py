@@ -67,6 +67,7 @@ class OrderWatch:
         self.view, self.units = view, units
         self.sent = SentOrders(view, ORDERS_A_LOOK)
         self.events = Tap(view.rings["events"], from_oldest=False)
+        # All of its pages now, as in SentOrders.
         self._event_rows: RecordArray = np.full(EVENTS_A_LOOK, 0, ORDER_EVENT.dtype)
         self.budget_ns = view.config.latency.budget_us * 1_000
         self.slowest = Slowest()

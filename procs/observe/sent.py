@@ -31,6 +31,7 @@ class SentOrders:
         self._rings = [view.rings[stall_ring(role)].handle for role in roles]
         self._cpus = [int(view.status(role)["cpu_index"]) for role in roles]
         self._watch = Watch(self._rings, self._cpus, STALL_ROWS)
+        # Filled and not only zeros: those the kernel would give page by page, as they are written.
         self._room: RecordArray = np.full(row_count, 0, SENT.dtype)
         self._rows: RecordArray = np.full(row_count, 0, OUTLIER.dtype)
         self._waiting = self._room[:0]
