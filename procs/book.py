@@ -35,10 +35,10 @@ from procs.stage import (
     rest,
 )
 from procs.wiring import MERGE, book_bytes, market_ring
-from vortex import book, sync
+from vortex.books import book, sync
+from vortex.books.sync import Sync
 from vortex.codes import Kind, Side
 from vortex.records import DEPTH, INSTRUMENT, TICKER, TOP, TOUCH, TRADE
-from vortex.sync import Sync
 
 CONTEXT = Layout(
     "book_context",

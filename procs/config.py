@@ -15,7 +15,7 @@ from msgspec import Meta
 from procs import strategy_files
 from procs.errors import ConfigError
 from vortex import venues
-from vortex.strategies import Strategy
+from vortex.deciding.contract import Strategy
 
 
 def says(description: str) -> Meta:

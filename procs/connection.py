@@ -14,8 +14,8 @@ from ipc.layout import Field, Layout
 from ipc.memory import address_of, copy_bytes, record_at
 from ipc.sockets import FAILED, WOULD_BLOCK, new_receiver, receive, send_all
 from ipc.types import ByteArray, RecordArray
-from vortex import websocket
-from vortex.websocket import (
+from vortex.wire import websocket
+from vortex.wire.websocket import (
     FRAMER,
     MASKS,
     Incoming,

@@ -61,12 +61,13 @@ from procs.stage import (
     plug_in,
 )
 from procs.wiring import ORDER_ROWS, stall_ring
-from vortex import desk, venues
+from vortex import venues
 from vortex.codes import Kind, Reject
-from vortex.desk import DESK, IN_FLIGHT
-from vortex.instruments import build_catalog
+from vortex.decoding.instruments import build_catalog
+from vortex.orders import desk
+from vortex.orders.desk import DESK, IN_FLIGHT
 from vortex.records import ANSWER, ORDER, ORDER_EVENT, REQUEST, SENT, TOUCH
-from vortex.signers import signer_of
+from vortex.wire.signers import signer_of
 
 #: An order is explained a turn after it was sent: what held it up is among the newest stalls.
 STALL_COUNT_MAX = 64

@@ -31,9 +31,9 @@ from procs.gateway_context import (
     venue_wall_ns,
 )
 from procs.order_link import Subject
-from vortex import desk, limits
 from vortex.codes import Answer, Kind, Reject
-from vortex.websocket import Incoming
+from vortex.orders import desk, limits
+from vortex.wire.websocket import Incoming
 
 
 @compiled

@@ -14,12 +14,12 @@ from procs import connection, log_events
 from procs.order_link import Subject
 from procs.stage import CONTEXT_FIELDS
 from procs.wiring import GATEWAY_LATENCIES
-from vortex import desk
 from vortex.codes import Kind, Reject
-from vortex.desk import DESK
-from vortex.limits import LIMITS
+from vortex.orders import desk
+from vortex.orders.desk import DESK
+from vortex.orders.limits import LIMITS
 from vortex.records import ANSWER, INSTRUMENT, ORDER, POSITION, REQUEST, SENT, TOUCH
-from vortex.websocket import FRAMER, Opcode
+from vortex.wire.websocket import FRAMER, Opcode
 
 CONTEXT = Layout(
     "gateway_context",

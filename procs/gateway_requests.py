@@ -41,8 +41,8 @@ from procs.gateway_context import (
     venue_wall_ns,
 )
 from procs.outliers import explain
-from vortex import desk, limits
 from vortex.codes import Kind, Reject
+from vortex.orders import desk, limits
 from vortex.venues import REQUEST_BUFFER_BYTES
 
 

@@ -40,9 +40,9 @@ from procs.stage import (
 from procs.wiring import MARKET_MESSAGE_MAX, market_ring
 from vortex import venues
 from vortex.codes import Kind, Refusal
-from vortex.instruments import build_catalog
+from vortex.decoding.instruments import build_catalog
 from vortex.records import CATALOG, DEPTH, FEED, INSTRUMENT, MARKET_SLOT_BYTES
-from vortex.websocket import FRAMER, Incoming
+from vortex.wire.websocket import FRAMER, Incoming
 
 CONTEXT = Layout(
     "ingest_context",

@@ -21,7 +21,7 @@ from ipc.waiting import idle
 from procs import book, gateway, ingest, running, strategy, wiring
 from procs.config import Config
 from procs.stage import COMMON_DTYPE, Built, Entry, Launch, Stage, must_leave, plug_in
-from vortex.strategies import Strategy
+from vortex.deciding.contract import Strategy
 
 CONTEXT = Layout(
     "joint_context",

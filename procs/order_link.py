@@ -23,9 +23,9 @@ from procs.stage import Stage
 from procs.upkeep import Backoff, Need, Upkeep
 from vortex import units, venues
 from vortex.codes import Answer, Execution, FeeAsset, Reject, Side
-from vortex.orders import is_open
+from vortex.orders.order_table import is_open
 from vortex.records import ANSWER
-from vortex.signers import signer_of
+from vortex.wire.signers import signer_of
 
 CLOSE_TRY_COUNT = 20
 #: A difference of the clocks that a request can bear; the way to the venue takes as long.

@@ -13,8 +13,8 @@ from procs.errors import ConfigError
 from procs.handshake import HandshakeError, check_certificate
 from procs.wiring import Wiring
 from vortex import units, venues
-from vortex.limits import LIMITS
-from vortex.signers import signer_of
+from vortex.orders.limits import LIMITS
+from vortex.wire.signers import signer_of
 
 NS_PER_MS = 1_000_000
 

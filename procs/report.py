@@ -7,7 +7,7 @@ from ipc.histogram import summary
 from procs import book, gateway_context, ingest, strategy, wiring
 from procs.view import View
 from vortex.codes import Refusal, Reject
-from vortex.positions import profit_e16
+from vortex.orders.positions import profit_e16
 
 SCHEMA = 1
 E8 = Decimal(10) ** 8

@@ -40,11 +40,11 @@ from procs.stage import (
     rest,
 )
 from procs.wiring import MERGE, ORDER_ROWS
-from vortex import quoting
 from vortex.codes import Kind, Side
-from vortex.quoting import REQUEST_BYTES, STANDING, WANTED
+from vortex.deciding.contract import VIEW, Strategy
+from vortex.orders import quoting
+from vortex.orders.quoting import REQUEST_BYTES, STANDING, WANTED
 from vortex.records import ORDER, ORDER_EVENT, REQUEST, TOP, TRADE
-from vortex.strategies import VIEW, Strategy
 
 CONTEXT = Layout(
     "strategy_context",

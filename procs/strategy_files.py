@@ -11,7 +11,8 @@ from types import ModuleType
 
 from ipc.compiled import cache_directory_with, cached_in
 from vortex import strategies
-from vortex.strategies import Strategy
+from vortex.deciding import contract
+from vortex.deciding.contract import Strategy
 
 
 def load(source: str) -> Strategy:
@@ -27,7 +28,7 @@ def load(source: str) -> Strategy:
     path = Path(source)
     if not path.is_absolute():
         return strategies.load(source)
-    return strategies.of_module(import_file(path), path.stem)
+    return contract.of_module(import_file(path), path.stem)
 
 
 def import_file(path: Path) -> ModuleType:

@@ -12,7 +12,7 @@ from msgspec import Meta
 from ipc.compiled import compiled
 from ipc.layout import Field, Layout, reserved
 from ipc.types import Record
-from vortex.quoting import BID_QUOTE_COUNT
+from vortex.orders.quoting import BID_QUOTE_COUNT
 
 
 class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,13 +38,13 @@ STATE = Layout(
 
 
 # Compiled: numbers, records and `math` only.  No lists, strings, exceptions or prints in here, and
-# functions that it calls carry @compiled too; vortex/signals.py has some worth calling.
+# functions that it calls carry @compiled too; vortex/deciding/signals.py has some worth calling.
 @compiled
 def decide(top: Record, view: Record, params: Record, state: Record, wanted: Record) -> None:
     """Fill ``wanted``, which is empty, with where quotes should stand now.
 
     ``top`` is the top of the book (vortex/records.py, TOP), ``view`` what else is known
-    (vortex/strategies/__init__.py, VIEW).  The engine compares ``wanted`` with what stands and
+    (vortex/deciding/contract.py, VIEW).  The engine compares ``wanted`` with what stands and
     requests the difference; it enforces the limits whatever is wanted here.
     """
     # One side of the book may be empty: nothing wanted means that no quote of ours stands.

@@ -16,9 +16,10 @@ from ipc.meter import STALL
 from ipc.segment import segment_name
 from ipc.shared import RingSpec
 from procs.config import Config
-from vortex import book, strategies
-from vortex.limits import LIMITS, ORDER_RATE
-from vortex.quoting import QUOTE_COUNT, QUOTING, STANDING, WANTED
+from vortex.books import book
+from vortex.deciding import contract
+from vortex.orders.limits import LIMITS, ORDER_RATE
+from vortex.orders.quoting import QUOTE_COUNT, QUOTING, STANDING, WANTED
 from vortex.records import (
     BALANCE,
     DEPTH,
@@ -119,7 +120,7 @@ LOG_MARK = Layout(
     reserved(24),
 )
 
-BLOCK = Layout("block", "A page of a book's memory; see vortex/book.py.",
+BLOCK = Layout("block", "A page of a book's memory; see vortex/books/book.py.",
                Field("bytes", f"S{BLOCK_BYTES}", "opaque here"))  # fmt: skip
 
 
@@ -258,7 +259,7 @@ def wire(config: Config) -> Wiring:
         Table("newest_tops",      TOP,             count,       STRATEGY),
         Table("standing",         STANDING,        count,       STRATEGY),
         Table("wanted",           WANTED,          count,       STRATEGY),
-        Table("view",             strategies.VIEW, count,       STRATEGY),
+        Table("view",             contract.VIEW, count,       STRATEGY),
         Table("strategy_state",   strategy_state,  count,       STRATEGY),
         Table("orders",           ORDER,           ORDER_ROWS,  GATEWAY),
         Table("positions",        POSITION,        count,       GATEWAY),

@@ -6,7 +6,7 @@ import numpy as np
 
 from ipc.layout import Layout
 from ipc.memory import address_of
-from vortex.book import book_bytes, init_book
+from vortex.books.book import book_bytes, init_book
 from vortex.codes import Kind
 from vortex.records import DEPTH, FEED, LEVELS, LEVELS_PER_RECORD, MARKET_SLOT_BYTES, TICKER, TOUCH
 

@@ -6,10 +6,10 @@ import numpy as np
 from builders import record_of
 
 from ipc.memory import address_of
-from vortex import desk, orders, quoting
 from vortex.codes import Answer, Execution, Kind, Outcome, Reject, Side
-from vortex.desk import DESK, IN_FLIGHT
-from vortex.quoting import QUOTING, STANDING, WANTED
+from vortex.orders import desk, order_table, quoting
+from vortex.orders.desk import DESK, IN_FLIGHT
+from vortex.orders.quoting import QUOTING, STANDING, WANTED
 from vortex.records import ANSWER, ORDER, ORDER_EVENT, POSITION, REQUEST
 
 EVENT_FIELDS = ("kind", "order_id", "quote_index", "request_kind", "reason", "remaining_lots")
@@ -102,7 +102,7 @@ class OrderDesk:
         """An answer is overdue."""
         self.desk["events_address"] = address_of(self.room)
         self.desk["event_count"] = 0
-        row_address = address_of(self.orders) + row_index * orders.ORDER_BYTES
+        row_address = address_of(self.orders) + row_index * order_table.ORDER_BYTES
         desk.lose_sight(self.address, row_address, self.now_ns)
         return self.take_events(int(self.desk["event_count"][0]))
 
@@ -121,7 +121,7 @@ class OrderDesk:
         """See that the positions' open lots are those of a naive recount."""
         for index, position in enumerate(self.positions):
             found = [row for row in self.orders if row["instrument_id"] == index]
-            found = [row for row in found if orders.is_open(row["state"])]
+            found = [row for row in found if order_table.is_open(row["state"])]
             assert position["open_order_count"] == len(found)
             for side, name in ((Side.BUY, "open_buy_lots"), (Side.SELL, "open_sell_lots")):
                 lots = [

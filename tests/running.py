@@ -12,7 +12,7 @@ from procs import book, gateway_context, ingest, report
 from procs.instance import launch_path
 from procs.stage import read_launch
 from vortex import venues
-from vortex.orders import is_open
+from vortex.orders.order_table import is_open
 
 
 @contextmanager

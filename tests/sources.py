@@ -51,13 +51,15 @@ def module_name(path: Path) -> str:
 
 def layouts() -> dict[str, Layout]:
     """Return every Layout declared in the packages, by ``module.NAME``."""
-    found: dict[int, tuple[str, Layout]] = {}
+    found: dict[str, Layout] = {}
     for floor in PACKAGES:
         for path in modules_of(floor):
             if "Layout(" not in path.read_text() or path.stem == "__main__":
                 continue
             module = importlib.import_module(module_name(path))
-            for name, value in vars(module).items():
-                if isinstance(value, Layout):
-                    found.setdefault(id(value), (f"{module.__name__}.{name}", value))
-    return dict(found.values())
+            for node in parsed(path).body:
+                for target in node.targets if isinstance(node, ast.Assign) else []:
+                    value = getattr(module, ast.unparse(target), None)
+                    if isinstance(value, Layout):
+                        found[f"{module.__name__}.{ast.unparse(target)}"] = value
+    return found

@@ -23,8 +23,8 @@ little-endian and naturally aligned; there is no padding but what is named `rese
 #: A record is printed in the first of these modules that holds it.
 SECTIONS = {
     "On rings, in tables and between decoder and desk": ["vortex.records"],
-    "The order side": ["vortex.desk", "vortex.limits"],
-    "The strategy": ["vortex.quoting", "vortex.strategies"],
+    "The order side": ["vortex.orders.desk", "vortex.orders.limits"],
+    "The strategy": ["vortex.orders.quoting", "vortex.deciding.contract"],
     "Of the memory itself": [
         "ipc.segment",
         "ipc.ring",

@@ -10,7 +10,7 @@ from procs.observe.rates import Rates
 from procs.observe.sent import PARTS
 from procs.wiring import BOOK, GATEWAY, HOPS, STRATEGY
 from vortex.codes import BookState, Kind, OrderState, Side
-from vortex.orders import is_open
+from vortex.orders.order_table import is_open
 
 LEVEL_COUNT = 12
 NS_PER_MS = 10**6

@@ -21,7 +21,7 @@ from procs.observe.ladder import Ladder
 from procs.observe.rates import Latency, Rates
 from procs.observe.sample import Histogram, Sample, histogram_of, take
 from procs.view import View
-from vortex.positions import profit_e16
+from vortex.orders.positions import profit_e16
 
 E16 = 10**16
 #: Percentiles are of the last so many seconds: one second alone seldom carries a P99.

@@ -11,9 +11,9 @@ from procs.exchange.sbe_feed import BinaryFeed
 from procs.exchange.streams import Streams
 from procs.exchange.tape import Tape, TapeTrade
 from procs.exchange.venue import Venue
-from vortex import matching, traders
 from vortex.codes import Side
-from vortex.matching_records import (
+from vortex.simulation import matching, traders
+from vortex.simulation.matching_records import (
     BOOK_SIDE,
     MARKET_PRICE_TICKS,
     MATCH_EVENT,
@@ -23,7 +23,7 @@ from vortex.matching_records import (
     Prevention,
     TimeInForce,
 )
-from vortex.matching_store import open_store, store_bytes
+from vortex.simulation.matching_store import open_store, store_bytes
 
 FIRST_UPDATE_ID = 50_000_000_000
 FIRST_TRADE_ID = 3_700_000_000

@@ -16,7 +16,7 @@ from procs.observe import text
 from procs.observe.sample import Sample
 from procs.observe.text import Column, Line, Row, Tone
 from procs.view import View
-from vortex.book import BOOK, BOOK_BYTES, LEVEL_BYTES
+from vortex.books.book import BOOK, BOOK_BYTES, LEVEL_BYTES
 from vortex.codes import Side
 
 TRY_COUNT = 20

@@ -20,7 +20,7 @@ from procs.observe import kernel, names
 from procs.view import View
 from procs.wiring import SUPERVISOR_ROLE
 from vortex.codes import BookState, Kind, OrderState, Side
-from vortex.orders import is_open
+from vortex.orders.order_table import is_open
 
 SCHEMA = 1
 

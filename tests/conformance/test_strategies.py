@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from ipc.compiled import compile_plug
 from procs import strategy_files
 from vortex import strategies
-from vortex.quoting import BID_QUOTE_COUNT, QUOTE_COUNT, WANTED
+from vortex.deciding.contract import VIEW
+from vortex.orders.quoting import BID_QUOTE_COUNT, QUOTE_COUNT, WANTED
 from vortex.records import TOP
-from vortex.strategies import VIEW
 
 PRICE_TICKS_MIN, PRICE_TICKS_MAX = 10, 1_000_000
 #: Where a strategy names the position beyond which it does not quote a side.

@@ -31,7 +31,7 @@ from procs import connection
 from procs.connection import KEY_COUNT, Buffers
 from procs.handshake import HandshakeError, Link
 from tools.fuzz.framing import server_frame
-from vortex.websocket import FRAMER, Incoming, Opcode
+from vortex.wire.websocket import FRAMER, Incoming, Opcode
 
 PATIENCE_S = 20.0  # of a peer that never comes; nothing is timed
 ACCEPT_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3

@@ -42,7 +42,7 @@ from procs.observe.stage_pages import StagePages
 from procs.observe.tap import Tap
 from procs.observe.text import Column, Row
 from procs.observe.where import BadExpression, compile_where
-from vortex import book
+from vortex.books import book
 from vortex.codes import BookState, Kind, OrderState, Side
 from vortex.records import ON_RINGS, ORDER_EVENT, REQUEST, TICKER, TRADE
 

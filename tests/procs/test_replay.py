@@ -22,7 +22,7 @@ from procs.instance import launch_path
 from procs.observe.tap import Copy
 from procs.stage import read_launch
 from procs.wiring import STEP
-from vortex import strategies
+from vortex.deciding import contract
 
 pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler
 
@@ -100,7 +100,7 @@ def test_the_book_repeats_every_top(recording: Recording) -> None:
     repeater.close()
 
 
-def finish_of(chosen: strategies.Strategy) -> Finish:
+def finish_of(chosen: contract.Strategy) -> Finish:
     """Return the strategy's ``finish`` as the loop calls it, with ``decide`` plugged in."""
     plug = types.FunctionType(chosen.decide_signature)
     signature = types.int64(types.int64, *strategy.table_types(chosen), types.int64, plug)

@@ -16,8 +16,8 @@ from ipc.histogram import HISTOGRAM
 from procs import book, gateway_context, ingest, report, strategy, wiring
 from procs.config import Config
 from vortex.codes import Refusal, Reject
+from vortex.deciding.contract import VIEW
 from vortex.records import INSTRUMENT, POSITION, TOUCH
-from vortex.strategies import VIEW
 
 SYMBOLS = ["BTCUSDT", "ETHUSDT"]
 

@@ -9,7 +9,7 @@ from engines import strategy_of
 from ipc.segment import PAGE_BYTES
 from procs import wiring
 from procs.config import Config
-from vortex.quoting import QUOTE_COUNT
+from vortex.orders.quoting import QUOTE_COUNT
 
 
 def config_of(*symbols_of_sources: list[str], **tables: Any) -> Config:

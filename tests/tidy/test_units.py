@@ -34,7 +34,7 @@ def has_unit(name):
 
 
 def test_the_layouts_are_found():
-    assert {"vortex.records.TOP", "vortex.book.BOOK"} <= set(layouts())
+    assert {"vortex.records.TOP", "vortex.books.book.BOOK"} <= set(layouts())
 
 
 def test_every_field_ends_in_its_unit():

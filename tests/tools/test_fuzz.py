@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from tools.fuzz import __main__ as fuzz
 from tools.fuzz import framing, market, scanner
 from vortex.codes import Refusal
-from vortex.websocket import Incoming
+from vortex.wire.websocket import Incoming
 
 
 @pytest.mark.parametrize("target", fuzz.TARGETS.values(), ids=fuzz.TARGETS.keys())

@@ -17,9 +17,10 @@ from tests.vortex.test_signing import make_session
 from tools.fuzz import market, scanner
 from tools.fuzz.framing import server_frame
 from tools.fuzz.market import BENCH, FRAMES, SLOTS
-from vortex import utf8
 from vortex.records import INSTRUMENT
-from vortex.scan import (
+from vortex.venues.binance_spot import decode_market, decode_snapshot
+from vortex.wire import utf8
+from vortex.wire.scan import (
     CLOSE_OBJECT,
     check_text,
     open_object,
@@ -29,9 +30,8 @@ from vortex.scan import (
     read_string,
     text_words,
 )
-from vortex.signing import SIGNING_BYTES, sign_hex
-from vortex.venues.binance_spot import decode_market, decode_snapshot
-from vortex.websocket import FRAMER, Incoming, begin_framing, next_message, write_frame
+from vortex.wire.signing import SIGNING_BYTES, sign_hex
+from vortex.wire.websocket import FRAMER, Incoming, begin_framing, next_message, write_frame
 
 PAD_BYTES = 64
 PAGES = 64

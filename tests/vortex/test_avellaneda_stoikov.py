@@ -9,9 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from vortex import strategies
-from vortex.quoting import BID_QUOTE_COUNT, WANTED
+from vortex.deciding.contract import VIEW
+from vortex.orders.quoting import BID_QUOTE_COUNT, WANTED
 from vortex.records import TOP
-from vortex.strategies import VIEW
 from vortex.strategies.avellaneda_stoikov import (
     STATE,
     Params,

@@ -18,10 +18,10 @@ from vortex.codes import (
     Reject,
     Side,
 )
-from vortex.instruments import build_catalog
+from vortex.decoding.instruments import build_catalog
 from vortex.records import ANSWER, INSTRUMENT, SESSION
-from vortex.signing import fill_session
 from vortex.venues.binance_spot import decode_answer
+from vortex.wire.signing import fill_session
 
 OURS, OLDER = "v00000abc-0002-00000000004d", "v00000abc-0001-00000000000b"
 REQUEST_ID = f"{0x123:016x}"

@@ -23,9 +23,9 @@ from tools.fuzz.market import (
 )
 from tools.fuzz.scanner import NUMBER
 from vortex.codes import Kind, Refusal
-from vortex.instruments import build_catalog
-from vortex.venues._binance_anchored import decode_anchored
-from vortex.venues._binance_market import _decode_any
+from vortex.decoding.instruments import build_catalog
+from vortex.venues._binance.anchored import decode_anchored
+from vortex.venues._binance.market_decoder import _decode_any
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from ipc.memory import address_of
 from vortex.codes import Kind, Side
 from vortex.records import INSTRUMENT, REQUEST, SESSION
-from vortex.signing import fill_session
 from vortex.venues import REQUEST_BUFFER_BYTES
 from vortex.venues.binance_spot import (
     encode_cancel_all,
@@ -22,6 +21,7 @@ from vortex.venues.binance_spot import (
     parse_client_order_id,
     signing_prefix,
 )
+from vortex.wire.signing import fill_session
 
 SECRET = hashlib.sha256(b"a key of this test").hexdigest().encode()
 API_KEY = hashlib.sha256(b"its name").hexdigest()

@@ -27,10 +27,10 @@ from hypothesis import strategies as st
 from ipc.memory import address_of
 from tools.fuzz.market import two_instruments
 from vortex.codes import Kind, Refusal, Side
-from vortex.instruments import build_catalog
+from vortex.decoding.instruments import build_catalog
 from vortex.records import DEPTH, LEVELS, TICKER, TRADE
-from vortex.venues import _binance_sbe_schema as schema
 from vortex.venues import binance_spot, binance_spot_sbe
+from vortex.venues._binance import sbe_schema as schema
 
 SLOTS = 1024
 INT64_MAX = 2**63 - 1

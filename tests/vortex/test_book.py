@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipc.memory import load_word, store_word
-from vortex import book as books
+from vortex.books import book as books
 from vortex.codes import Kind, Side
 
 SIDES = (Side.BUY, Side.SELL)

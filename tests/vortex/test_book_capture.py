@@ -13,10 +13,10 @@ from decimal import Decimal
 import pytest
 from builders import BookBlock, diff, snapshot, ticker
 
-from vortex import book as books
-from vortex import sync
+from vortex.books import book as books
+from vortex.books import sync
+from vortex.books.sync import Sync
 from vortex.codes import Side
-from vortex.sync import Sync
 
 TICK, LOT = Decimal("0.01"), Decimal("0.00000001")
 TOP_LEVELS = 20

@@ -5,8 +5,8 @@ import itertools
 import pytest
 from order_side import OrderDesk
 
-from vortex import desk
 from vortex.codes import Answer, Execution, Kind, OrderState, Outcome, Reject
+from vortex.orders import desk
 
 
 def told(events):

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from order_side import OrderDesk, Quotes
 
-from vortex import desk, orders
 from vortex.codes import Answer, Execution, Kind, OrderState, Outcome, Reject, Side
-from vortex.quoting import quote_side
+from vortex.orders import desk, order_table
+from vortex.orders.quoting import quote_side
 
 TIMEOUT_NS = 1_000
 STEP_COUNT = 120
@@ -190,7 +190,7 @@ class Exchange:
                 answer = {name: fill[name] for name in fill if name != "filled_lots"}
                 self.desk.answer(kind=Answer.EXECUTION, **answer | {"order_id": 1})
         for row in self.desk.orders.copy():
-            if orders.is_open(row["state"]):
+            if order_table.is_open(row["state"]):
                 order_id = int(row["order_id"])
                 fate = self.venue.fate(order_id)
                 self.desk.answer(kind=Answer.FATE, order_id=order_id, **fate)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ipc.memory import address_of
-from vortex.instruments import build_catalog, find_instrument, read_exchange_info
+from vortex.decoding.instruments import build_catalog, find_instrument, read_exchange_info
 from vortex.records import INSTRUMENT
 
 

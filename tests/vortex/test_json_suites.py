@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from tools.fuzz.scanner import ADDRESS, BUFFER, NUMBER, is_json, put, slow_e8
-from vortex import utf8
-from vortex.scan import (
+from vortex.wire import utf8
+from vortex.wire.scan import (
     CLOSE_OBJECT,
     DEPTH_MAX,
     check_text,

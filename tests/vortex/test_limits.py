@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipc.memory import address_of
-from vortex import limits
 from vortex.codes import Reject, Side
-from vortex.limits import LIMITS, ORDER_RATE
+from vortex.orders import limits
+from vortex.orders.limits import LIMITS, ORDER_RATE
 from vortex.records import INSTRUMENT, POSITION, TOUCH
 
 NONE = Reject.NONE

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from ipc.memory import address_of, record_at, records_at
-from vortex import matching
 from vortex.codes import Side
-from vortex.matching_records import (
+from vortex.simulation import matching
+from vortex.simulation.matching_records import (
     BOOK_SIDE,
     MARKET_PRICE_TICKS,
     MATCH_EVENT,
@@ -21,7 +21,7 @@ from vortex.matching_records import (
     Prevention,
     TimeInForce,
 )
-from vortex.matching_store import open_store, store_bytes
+from vortex.simulation.matching_store import open_store, store_bytes
 
 REJECT_NAMES = {
     MatchReject.DUPLICATE: "DUP",

@@ -7,9 +7,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from order_side import zeros
 
 from ipc.memory import address_of
-from vortex import orders
 from vortex.codes import OrderState, Side
-from vortex.orders import ORDER_BYTES
+from vortex.orders import order_table
+from vortex.orders.order_table import ORDER_BYTES
 from vortex.records import ORDER, POSITION
 
 FREE, SENT, RESTING, UNKNOWN, FILLED, CANCELED, REJECTED, EXPIRED = OrderState
@@ -31,8 +31,8 @@ states = st.sampled_from(list(OrderState))
 
 @pytest.mark.parametrize("state", list(OrderState))
 def test_what_may_follow_what(state):
-    assert {later for later in OrderState if orders.may_follow(state, later)} == FOLLOWS[state]
-    assert orders.is_open(state) == (state in OPEN)
+    assert {later for later in OrderState if order_table.may_follow(state, later)} == FOLLOWS[state]
+    assert order_table.is_open(state) == (state in OPEN)
 
 
 class Table(RuleBasedStateMachine):
@@ -47,7 +47,7 @@ class Table(RuleBasedStateMachine):
 
     @rule(side=st.sampled_from(list(Side)), qty_lots=st.integers(1, 9), skip=st.integers(0, 9))
     def begin(self, side, qty_lots, skip):
-        order_id = orders.next_order_id(self.address, ROW_COUNT, self.last_id + skip)
+        order_id = order_table.next_order_id(self.address, ROW_COUNT, self.last_id + skip)
         taken = {found % ROW_COUNT for found, row in self.model.items() if row["state"] in OPEN}
         if len(taken) == ROW_COUNT:
             assert order_id == 0, "the table is full"
@@ -56,10 +56,12 @@ class Table(RuleBasedStateMachine):
         while expected % ROW_COUNT in taken:
             expected += 1
         assert order_id == expected, "the next number whose row is free"
-        row_address = orders.row_of(self.address, ROW_COUNT, order_id)
+        row_address = order_table.row_of(self.address, ROW_COUNT, order_id)
         assert row_address == self.address + order_id % ROW_COUNT * ORDER_BYTES
         position_address = address_of(self.position)
-        orders.begin_order(row_address, position_address, order_id, 0, 3, side, 100, qty_lots, 5)
+        order_table.begin_order(
+            row_address, position_address, order_id, 0, 3, side, 100, qty_lots, 5
+        )
         self.last_id = order_id
         for old_id in [old for old in self.model if old % ROW_COUNT == order_id % ROW_COUNT]:
             del self.model[old_id]
@@ -71,9 +73,11 @@ class Table(RuleBasedStateMachine):
             return
         order_id = sorted(self.model)[pick % len(self.model)]
         row = self.model[order_id]
-        row_address = orders.find_order(self.address, ROW_COUNT, order_id)
+        row_address = order_table.find_order(self.address, ROW_COUNT, order_id)
         may = state == row["state"] or state in FOLLOWS[row["state"]]
-        changed = orders.set_order(row_address, address_of(self.position), state, filled_lots, 9)
+        changed = order_table.set_order(
+            row_address, address_of(self.position), state, filled_lots, 9
+        )
         assert changed == may
         if may:
             row["state"] = state
@@ -83,11 +87,11 @@ class Table(RuleBasedStateMachine):
     def the_rows_are_those_of_the_model(self):
         for order_id, row in self.model.items():
             found = self.orders[order_id % ROW_COUNT]
-            assert orders.find_order(self.address, ROW_COUNT, order_id) != 0
+            assert order_table.find_order(self.address, ROW_COUNT, order_id) != 0
             assert (found["order_id"], found["state"]) == (order_id, row["state"])
             assert (found["filled_lots"], found["qty_lots"]) == (row["filled"], row["qty"])
-        assert orders.find_order(self.address, ROW_COUNT, self.last_id + ROW_COUNT) == 0
-        assert orders.find_order(self.address, ROW_COUNT, 0) == 0
+        assert order_table.find_order(self.address, ROW_COUNT, self.last_id + ROW_COUNT) == 0
+        assert order_table.find_order(self.address, ROW_COUNT, 0) == 0
 
     @invariant()
     def exposure_is_that_of_a_recount(self):

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from order_side import zeros
 
 from ipc.memory import address_of
-from vortex import positions
 from vortex.codes import FeeAsset, Side
+from vortex.orders import positions
 from vortex.records import INSTRUMENT, POSITION
 
 fills = st.lists(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from order_side import Quotes
 
 from vortex.codes import Kind, OrderState, Reject, Side
-from vortex.quoting import BID_QUOTE_COUNT, QUOTE_COUNT, quote_side
+from vortex.orders.quoting import BID_QUOTE_COUNT, QUOTE_COUNT, quote_side
 from vortex.records import ORDER, ORDER_EVENT
 
 NOW_NS = 1_000_000

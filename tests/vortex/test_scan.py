@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tools.fuzz.scanner import ADDRESS, BUFFER, NUMBER, is_json, put, slow_e8
 from vortex.codes import Refusal
-from vortex.scan import (
+from vortex.wire.scan import (
     CLOSE_OBJECT,
     check_text,
     open_object,
@@ -18,7 +18,7 @@ from vortex.scan import (
     read_member,
     text_words,
 )
-from vortex.words import count_trailing_zeros, exact_quotient, odd_inverse, words_of
+from vortex.wire.words import count_trailing_zeros, exact_quotient, odd_inverse, words_of
 
 values = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text()),

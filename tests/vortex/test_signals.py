@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from vortex import signals
+from vortex.deciding import signals
 
 price = st.integers(1, 2**61)
 lots = st.integers(0, 2**63 - 1)

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from vortex.signers import signer_of
 from vortex.venues import binance_spot
+from vortex.wire.signers import signer_of
 
 TEXT = b"apiKey=k&symbol=BTCUSDT&timestamp=1"
 

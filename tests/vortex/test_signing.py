@@ -13,9 +13,9 @@ import pytest
 
 from ipc.memory import address_of
 from tests.ipc.processes import Child
-from vortex import sha256
 from vortex.records import SESSION
-from vortex.signing import SIGNING_BYTES, advance, fill_session, sign_hex
+from vortex.wire import sha256
+from vortex.wire.signing import SIGNING_BYTES, advance, fill_session, sign_hex
 
 SECRET = b"NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
 API_KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"

@@ -8,11 +8,11 @@ from builders import Message as Bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vortex import book as books
-from vortex import sync
+from vortex.books import book as books
+from vortex.books import sync
+from vortex.books.sync import Sync
 from vortex.codes import BookState, Kind, Side
 from vortex.records import TOUCH, TRADE
-from vortex.sync import Sync
 
 
 class Venue:

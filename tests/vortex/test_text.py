@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipc.memory import address_of
-from vortex.text import literal, write_e8, write_hexadecimal, write_integer, write_literal
+from vortex.wire.text import literal, write_e8, write_hexadecimal, write_integer, write_literal
 
 OUT = np.zeros(64, dtype=np.uint8)
 ADDRESS = address_of(OUT)

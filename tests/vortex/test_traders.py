@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 
 from ipc.memory import address_of, record_at, records_at
-from vortex import matching, traders
 from vortex.codes import Side
-from vortex.matching_records import (
+from vortex.simulation import matching, traders
+from vortex.simulation.matching_records import (
     MATCH_EVENT,
     MATCHING,
     MatchEvent,
     Prevention,
     TimeInForce,
 )
-from vortex.matching_store import open_store, store_bytes
-from vortex.random_numbers import (
+from vortex.simulation.matching_store import open_store, store_bytes
+from vortex.simulation.random_numbers import (
     RANDOM,
     draw_bell,
     draw_below,

@@ -15,8 +15,8 @@ from wsproto.events import BytesMessage, TextMessage
 
 from ipc.memory import address_of
 from tools.fuzz.framing import MESSAGE_BYTES_MAX, Client, at_random, disagreement, server_frame
-from vortex import utf8
-from vortex.websocket import (
+from vortex.wire import utf8
+from vortex.wire.websocket import (
     MASKS,
     CloseCode,
     Incoming,

@@ -8,9 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ipc.memory import address_of
-from vortex import wide
-from vortex.scan import QUOTE
-from vortex.wide import byte_bits, plain_pair, two_decimals, two_decimals_portable
+from vortex.wire import wide
+from vortex.wire.scan import QUOTE
+from vortex.wire.wide import byte_bits, plain_pair, two_decimals, two_decimals_portable
 
 PAD = 64
 EXAMPLES = settings(max_examples=200, print_blob=True)

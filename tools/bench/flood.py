@@ -28,7 +28,7 @@ from tools.bench.bars import verdict
 from tools.bench.engine_run import EngineRun, Layout, house_cpu, pinned
 from tools.bench.flood_market import Flood
 from tools.bench.machine import machine_line
-from vortex import book
+from vortex.books import book
 from vortex.codes import Side
 
 INGEST, MARKET = "ingest", wiring.market_ring("ingest")

@@ -33,7 +33,7 @@ from tools.bench.parse_loops import Sum
 from tools.bench.parse_others import TickerFrame, decode_and_sum
 from tools.bench.wire_market import server_frame
 from tools.bench.wire_venue import Side
-from vortex.websocket import FRAMER
+from vortex.wire.websocket import FRAMER
 
 BAR_NS = 150
 FRAME_COUNT = 20_000

@@ -4,9 +4,9 @@ from ipc import ring
 from ipc.compiled import compiled
 from ipc.memory import record_at
 from tools.bench.parse_loops import read_records
-from vortex import websocket
 from vortex.venues.binance_spot import decode_market
-from vortex.websocket import FRAMER, Incoming
+from vortex.wire import websocket
+from vortex.wire.websocket import FRAMER, Incoming
 
 FRAMER_DTYPE = FRAMER.dtype
 

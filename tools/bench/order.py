@@ -21,8 +21,8 @@ from tools.bench.machine import machine_line, pin
 from tools.bench.order_loops import FRAME_BYTES_MAX, PRICE_COUNT, build_orders
 from tools.bench.signed import read_request, unmasked
 from vortex.records import REQUEST
-from vortex.signers import HmacSigner
 from vortex.venues import REQUEST_BUFFER_BYTES, binance_spot
+from vortex.wire.signers import HmacSigner
 
 BAR_NS = 400
 BATCH_COUNT = 1_000

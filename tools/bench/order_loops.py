@@ -5,8 +5,8 @@ from ipc.memory import record_at, store_word
 from vortex.codes import Kind, Side
 from vortex.records import REQUEST
 from vortex.venues.binance_spot import encode_request
-from vortex.websocket import Opcode, write_frame
-from vortex.words import wrapping_product
+from vortex.wire.websocket import Opcode, write_frame
+from vortex.wire.words import wrapping_product
 
 REQUEST_DTYPE = REQUEST.dtype
 FRAME_BYTES_MAX = 1_024

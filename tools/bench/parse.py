@@ -22,7 +22,7 @@ from tools.bench.bars import verdict
 from tools.bench.machine import machine_line, pin
 from tools.bench.parse_loops import Sum, parse_all
 from tools.bench.parse_others import TYPE_OFFSET, Simdjson
-from vortex.instruments import build_catalog
+from vortex.decoding.instruments import build_catalog
 from vortex.records import DEPTH, FEED, LEVELS, MARKET_SLOT_BYTES, TICKER, TRADE
 
 MESSAGE_COUNT_MAX = 4_096

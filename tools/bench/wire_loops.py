@@ -11,8 +11,8 @@ from ipc.sockets import WOULD_BLOCK
 from ipc.waiting import sleep_us
 from tools.bench.bytes_moved import receive, send_all
 from tools.bench.wire_texts import Field as Place
-from vortex.text import write_integer
-from vortex.words import low_bytes, read_hexadecimal, word_of, wrapping_product
+from vortex.wire.text import write_integer
+from vortex.wire.words import low_bytes, read_hexadecimal, word_of, wrapping_product
 
 TEXT_BYTES_MAX = 32
 LEAD_NS = 1_000_000

@@ -11,7 +11,7 @@ from wsproto.events import BytesMessage, CloseConnection, Message, Ping, Pong, T
 from wsproto.utilities import RemoteProtocolError
 
 from ipc.memory import address_of
-from vortex.websocket import (
+from vortex.wire.websocket import (
     BUFFER_MARGIN_BYTES,
     FRAMER,
     CloseCode,

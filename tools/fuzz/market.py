@@ -10,7 +10,7 @@ from ipc.memory import address_of
 from ipc.types import RecordArray
 from tools.fuzz.scanner import is_nested_deeply, no_constant, slow_e8, slow_integer
 from vortex.codes import Kind, Side
-from vortex.instruments import build_catalog
+from vortex.decoding.instruments import build_catalog
 from vortex.records import DEPTH, INSTRUMENT, LEVELS, TICKER, TRADE
 from vortex.venues.binance_spot import decode_market, decode_snapshot
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ipc.memory import address_of
 from vortex.codes import Refusal
-from vortex.scan import DEPTH_MAX, check_text, read_e8, read_integer
+from vortex.wire.scan import DEPTH_MAX, check_text, read_e8, read_integer
 
 BUFFER = np.zeros(1 << 20, dtype=np.uint8)
 ADDRESS = address_of(BUFFER)

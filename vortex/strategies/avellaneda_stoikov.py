@@ -26,8 +26,8 @@ from msgspec import Meta
 from ipc.compiled import compiled
 from ipc.layout import Field, Layout, reserved
 from ipc.types import Record
-from vortex.quoting import BID_QUOTE_COUNT
-from vortex.signals import NS_PER_S, mid_half_ticks, next_variance
+from vortex.deciding.signals import NS_PER_S, mid_half_ticks, next_variance
+from vortex.orders.quoting import BID_QUOTE_COUNT
 
 NS_PER_MS = 1_000_000
 DAY_MS = 86_400_000
@@ -64,7 +64,9 @@ STATE = Layout(
     Field("first_ns", "i8", "when the mid was first seen"),
     Field("last_ns", "i8", "when it was last seen"),
     Field("last_mid_half_ticks", "i8", "where it was then, in half ticks; 0 for never seen"),
-    Field("variance_ticks2_per_s", "f8", "vortex.signals.next_variance over what was seen"),
+    Field(
+        "variance_ticks2_per_s", "f8", "vortex.deciding.signals.next_variance over what was seen"
+    ),
     reserved(32),
 )
 

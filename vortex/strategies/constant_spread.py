@@ -14,7 +14,7 @@ from msgspec import Meta
 from ipc.compiled import compiled
 from ipc.layout import Layout, reserved
 from ipc.types import Record
-from vortex.quoting import BID_QUOTE_COUNT
+from vortex.orders.quoting import BID_QUOTE_COUNT
 
 
 class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

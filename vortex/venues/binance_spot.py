@@ -7,8 +7,8 @@ Each market message is first tried against the form that the venue sends today, 
 *Source:* Binance Spot API documentation, "WebSocket Streams" and "WebSocket API".
 """
 
-from vortex.instruments import read_exchange_info as read_instruments
-from vortex.venues._binance_account import (
+from vortex.decoding.instruments import read_exchange_info as read_instruments
+from vortex.venues._binance.account import (
     LIMITS,
     Asker,
     Refused,
@@ -41,9 +41,9 @@ from vortex.venues._binance_account import (
     time_request,
     trades_request,
 )
-from vortex.venues._binance_answers import decode_answer
-from vortex.venues._binance_market import decode_market, decode_snapshot
-from vortex.venues._binance_orders import (
+from vortex.venues._binance.answer_decoder import decode_answer
+from vortex.venues._binance.market_decoder import decode_market, decode_snapshot
+from vortex.venues._binance.order_encoder import (
     encode_cancel_all,
     encode_order_status,
     encode_request,

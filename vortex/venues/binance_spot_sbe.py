@@ -9,9 +9,9 @@ reference data and orders are JSON.
 *Source:* Binance Spot API documentation, "SBE Market Data Streams".
 """
 
-from vortex.instruments import read_exchange_info as read_instruments
-from vortex.venues import _binance_account
-from vortex.venues._binance_account import (
+from vortex.decoding.instruments import read_exchange_info as read_instruments
+from vortex.venues._binance import account
+from vortex.venues._binance.account import (
     LIMITS,
     Asker,
     Refused,
@@ -41,16 +41,16 @@ from vortex.venues._binance_account import (
     time_request,
     trades_request,
 )
-from vortex.venues._binance_answers import decode_answer
-from vortex.venues._binance_market import decode_snapshot
-from vortex.venues._binance_orders import (
+from vortex.venues._binance.answer_decoder import decode_answer
+from vortex.venues._binance.market_decoder import decode_snapshot
+from vortex.venues._binance.order_encoder import (
     encode_cancel_all,
     encode_order_status,
     encode_request,
     parse_client_order_id,
     signing_prefix,
 )
-from vortex.venues._binance_sbe import decode_market
+from vortex.venues._binance.sbe import decode_market
 
 __all__ = [
     "LIMITS",
@@ -101,12 +101,12 @@ STREAMS = ("depth", "bestBidAsk", "trade", "depth20")
 
 def stream_path(symbols: list[str]) -> str:
     """Return the path and query that subscribe to all ``STREAMS`` of ``symbols`` on connecting."""
-    return _binance_account.stream_path(symbols, STREAMS)
+    return account.stream_path(symbols, STREAMS)
 
 
 def subscribe_message(symbols: list[str], request_id: int) -> bytes:
     """Return the message that subscribes to all ``STREAMS`` of ``symbols``."""
-    return _binance_account.subscribe_message(symbols, request_id, STREAMS)
+    return account.subscribe_message(symbols, request_id, STREAMS)
 
 
 def stream_key_headers() -> tuple[str, ...]:

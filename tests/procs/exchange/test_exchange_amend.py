@@ -6,9 +6,9 @@ import pytest
 
 from procs.exchange import trading
 from procs.exchange.errors import VenueError
-from vortex import matching
 from vortex.codes import Side
-from vortex.matching_records import Prevention, TimeInForce
+from vortex.simulation import matching
+from vortex.simulation.matching_records import Prevention, TimeInForce
 
 AMEND = "order.amend.keepPriority"
 

@@ -1,0 +1,1 @@
+"""The levels of one instrument, and when they are true."""

@@ -1,0 +1,1 @@
+"""What a strategy file is held to, and what it may call."""

@@ -1,0 +1,1 @@
+"""What every decoder needs: divisions by tick and lot, levels, market records, instruments."""

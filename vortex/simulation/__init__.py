@@ -1,0 +1,1 @@
+"""A matching engine and simulated traders, for the local exchange."""

@@ -1,0 +1,1 @@
+"""Bytes as compiled code reads and writes them: JSON, numbers, WebSocket frames, signatures."""
