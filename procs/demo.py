@@ -19,13 +19,16 @@ from typing import Any
 import click
 import msgspec
 
-from procs import config as configuration
-from procs import instance, placement, report, scheduling, throttle, warm, wiring
-from procs.config import Config, Tls
-from procs.credentials import KEY_VARIABLE, SECRET_VARIABLE
-from procs.errors import ConfigError
-from procs.placement import share_out
-from procs.view import View, open_view
+from procs.machine import scheduling, throttle
+from procs.observe.samples import report
+from procs.observe.samples.view import View, open_view
+from procs.plan import config as configuration
+from procs.plan import instance, placement, wiring
+from procs.plan.config import Config, Tls
+from procs.plan.credentials import KEY_VARIABLE, SECRET_VARIABLE
+from procs.plan.errors import ConfigError
+from procs.plan.placement import share_out
+from procs.supervision.compiling import warm
 
 ORDERS_PER_30S_MIN, FILLS_PER_30S_MIN = 100, 20
 

@@ -26,9 +26,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ipc.segment import list_segments
-from procs import cli, instance
-from procs.credentials import KEY_VARIABLE, SECRET_VARIABLE
-from procs.view import View
+from procs import cli
+from procs.observe.samples.view import View
+from procs.plan import instance
+from procs.plan.credentials import KEY_VARIABLE, SECRET_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[1]
 DEADLINE_S = 90.0
@@ -280,7 +281,7 @@ class Engine:
     def supervise(self) -> None:
         """Start with the supervisor as a child of this process, whose exit status can be seen."""
         self.supervisor = subprocess.Popen(
-            [sys.executable, "-m", "procs.supervise", str(self.config_path)],
+            [sys.executable, "-m", "procs.supervision.supervise", str(self.config_path)],
             cwd=ROOT, env={**os.environ, **self.environment},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip

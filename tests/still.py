@@ -7,10 +7,10 @@ import msgspec
 from engines import new_instance, strategy_of
 
 from ipc.shared import SharedRing
-from procs import wiring
-from procs.config import Config
-from procs.memory import RunMemory
-from procs.view import View
+from procs.observe.samples.view import View
+from procs.plan import wiring
+from procs.plan.config import Config
+from procs.supervision.run_segments import RunMemory
 
 SYMBOLS = ["BTCUSDT", "ETHUSDT"]
 TICK_E8, LOT_E8 = 1_000_000, 1_000

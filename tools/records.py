@@ -5,8 +5,8 @@ from enum import IntEnum
 from pathlib import Path
 
 from ipc.layout import Layout
-from procs import config
-from procs.wiring import Wiring, wire
+from procs.plan import config
+from procs.plan.wiring import Wiring, wire
 from vortex import codes
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,7 +35,7 @@ SECTIONS = {
         "ipc.meter",
         "ipc.log",
     ],
-    "Of the processes": ["procs.wiring"],
+    "Of the processes": ["procs.plan.wiring"],
 }
 
 

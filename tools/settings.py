@@ -4,13 +4,13 @@ from typing import Any
 
 import msgspec
 
-from procs.config import Config
+from procs.plan.config import Config
 from vortex import strategies
 
 HEAD = """# Configuration
 
 Every key of the TOML file that `vortexctl start -c` reads.  Written by `make docs` from
-`procs/config.py`; do not edit.
+`procs/plan/config.py`; do not edit.
 
 A key that is unknown, of the wrong type or out of range is refused with its path; a key without a
 default must be there.  Files are found relative to the configuration's folder, runs_folder relative

@@ -20,9 +20,9 @@ from procs.commands.common import (
     output_option,
 )
 from procs.commands.top import INTERVAL_S_MIN, begin, need_textual
-from procs.observe.rates import StageRates
-from procs.observe.sample import Stage, json_of
-from procs.observe.stage_pages import StagePages
+from procs.observe.samples.rates import StageRates
+from procs.observe.samples.sample import Stage, json_of
+from procs.observe.screens.stage_pages import StagePages
 from procs.observe.watch import Watch, keeping_house
 
 ATTACH_SCHEMA = 1
@@ -128,7 +128,7 @@ def look(watch: Watch, stage: str, output: str, interval_s: float, *, plain: boo
     pages = StagePages(watch, stage)
     if output == "table" and not plain and is_terminal():
         need_textual()
-        from procs.observe.live import LiveScreen
+        from procs.observe.screens.live import LiveScreen
 
         heading = f"vortexctl attach {stage} -n {watch.name}"
         LiveScreen(heading, pages.pages(), watch, interval_s).run()
@@ -136,7 +136,7 @@ def look(watch: Watch, stage: str, output: str, interval_s: float, *, plain: boo
     time.sleep(interval_s)
     now, rates = watch.look()
     if output == "json":
-        from procs.observe.faults import last_faults
+        from procs.observe.events.stage_faults import last_faults
 
         found = last_faults(watch.view.run_folder, stage, 100)
         told = Told(
@@ -158,8 +158,8 @@ def tap(
     path: Path | None, *, as_json: bool,
 ) -> None:  # fmt: skip
     """Print the records of one ring; end by Ctrl-C, after enough of them, or with the run."""
-    from procs.observe import tapping
-    from procs.observe.where import BadExpression, compile_where
+    from procs.observe.taps import tapping
+    from procs.observe.taps.where import BadExpression, compile_where
 
     view = watch.view
     if ring_name not in view.rings:

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import click
 
-from procs import wiring
 from procs.commands.common import EXIT_FAILED, EXIT_NOT_RUNNING, EXIT_USAGE, fail
-from procs.instance import launch_path
-from procs.observe import debugger, profile, stack
-from procs.observe.debugger import NoDebugger
-from procs.observe.profile import NoProfile
+from procs.observe.process import debugger, profile, stack
+from procs.observe.process.debugger import NoDebugger
+from procs.observe.process.profile import NoProfile
+from procs.observe.samples.view import View
 from procs.observe.watch import Watch
-from procs.stage import Launch, read_launch
-from procs.view import View
+from procs.plan import wiring
+from procs.plan.instance import launch_path
+from procs.stages.base.stage import Launch, read_launch
 
 TOP_SHOWN = 15
 
@@ -89,17 +89,17 @@ def launch_of(view: View, role: str) -> Launch:
 
 def head_of(view: View, ring_name: str, where: str) -> str:
     """Return the first line of a file of the records of one ring."""
-    from procs.debug.recorder import ring_start
-    from procs.debug.recording import head_line
+    from procs.debug.steps.recorder import ring_start
+    from procs.debug.steps.step_recording import head_line
 
     return head_line(launch_of(view, wiring.GATEWAY), "", ring_name, where, ring_start(view))
 
 
 def record(watch: Watch, role: str, path: Path, count_max: int | None) -> None:
     """Write what a stage reads and writes, step by step; end by Ctrl-C, or with the run."""
-    from procs.debug.moments import NotRepeatable
-    from procs.debug.recorder import Recorder
-    from procs.debug.standing import NeverStill
+    from procs.debug.steps.moments import NotRepeatable
+    from procs.debug.steps.recorder import Recorder
+    from procs.debug.steps.standing import NeverStill
 
     process_of(watch, role)
     try:

@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 import msgspec
 
-from procs import placement, wiring
 from procs.commands.common import echo_json, fail, output_option
-from procs.config import load
-from procs.errors import ConfigError
+from procs.plan import placement, wiring
+from procs.plan.config import load
+from procs.plan.errors import ConfigError
 
 
 @click.group("config")

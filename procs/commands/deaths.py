@@ -18,7 +18,7 @@ def command(name: str, output: str, line_count: int) -> None:
 
     With each stands the last that its hot loop told before it, and the last lines of its log.
     """
-    from procs.observe import deaths
+    from procs.observe.events import deaths
 
     with failing_plainly():
         found = deaths.of_instance(name, line_count)

@@ -10,13 +10,13 @@ import msgspec
 
 from ipc.errors import SharedMemoryError
 from ipc.waiting import Wait
-from procs import logs
 from procs.commands.common import EXIT_NOT_RUNNING, EXIT_USAGE, fail, failing_plainly, send
-from procs.control_socket import LendStage
-from procs.credentials import forget_credentials
-from procs.debug.stages import modules_of, show_plain_numbers
+from procs.debug.steps.stage_modules import modules_of, show_plain_numbers
+from procs.logs import process_log
 from procs.observe.watch import open_run
-from procs.stage import Launch, StageError
+from procs.plan.credentials import forget_credentials
+from procs.stages.base.stage import Launch, StageError
+from procs.supervision.control_socket import LendStage
 
 
 def run(
@@ -54,7 +54,7 @@ def run_in_place(name: str, launch: Launch, stage: str, breaks: Sequence[str]) -
     forget_credentials()
     os.environ.update(environment)
     show_plain_numbers()
-    logs.to_stderr()
+    process_log.to_stderr()
     click.echo(in_place.banner(stage, name))
     # On the CPUs of the house, and so that it leaves them to the others while it has nothing to do.
     here = msgspec.structs.replace(launch, wait=int(Wait.PARK))

@@ -10,7 +10,7 @@ import click
 from procs.commands.common import EXIT_FAILED, echo_json, fail, output_option
 
 if TYPE_CHECKING:
-    from procs.machine import Machine
+    from procs.machine.facts import Machine
 
 WIDTH_MAX = 100
 
@@ -36,8 +36,8 @@ def command(
 
     Nothing is changed: the commands that would mend it are printed.
     """
-    from procs import doctor
-    from procs.seen import Profile
+    from procs.machine import doctor
+    from procs.machine.findings import Profile
 
     machine = machine_for(config_path, is_measured=not (grub or tuned))
     if grub or tuned:
@@ -65,10 +65,10 @@ def command(
 
 def machine_for(config_path: Path | None, is_measured: bool) -> "Machine":
     """Return this machine, and which CPUs of it a configuration gives the engine."""
-    from procs import placement, wiring
-    from procs.config import Placement, load
-    from procs.errors import ConfigError
-    from procs.machine import Machine, gather
+    from procs.machine.facts import Machine, gather
+    from procs.plan import placement, wiring
+    from procs.plan.config import Placement, load
+    from procs.plan.errors import ConfigError
 
     roles, settings = ["ingest", *wiring.AFTER_INGEST], Placement()
     venues: tuple[str, ...] = ()

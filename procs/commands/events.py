@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 import msgspec
 
-from procs import instance
 from procs.commands.common import EXIT_NOT_RUNNING, fail, instance_option, output_option
-from procs.events import Event, events_path
+from procs.logs.run_events import Event, events_path
+from procs.plan import instance
 
 LOOK_S = 0.2
 

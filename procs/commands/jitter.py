@@ -50,8 +50,8 @@ def command(
 
 def audit_engine(name: str, seconds: float, bar_us: float, output: str) -> None:
     """Audit the orders of a running instance."""
-    from procs import excursions
-    from procs.view import open_view
+    from procs.observe.latency import excursions
+    from procs.observe.samples.view import open_view
 
     with failing_plainly():
         view, _ = open_view(name)
@@ -69,8 +69,9 @@ def audit_cpus(
     cpus_text: str | None, seconds: float, over_us: float, threshold_ns: int | None, output: str
 ) -> None:
     """Audit CPUs by spinning on them."""
-    from procs import jitter, jitter_report
-    from procs.machine import cpus_of
+    from procs.machine import jitter
+    from procs.machine.facts import cpus_of
+    from procs.observe.latency import jitter_report
 
     available = os.sched_getaffinity(0)
     cpus = available if cpus_text is None else cpus_of(cpus_text)

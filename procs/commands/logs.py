@@ -9,7 +9,6 @@ from pathlib import Path
 
 import click
 
-from procs import instance
 from procs.commands.common import (
     EXIT_NOT_RUNNING,
     EXIT_USAGE,
@@ -18,7 +17,8 @@ from procs.commands.common import (
     instance_option,
     output_option,
 )
-from procs.log_lines import GRAVITY, LogFolder, LogLine, is_at_least
+from procs.logs.log_lines import GRAVITY, LogFolder, LogLine, is_at_least
+from procs.plan import instance
 
 LOOK_S = 0.2
 

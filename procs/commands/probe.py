@@ -36,9 +36,9 @@ def command(
     Run it on the servers among which you choose.  It connects, and makes the TLS handshake where
     there is one, and sends nothing more.
     """
-    from procs import probe
-    from procs.config import load
-    from procs.errors import ConfigError
+    from procs.connections import probe
+    from procs.plan.config import load
+    from procs.plan.errors import ConfigError
 
     ca_file, texts = None, list(hosts)
     try:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from procs import instance
 from procs.commands.common import (
     EXIT_NOT_RUNNING,
     EXIT_USAGE,
@@ -16,14 +15,15 @@ from procs.commands.common import (
     is_terminal,
     send,
 )
-from procs.control_socket import LendStage
-from procs.credentials import credentials, forget_credentials
 from procs.debug.plain import run_plain
-from procs.errors import ConfigError
-from procs.instance import Mark
+from procs.plan import instance
+from procs.plan.credentials import credentials, forget_credentials
+from procs.plan.errors import ConfigError
+from procs.plan.instance import Mark
+from procs.supervision.control_socket import LendStage
 
 if TYPE_CHECKING:
-    from procs.stage import Launch
+    from procs.stages.base.stage import Launch
 
 
 @click.command("run")
@@ -63,7 +63,7 @@ def command(
     send(name, LendStage(stage, os.getpid(), halts=False))
     forget_credentials()
     os.environ.update(environment)
-    from procs import run_stage
+    from procs.supervision.children import run_stage
 
     status = run_stage.run((stage,), instance.launch_path(Path(launch.run_folder), stage))
     click.echo(f"{stage} ended with status {status}; the supervisor takes it back")
@@ -71,8 +71,8 @@ def command(
 
 def launch_of(name: str, mark: Mark, stage: str) -> "Launch":
     """Return how the supervisor starts a stage, or fail with one line."""
-    from procs import wiring
-    from procs.stage import read_launch
+    from procs.plan import wiring
+    from procs.stages.base.stage import read_launch
 
     path = instance.launch_path(Path(mark.run_folder), wiring.GATEWAY)
     try:
@@ -88,7 +88,8 @@ def launch_of(name: str, mark: Mark, stage: str) -> "Launch":
 
 def keys_of(launch: "Launch", stage: str) -> dict[str, str]:
     """Return the keys that a stage needs, as variables of its environment, or fail."""
-    from procs import reference, wiring
+    from procs.plan import wiring
+    from procs.supervision import reference
 
     for_orders = stage == wiring.GATEWAY
     for_streams = reference.shows_key(launch.config, wiring.wire(launch.config), stage)

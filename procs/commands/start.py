@@ -16,7 +16,7 @@ from procs.commands.common import (
     fail,
     output_option,
 )
-from procs.control_socket import StartStage
+from procs.supervision.control_socket import StartStage
 
 
 @click.command("start")
@@ -50,7 +50,7 @@ def command(
     if dry_run:
         say_plan(config_path, output)
         return
-    supervise = [sys.executable, "-m", "procs.supervise"]
+    supervise = [sys.executable, "-m", "procs.supervision.supervise"]
     if foreground:
         os.execv(sys.executable, [*supervise, "--foreground", str(config_path.resolve())])
     process = subprocess.Popen(
@@ -70,10 +70,11 @@ def command(
 
 def say_plan(config_path: Path, output: str) -> None:
     """Print what a start would do."""
-    from procs import placement, scheduling, wiring
-    from procs.config import load
-    from procs.credentials import credentials
-    from procs.errors import ConfigError
+    from procs.machine import scheduling
+    from procs.plan import placement, wiring
+    from procs.plan.config import load
+    from procs.plan.credentials import credentials
+    from procs.plan.errors import ConfigError
 
     try:
         config = load(config_path)

@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from procs import log_writer, report
 from procs.commands.common import (
     EXIT_FAILED,
     EXIT_NOT_RUNNING,
@@ -14,9 +13,11 @@ from procs.commands.common import (
     instance_option,
     output_option,
 )
-from procs.control_socket import NoAnswer, TellStages, ask
-from procs.instance import Mark, NotReady, NotRunning, OtherVersion
-from procs.view import View, open_view
+from procs.observe.events import log_writer
+from procs.observe.samples import report
+from procs.observe.samples.view import View, open_view
+from procs.plan.instance import Mark, NotReady, NotRunning, OtherVersion
+from procs.supervision.control_socket import NoAnswer, TellStages, ask
 from vortex.units import format_e8
 
 STATUS_SCHEMA = 1

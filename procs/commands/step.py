@@ -11,7 +11,7 @@ from procs.commands.common import EXIT_FAILED, EXIT_USAGE, fail, is_terminal
 from procs.debug.plain import run_plain
 
 if TYPE_CHECKING:
-    from procs.debug.stepping import Stepper
+    from procs.debug.steps.stepping import Stepper
 
 
 @click.command("step")
@@ -51,12 +51,12 @@ def take_steps(
     wants_pdb: bool,
 ) -> None:  # fmt: skip
     """Step through a recording: at a prompt, under pdb, or all of it at once."""
-    from procs.debug import stepping
-    from procs.debug.moments import NotRepeatable
     from procs.debug.prompt import BadBreak
-    from procs.debug.recording import BadRecording
-    from procs.debug.sources import open_source
-    from procs.debug.stages import show_plain_numbers
+    from procs.debug.steps import stepping
+    from procs.debug.steps.moments import NotRepeatable
+    from procs.debug.steps.sources import open_source
+    from procs.debug.steps.stage_modules import show_plain_numbers
+    from procs.debug.steps.step_recording import BadRecording
 
     try:
         source = open_source(recording, role)
@@ -80,10 +80,10 @@ def take_steps(
 
 def step_under_pdb(stepper: "Stepper", count_max: int | None, breaks: tuple[str, ...]) -> None:
     """Take steps under pdb; a step that fails shows where."""
-    from procs.debug import stepping
     from procs.debug.prompt import Left, Prompt, first_of, places_of
-    from procs.debug.recording import BadRecording
-    from procs.debug.stages import modules_of
+    from procs.debug.steps import stepping
+    from procs.debug.steps.stage_modules import modules_of
+    from procs.debug.steps.step_recording import BadRecording
 
     modules = modules_of(stepper.source.role, stepper.source.launch.config)
     prompt = Prompt(places_of(breaks, modules) or [first_of(modules[0].drain)])

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import click
 
-from procs import instance, orphans
 from procs.commands.common import (
     command_stage,
     echo_json,
@@ -15,8 +14,10 @@ from procs.commands.common import (
     instance_option,
     output_option,
 )
-from procs.control_socket import StopStage
-from procs.instance import Mark
+from procs.plan import instance
+from procs.plan.instance import Mark
+from procs.supervision import orphans
+from procs.supervision.control_socket import StopStage
 
 STOP_WAIT_S = 60.0
 

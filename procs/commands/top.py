@@ -16,9 +16,9 @@ from procs.commands.common import (
     is_terminal,
     output_option,
 )
-from procs.observe import top
-from procs.observe.rates import Rates
-from procs.observe.sample import Sample, json_of
+from procs.observe.samples.rates import Rates
+from procs.observe.samples.sample import Sample, json_of
+from procs.observe.screens import top
 from procs.observe.watch import Watch, keeping_house
 
 TOP_SCHEMA = 1
@@ -80,7 +80,7 @@ def need_textual() -> None:
 def run_screen(watch: Watch, interval_s: float) -> None:
     """Show the live screen until it is left."""
     need_textual()
-    from procs.observe.live import LiveScreen
+    from procs.observe.screens.live import LiveScreen
 
     heading = f"vortexctl top -n {watch.name}"
     LiveScreen(heading, {"pipeline": top.screen}, watch, interval_s).run()

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import click
 
-from procs import instance
 from procs.commands.common import (
     EXIT_TIMEOUT,
     echo_json,
@@ -13,8 +12,9 @@ from procs.commands.common import (
     instance_option,
     output_option,
 )
-from procs.instance import NotReady, NotRunning, OtherVersion
-from procs.view import View, open_view
+from procs.observe.samples.view import View, open_view
+from procs.plan import instance
+from procs.plan.instance import NotReady, NotRunning, OtherVersion
 
 LOOK_S = 0.05
 

@@ -17,7 +17,7 @@ def command(name: str, output: str, order_count: int) -> None:
     Kept are the newest of those over `[latency] budget_us`; a run whose processes died left them
     too.
     """
-    from procs.observe import worst
+    from procs.observe.latency import worst
 
     with failing_plainly():
         rows = worst.of_instance(name)

@@ -12,9 +12,9 @@ import msgspec
 import numpy as np
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from procs.dashboard.feed import Feed
 from procs.dashboard.frames import encode
 from procs.dashboard.pages import PAGES
+from procs.dashboard.sample_feed import Feed
 
 UNANSWERED_MAX = 2
 #: A browser that answers nothing for so long is gone, or asleep: it connects again when it wakes.

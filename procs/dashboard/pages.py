@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from procs import report
-from procs.dashboard.orders import whole_orders
-from procs.dashboard.watch import RunWatch
-from procs.observe import ladder
-from procs.observe.rates import Rates
-from procs.observe.sent import PARTS
-from procs.wiring import BOOK, GATEWAY, HOPS, STRATEGY
+from procs.dashboard.contents.orders_page import whole_orders
+from procs.dashboard.run_watch import RunWatch
+from procs.observe.samples import report
+from procs.observe.samples.rates import Rates
+from procs.observe.screens import ladder
+from procs.observe.taps.sent import PARTS
+from procs.plan.wiring import BOOK, GATEWAY, HOPS, STRATEGY
 from vortex.codes import BookState, Kind, OrderState, Side
 from vortex.orders.order_table import is_open
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import uvicorn
 
-from procs.dashboard.feed import Feed
-from procs.dashboard.server import make
+from procs.dashboard.dashboard_server import make
+from procs.dashboard.sample_feed import Feed
 
 HOST = "127.0.0.1"
 NICENESS = 10

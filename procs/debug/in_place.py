@@ -14,11 +14,12 @@ from ipc import control
 from ipc.clock import now_ns
 from ipc.control import State
 from ipc.waiting import Wait
-from procs import running, wiring
 from procs.debug.prompt import Left, Prompt
-from procs.debug.stages import with_attributes
-from procs.joint import stage_module
-from procs.stage import Built, Launch, Stage
+from procs.debug.steps.stage_modules import with_attributes
+from procs.plan import wiring
+from procs.stages.base import running
+from procs.stages.base.stage import Built, Launch, Stage
+from procs.stages.joint import stage_module
 
 #: What the others do while one stage stands still at the prompt.
 MEANWHILE = {

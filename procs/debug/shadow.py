@@ -12,17 +12,17 @@ from contextlib import closing
 import click
 
 from procs.commands.common import EXIT_FAILED, EXIT_NOT_RUNNING, EXIT_USAGE, fail
-from procs.debug import standing
-from procs.debug.apart import Start
-from procs.debug.follow import Follower
-from procs.debug.moments import Moment, NotRepeatable, rings_of
 from procs.debug.prompt import BadBreak, Left, Prompt, first_of, places_of
-from procs.debug.repeat import Repeater, differences
-from procs.debug.stages import modules_of, show_plain_numbers
-from procs.debug.standing import NeverStill
+from procs.debug.steps import standing
+from procs.debug.steps.apart import Start
+from procs.debug.steps.follow import Follower
+from procs.debug.steps.moments import Moment, NotRepeatable, rings_of
+from procs.debug.steps.repeat import Repeater, differences
+from procs.debug.steps.stage_modules import modules_of, show_plain_numbers
+from procs.debug.steps.standing import NeverStill
+from procs.observe.samples.view import View
 from procs.observe.watch import is_over, keeping_house
-from procs.stage import Launch
-from procs.view import View
+from procs.stages.base.stage import Launch
 
 LOOK_S = 0.002
 LIFE_S = 0.2

@@ -19,10 +19,10 @@ import click
 import msgspec
 
 from ipc.compiled import cache_directory
-from procs.exchange.certificate import make_context
-from procs.exchange.config import ConfigError, load_config
+from procs.exchange.core.certificate import make_context
+from procs.exchange.core.exchange_config import ConfigError, load_config
 from procs.exchange.exchange import Exchange
-from procs.exchange.server import Server
+from procs.exchange.exchange_server import Server
 
 logger = logging.getLogger("procs.exchange")
 

@@ -4,22 +4,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from procs.exchange.accounts import Account
-from procs.exchange.arming import Faults
-from procs.exchange.config import ExchangeConfig
-from procs.exchange.control import position_text
-from procs.exchange.desk import Desk
-from procs.exchange.instrument import Instrument, text_e8
-from procs.exchange.methods import Methods
-from procs.exchange.order_rows import status_row, trade_rows
-from procs.exchange.rate_limits import RateLimits, weight_window
-from procs.exchange.recording import summarize, symbol_config
-from procs.exchange.replay import Player, ReplayMarket
-from procs.exchange.signatures import Keyring
-from procs.exchange.simulated import SimulatedMarket
-from procs.exchange.streams import BINARY, Streams
-from procs.exchange.user_stream import UserStream
-from procs.exchange.venue import Venue
+from procs.exchange.accounts.account_desk import Desk
+from procs.exchange.accounts.accounts import Account
+from procs.exchange.accounts.order_rows import status_row, trade_rows
+from procs.exchange.accounts.rate_limits import RateLimits, weight_window
+from procs.exchange.accounts.venue import Venue
+from procs.exchange.core.exchange_config import ExchangeConfig
+from procs.exchange.core.instrument import Instrument, text_e8
+from procs.exchange.doors.side_door import position_text
+from procs.exchange.doors.user_stream import UserStream
+from procs.exchange.faults.arming import Faults
+from procs.exchange.markets.capture_file import summarize, symbol_config
+from procs.exchange.markets.replay import Player, ReplayMarket
+from procs.exchange.markets.simulated import SimulatedMarket
+from procs.exchange.methods.methods import Methods
+from procs.exchange.methods.signatures import Keyring
+from procs.exchange.streams.streams import BINARY, Streams
 
 FAST_FLUSH_STEPS, SLOW_FLUSH_STEPS = 100, 1000
 BINARY_FLUSH_STEPS, BINARY_PARTIAL_STEPS = 20, 50

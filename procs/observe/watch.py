@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from procs import instance, wiring
-from procs.instance import NothingKept, NotReady, NotRunning, OtherVersion, launch_path
-from procs.observe import rates, sample
-from procs.observe.rates import Rates
-from procs.observe.sample import Sample
-from procs.stage import read_launch
-from procs.view import View, attach
+from procs.observe.samples import rates, sample
+from procs.observe.samples.rates import Rates
+from procs.observe.samples.sample import Sample
+from procs.observe.samples.view import View, attach
+from procs.plan import instance, wiring
+from procs.plan.instance import NothingKept, NotReady, NotRunning, OtherVersion, launch_path
+from procs.stages.base.stage import read_launch
 
 
 def open_run(name: str) -> View:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipc.compiled import compile_plug
-from procs import strategy_files
+from procs.plan import strategy_files
 from vortex import strategies
 from vortex.deciding.contract import VIEW
 from vortex.orders.quoting import BID_QUOTE_COUNT, QUOTE_COUNT, WANTED

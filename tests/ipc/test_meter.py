@@ -50,7 +50,7 @@ class Cpu:
         meter.begin_turn(address_of(self.meters[index:]), now_ns, wait)
 
     def end(self, index: int, now_ns: int, done_count: int = 0) -> None:
-        """End it, as ``procs.stage.end_turn`` does."""
+        """End it, as ``procs.stages.base.stage.end_turn`` does."""
         meter.end_turn(address_of(self.meters[index:]), now_ns, done_count)
         control.beat(int(self.peers[index]), now_ns, done_count)
 

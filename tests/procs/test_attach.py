@@ -16,10 +16,10 @@ from engines import ROOT, Engine, Exchange, command_line, until
 from running import Running, started
 from terminals import Terminal
 
-from procs import wiring
-from procs.gateway_context import Counter
-from procs.observe import decode
-from procs.outliers import Cause
+from procs.observe.taps import decode
+from procs.plan import wiring
+from procs.stages.base.outliers import Cause
+from procs.stages.gateway.context import Counter
 
 pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler
 
@@ -313,7 +313,7 @@ def test_a_stack_names_the_compiled_loop_and_stops_nothing(running: Running) -> 
     done = running.engine.process("attach", "gateway", "--stack", "-n", running.engine.name)
     assert done.returncode == 0, done.stderr
     assert "costs the stage nothing" in done.stderr
-    assert "procs.gateway.loop" in done.stdout
+    assert "procs.stages.gateway.gateway_stage.loop" in done.stdout
     if shutil.which("py-spy") or Path(sys.executable).with_name("py-spy").exists():
         assert "run_stage.py" in done.stdout
 

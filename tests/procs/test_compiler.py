@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from engines import until
 
-from procs import compiler
-from procs.compiler import Compiler
-from procs.errors import StartError
+from procs.plan.errors import StartError
+from procs.supervision.compiling import compiler
+from procs.supervision.compiling.compiler import Compiler
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_progress_is_passed_on_and_a_failure_told(script: Path) -> None:
     said: list[str] = []
     script.write_text('#!/bin/sh\necho "$@"; echo two\n')
     Compiler().run(Path("launch.json"), said.append)
-    assert said == ["-m procs.warm launch.json", "two"]
+    assert said == ["-m procs.supervision.compiling.warm launch.json", "two"]
     script.write_text("#!/bin/sh\nexit 3\n")
     with pytest.raises(StartError, match="failed with status 3"):
         Compiler().run(Path("launch.json"), said.append)

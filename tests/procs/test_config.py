@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from engines import strategy_of
 
-from procs import reference, wiring
 from procs.commands.new import text_of
-from procs.config import Config, load, params_of
-from procs.credentials import (
+from procs.plan import wiring
+from procs.plan.config import Config, load, params_of
+from procs.plan.credentials import (
     KEY_VARIABLE,
     SECRET_VARIABLE,
     STREAM_KEY_VARIABLE,
@@ -26,7 +26,8 @@ from procs.credentials import (
     forget_credentials,
     stream_key,
 )
-from procs.errors import ConfigError
+from procs.plan.errors import ConfigError
+from procs.supervision import reference
 
 ROOT = Path(__file__).resolve().parents[2]
 

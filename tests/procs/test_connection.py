@@ -27,9 +27,9 @@ from wsproto.events import (
 
 from ipc.memory import words_at
 from ipc.sockets import CLOSED, WOULD_BLOCK
-from procs import connection
-from procs.connection import KEY_COUNT, Buffers
-from procs.handshake import HandshakeError, Link
+from procs.connections import connection
+from procs.connections.connection import KEY_COUNT, Buffers
+from procs.connections.handshake import HandshakeError, Link
 from tools.fuzz.framing import server_frame
 from vortex.wire.websocket import FRAMER, Incoming, Opcode
 

@@ -13,7 +13,7 @@ from engines import Engine, Exchange, until
 from running import Running
 
 from procs.dashboard.browser import UNANSWERED_MAX
-from procs.dashboard.columns import HEAT_ROW_COUNT, PERCENTILE_WIDTH
+from procs.dashboard.contents.columns import HEAT_ROW_COUNT, PERCENTILE_WIDTH
 from procs.dashboard.pages import PAGES
 
 pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipc.histogram import BIN_COUNT, bin_top_ns
-from procs.dashboard import machine
-from procs.dashboard.columns import (
+from procs.dashboard.contents import machine_page
+from procs.dashboard.contents.columns import (
     COLUMN_COUNT,
     HEAT_FIRST_OCTAVE,
     HEAT_ROW_COUNT,
@@ -21,13 +21,13 @@ from procs.dashboard.columns import (
     Columns,
     heat,
 )
-from procs.dashboard.doctor import findings_of
+from procs.dashboard.contents.display_units import decimals_of, fixed
+from procs.dashboard.contents.doctor_page import findings_of
+from procs.dashboard.contents.logs_tail import LINE_COUNT, LogTail
+from procs.dashboard.contents.orders_page import KEPT_S, NS_PER_S, WORST_COUNT, Slowest
+from procs.dashboard.contents.recent import Recent
 from procs.dashboard.frames import ALIGN_BYTES, decode, encode
-from procs.dashboard.logs_tail import LINE_COUNT, LogTail
-from procs.dashboard.orders import KEPT_S, NS_PER_S, WORST_COUNT, Slowest
-from procs.dashboard.recent import Recent
-from procs.dashboard.units import decimals_of, fixed
-from procs.wiring import OUTLIER
+from procs.plan.wiring import OUTLIER
 
 NAMES = st.text("abc._0", min_size=1, max_size=8)
 
@@ -220,7 +220,7 @@ def test_any_bytes_can_stand_in_a_log(
 
 
 def write_proc(root: Path, scale: int) -> None:
-    ticks = machine.CLOCK_TICKS_PER_S * scale
+    ticks = machine_page.CLOCK_TICKS_PER_S * scale
     (root / "stat").write_text(
         f"cpu  1 1\ncpu0 {ticks // 2} 0 0 {ticks // 2} 0 0 0 0 0 0\n"
         f"cpu1 0 0 0 {ticks} 0 0 0 0 0 0\nintr 5\n"
@@ -238,7 +238,7 @@ def write_proc(root: Path, scale: int) -> None:
 
 def test_the_machine_is_told_by_differences(tmp_path: Path) -> None:
     write_proc(tmp_path, 1)
-    watched = machine.Machine(tmp_path)
+    watched = machine_page.Machine(tmp_path)
     watched.look(1.0)
     write_proc(tmp_path, 3)
     watched.look(2.0)
@@ -251,7 +251,7 @@ def test_the_machine_is_told_by_differences(tmp_path: Path) -> None:
 
 
 def test_a_machine_that_tells_nothing_is_no_error(tmp_path: Path) -> None:
-    watched = machine.Machine(tmp_path / "nothing")
+    watched = machine_page.Machine(tmp_path / "nothing")
     watched.look(1.0)
     assert (watched.facts["cpus"], watched.facts["interrupts"]) == ({}, [])
 

@@ -12,7 +12,7 @@ from dashboards import Dashboard
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from procs.dashboard.server import BODY_BYTES_MAX, STATIC
+from procs.dashboard.dashboard_server import BODY_BYTES_MAX, STATIC
 
 pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler
 

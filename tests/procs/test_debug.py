@@ -28,13 +28,16 @@ from ipc.memory import words_at
 from ipc.ring import EPOCH_BYTES, GENERATION_BYTES
 from ipc.segment import list_segments
 from ipc.shared import SharedTable
-from procs import book, cli, ingest, instance, wiring
-from procs.config import Config
+from procs import cli
 from procs.debug import plain, prompt
-from procs.debug.recording import BadRecording, copy_of
-from procs.instance import InstanceLock, Mark
-from procs.observe import decode
-from procs.stage import Launch, write_launch
+from procs.debug.steps.step_recording import BadRecording, copy_of
+from procs.observe.taps import decode
+from procs.plan import instance, wiring
+from procs.plan.config import Config
+from procs.plan.instance import InstanceLock, Mark
+from procs.stages import book_stage
+from procs.stages.base.stage import Launch, write_launch
+from procs.stages.ingest import ingest_stage
 
 pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler
 
@@ -78,7 +81,9 @@ def test_the_book_at_the_prompt(running: Running) -> None:
     pids = {role: view.pid(role) for role in STAGES}
     terminal = terminal_of(running, "run", "book", "--pdb")
     try:
-        shown = terminal.wait_for("Nothing is traded", "q leaves", "procs/book.py", "(vortex)")
+        shown = terminal.wait_for(
+            "Nothing is traded", "q leaves", "procs/stages/book_stage.py", "(vortex)"
+        )
         assert "Traceback" not in shown
         assert running.open_orders() == 0
         terminal.press("p 'sum', 40 + context_address * 0 + 2\n")
@@ -120,11 +125,11 @@ def test_every_stage_runs_as_plain_python(
     try:
         where = words[-1] if words else "turn"
         terminal.wait_for(f"{where}()", "(vortex)")
-        frames = running.ingested(ingest.Counter.FRAMES)
+        frames = running.ingested(ingest_stage.Counter.FRAMES)
         terminal.press("cl\ny\n")
         terminal.press("c\n")
         if stage == "ingest":
-            until(lambda: running.ingested(ingest.Counter.FRAMES) > frames + 20, "it reads")
+            until(lambda: running.ingested(ingest_stage.Counter.FRAMES) > frames + 20, "it reads")
             until(view.books_in_sync, "what it reads is true")
         else:
             count = loops(running, stage)
@@ -155,8 +160,8 @@ def facts(running: Running) -> dict[str, Any]:
         "epochs": [int(running.view.status(role)["epoch"]) for role in STAGES],
         "rings": words,
         "segments": sorted(list_segments(running.engine.name)),
-        "dropped": running.ingested(ingest.Counter.DROPPED),
-        "full": running.booked(book.Counter.TOPS_FULL),
+        "dropped": running.ingested(ingest_stage.Counter.DROPPED),
+        "full": running.booked(book_stage.Counter.TOPS_FULL),
     }
 
 

@@ -14,7 +14,7 @@ import pytest
 from engines import ROOT, START_S, new_instance
 
 from ipc.segment import list_segments
-from procs import throttle
+from procs.machine import throttle
 
 pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler
 

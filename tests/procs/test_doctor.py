@@ -13,9 +13,10 @@ from engines import Engine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from procs import checks_system, cli, doctor, throttle
-from procs.machine import Machine, cpus_of, cpus_of_mask, list_of, mask_of
-from procs.seen import Finding, Profile, Verdict
+from procs import cli
+from procs.machine import checks_system, doctor, throttle
+from procs.machine.facts import Machine, cpus_of, cpus_of_mask, list_of, mask_of
+from procs.machine.findings import Finding, Profile, Verdict
 
 HOT, HOUSE = frozenset({2, 3, 4, 5}), frozenset({0, 1})
 CPU = "sys/devices/system/cpu"

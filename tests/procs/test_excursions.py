@@ -18,12 +18,13 @@ from ipc.histogram import BIN_COUNT, HISTOGRAM, bin_index, record_value
 from ipc.memory import address_of, copy_bytes
 from ipc.meter import STALL
 from ipc.shared import SharedRing
-from procs import excursions, wiring
-from procs.config import Config
-from procs.memory import RunMemory
-from procs.observe.sent import PARTS, STAMPS, SentOrders, parts_ns
-from procs.outliers import Cause
-from procs.view import View
+from procs.observe.latency import excursions
+from procs.observe.samples.view import View
+from procs.observe.taps.sent import PARTS, STAMPS, SentOrders, parts_ns
+from procs.plan import wiring
+from procs.plan.config import Config
+from procs.stages.base.outliers import Cause
+from procs.supervision.run_segments import RunMemory
 from vortex.codes import Kind
 from vortex.records import SENT
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from engines import until
 
-from procs.health import LATE_NS, STUCK_NS, Health, health_of
+from procs.supervision.children.health import LATE_NS, STUCK_NS, Health, health_of
 
 
 @pytest.fixture

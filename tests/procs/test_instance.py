@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from procs import instance
-from procs.instance import AlreadyRunning, InstanceLock, Mark
+from procs.plan import instance
+from procs.plan.instance import AlreadyRunning, InstanceLock, Mark
 
 HOLD = """
 import sys, time
-from procs.instance import InstanceLock, Mark
+from procs.plan.instance import InstanceLock, Mark
 lock = InstanceLock.take("held")
 lock.write(Mark(7, 8, "/nowhere", 9))
 print("held", flush=True)

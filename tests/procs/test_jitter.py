@@ -19,9 +19,11 @@ from hypothesis import strategies as st
 from ipc import gaps
 from ipc.histogram import bin_top_ns
 from ipc.memory import address_of
-from procs import cli, jitter, jitter_report, kernel_counts
-from procs.jitter import CpuAudit, Gap, Spinner, Window
-from procs.kernel_counts import Counts
+from procs import cli
+from procs.machine import jitter, kernel_counts
+from procs.machine.jitter import CpuAudit, Gap, Spinner, Window
+from procs.machine.kernel_counts import Counts
+from procs.observe.latency import jitter_report
 
 SEED = 31
 MS = 1_000_000

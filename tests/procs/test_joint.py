@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from engines import Engine, Exchange, Watch, strategy_of, until
 
-from procs import report
+from procs.observe.samples import report
 
 pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler
 

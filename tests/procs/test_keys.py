@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from engines import Engine, Exchange, until
 
-from procs import report
-from procs.credentials import SECRET_VARIABLE
+from procs.observe.samples import report
+from procs.plan.credentials import SECRET_VARIABLE
 
 pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from procs import logs
-from procs.log_file import LogFile
-from procs.log_lines import MORE, LogFolder, LogLine, in_order, is_at_least, parsed
+from procs.logs import process_log
+from procs.logs.log_file import LogFile
+from procs.logs.log_lines import MORE, LogFolder, LogLine, in_order, is_at_least, parsed
 
 
 def line_at(second: int, text: str, level: str = "WARNING", name: str = "book") -> str:
@@ -18,7 +18,7 @@ def line_at(second: int, text: str, level: str = "WARNING", name: str = "book") 
 
 def test_lines_are_told_apart() -> None:
     """What the hot loops told is of the stage that is named, other lines of their process."""
-    told = parsed(logs.HOT, line_at(1, "a gap: here"))
+    told = parsed(process_log.HOT, line_at(1, "a gap: here"))
     assert told[:4] == ("2026-01-31 12:00:01.000", "warning", "book", "book: a gap: here")
     assert told.message == "a gap: here"
     assert parsed("book+strategy", line_at(1, "x", "INFO")).log == "book+strategy"
@@ -53,7 +53,7 @@ def test_logs_are_merged_by_time_and_each_keeps_its_order(
 def test_a_log_is_followed_across_its_rotations(tmp_path: Path, first_bytes: int | None) -> None:
     """Each line once, and half a line only when it is whole."""
     (tmp_path / "logs").mkdir()
-    file = LogFile(logs.hot_path(tmp_path), 400, 3)
+    file = LogFile(process_log.hot_path(tmp_path), 400, 3)
     folder = LogFolder(tmp_path, first_bytes)
     found: list[LogLine] = []
     for number in range(40):
@@ -64,7 +64,7 @@ def test_a_log_is_followed_across_its_rotations(tmp_path: Path, first_bytes: int
     found += folder.look()
     assert [int(line.message) for line in found] == list(range(40))
     file.close()
-    with logs.hot_path(tmp_path).open("a") as rest:
+    with process_log.hot_path(tmp_path).open("a") as rest:
         rest.write(" line\n")
     assert [line.line for line in folder.look()] == ["half a line"]
 
@@ -72,7 +72,7 @@ def test_a_log_is_followed_across_its_rotations(tmp_path: Path, first_bytes: int
 def test_old_files_are_read_too_when_all_is_asked_for(tmp_path: Path) -> None:
     """In the order in which they were written."""
     (tmp_path / "logs").mkdir()
-    file = LogFile(logs.hot_path(tmp_path), 200, 3)
+    file = LogFile(process_log.hot_path(tmp_path), 200, 3)
     for number in range(8):
         file.append(f"{line_at(number, str(number))}\n".encode())
     file.close()

@@ -21,15 +21,15 @@ from ipc import log
 from ipc.log import BURST_COUNT, WINDOW_NS, tell
 from ipc.memory import address_of
 from ipc.shared import SharedTable
-from procs import log_events, logs
-from procs.config import Logs
-from procs.events import Event, EventLog, events_path
-from procs.log_events import CATALOGUE
-from procs.log_file import LogFile, all_of
-from procs.log_writer import Entry, LogWriter, merged
-from procs.observe import log_text
-from procs.observe.log_text import Names, Told, text_of
-from procs.wiring import LOG_MARK, LOG_ROWS, log_ring
+from procs.logs import hot_events, process_log
+from procs.logs.hot_events import CATALOGUE
+from procs.logs.log_file import LogFile, all_of
+from procs.logs.run_events import Event, EventLog, events_path
+from procs.observe.events import log_text
+from procs.observe.events.log_text import Names, Told, text_of
+from procs.observe.events.log_writer import Entry, LogWriter, merged
+from procs.plan.config import Logs
+from procs.plan.wiring import LOG_MARK, LOG_ROWS, log_ring
 from vortex.codes import Kind, Reject, Side
 
 NAMES = Names(SYMBOLS, ["main"], [1_000_000, 1_000_000], [1_000, 1_000])
@@ -65,7 +65,7 @@ class Bench:
     def tell_many(self, role: str, first: int, count: int) -> None:
         """Tell of a number of gaps, which are numbered."""
         for number in range(first, first + count):
-            self.tell(role, log_events.GAP, 0, number, 0)
+            self.tell(role, hot_events.GAP, 0, number, 0)
 
     @contextmanager
     def writer(self) -> Iterator[LogWriter]:
@@ -83,7 +83,7 @@ class Bench:
 
     def lines(self) -> list[str]:
         """Return all lines written, those of rotated files too."""
-        paths = all_of(logs.hot_path(self.folder))
+        paths = all_of(process_log.hot_path(self.folder))
         return "".join(path.read_text() for path in paths if path.exists()).splitlines()
 
     def gaps(self) -> list[int]:
@@ -122,19 +122,19 @@ def test_every_event_reads_as_text_whatever_its_words(number: int) -> None:
 def test_words_are_shown_as_people_know_them() -> None:
     """Prices and sizes in the instrument's own units, codes by name, times with units."""
     words = (1, Kind.PLACE, Side.SELL, 250, 12345, Reject.PRICE_BAND)
-    assert text_of(Told(0, log_events.REFUSED, words), NAMES) == (
+    assert text_of(Told(0, hot_events.REFUSED, words), NAMES) == (
         "ETHUSDT: place sell 0.00250 at 123.45 refused: price band"
     )
-    assert text_of(Told(0, log_events.HALTED, (2 | 16, *[0] * 5)), NAMES) == (
+    assert text_of(Told(0, hot_events.HALTED, (2 | 16, *[0] * 5)), NAMES) == (
         "halt: no connection, the supervisor died; cancels everything, places nothing new"
     )
-    assert "after 1.5 ms" in text_of(Told(0, log_events.RESUMED, (1_500_000, *[0] * 5)), NAMES)
+    assert "after 1.5 ms" in text_of(Told(0, hot_events.RESUMED, (1_500_000, *[0] * 5)), NAMES)
     assert text_of(Told(0, 5, (1, 2, 0, 0, 0, 0)), NAMES).startswith("event 5 of another version")
 
 
 def test_every_kind_of_word_has_its_reading() -> None:
     """And none reads what is never told."""
-    assert set(log_text.WORDS) == {"", *log_events.KINDS}
+    assert set(log_text.WORDS) == {"", *hot_events.KINDS}
 
 
 # Order.
@@ -158,7 +158,7 @@ def test_streams_are_merged_by_time_and_each_keeps_its_order(stamps: list[list[i
 def test_stages_are_written_in_the_order_of_time(bench: Bench) -> None:
     """One stream, each line in the form of the other logs."""
     for number, role in enumerate(["gateway", "book", "book", "ingest", "gateway"]):
-        bench.tell(role, log_events.GAP, 0, number, 0)
+        bench.tell(role, hot_events.GAP, 0, number, 0)
     bench.write()
     lines = bench.lines()
     assert bench.gaps() == list(range(5))
@@ -172,10 +172,10 @@ def test_what_is_told_late_waits_for_what_was_told_before_it(bench: Bench) -> No
     """A record that another stage stamped earlier, and is visible only now, has its place."""
     bench.now_ns = bench.still.view.now_ns() + 3600 * WINDOW_NS  # younger than is due
     with bench.writer() as writer:
-        bench.tell("book", log_events.GAP, 0, 2, 0)
+        bench.tell("book", hot_events.GAP, 0, 2, 0)
         writer.look()
         assert bench.lines() == []
-        bench.tell("gateway", log_events.GAP, 0, 1, 0, later_ns=-5)
+        bench.tell("gateway", hot_events.GAP, 0, 1, 0, later_ns=-5)
         writer.look(to_the_end=True)
     assert bench.gaps() == [1, 2]
 
@@ -206,8 +206,8 @@ def test_of_a_storm_the_rest_is_counted(bench: Bench) -> None:
     """The other events of the stage are not buried by it."""
     with bench.writer() as writer:
         for _ in range(BURST_COUNT + 300):
-            bench.tell("gateway", log_events.EVENTS_FULL, later_ns=1)
-        bench.tell("gateway", log_events.STREAM_ENDED)
+            bench.tell("gateway", hot_events.EVENTS_FULL, later_ns=1)
+        bench.tell("gateway", hot_events.STREAM_ENDED)
         writer.look(to_the_end=True)
     lines = bench.lines()
     assert sum("the events ring is full" in line for line in lines) == BURST_COUNT + 1
@@ -220,7 +220,7 @@ def test_a_successor_goes_on_where_the_one_before_was_killed(bench: Bench) -> No
     with bench.writer() as writer:
         bench.tell_many("book", 0, 10)
         writer.look(to_the_end=True)
-    with logs.hot_path(bench.folder).open("a") as file:
+    with process_log.hot_path(bench.folder).open("a") as file:
         file.write("2026-01-01 00:00:00.000000 WARNING book: killed in the mid")
     bench.tell_many("book", 10, 10)
     bench.write()
@@ -233,7 +233,7 @@ def test_a_successor_goes_on_where_the_one_before_was_killed(bench: Bench) -> No
 
 def test_while_the_disk_is_full_events_wait_and_are_written_when_they_can(bench: Bench) -> None:
     """`/dev/full` is a full disk; the problem is said once, without a traceback."""
-    path = logs.hot_path(bench.folder)
+    path = process_log.hot_path(bench.folder)
     path.symlink_to("/dev/full")
     with bench.writer() as writer:
         bench.tell_many("book", 0, 20)

@@ -26,8 +26,11 @@ from ipc.compiled import CACHE_DIRECTORY
 from ipc.control import State
 from ipc.counters import COUNTERS, read_counter
 from ipc.memory import address_of
-from procs import book, gateway, ingest, joint, running, strategy
-from procs.stage import Built
+from procs.stages import book_stage, joint, strategy_stage
+from procs.stages.base import running
+from procs.stages.base.stage import Built
+from procs.stages.gateway import gateway_stage
+from procs.stages.ingest import ingest_stage
 from vortex import strategies
 
 pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler
@@ -144,9 +147,9 @@ def test_a_million_messages_fault_no_page_and_grow_nothing(tmp_path: Path, flood
         done = engine.start()
         assert done.returncode == 0, done.stderr
         view = engine.view()
-        taken = ingest.Counter.MESSAGES
+        taken = ingest_stage.Counter.MESSAGES
         until(lambda: view.counter("ingest", taken) > WARM_COUNT, "it was warm")
-        worked = (strategy.Counter.DECISIONS, strategy.Counter.REQUESTS)
+        worked = (strategy_stage.Counter.DECISIONS, strategy_stage.Counter.REQUESTS)
         warm = [view.counter("strategy", counter) for counter in worked]
         before = {role: memory_of(view, role) for role in view.wiring.roles}
         flood.go_on.set()
@@ -155,7 +158,7 @@ def test_a_million_messages_fault_no_page_and_grow_nothing(tmp_path: Path, flood
         decisions, requests = (view.counter("strategy", counter) for counter in worked)
         assert decisions > warm[0] + 500
         assert requests > warm[1] + 20
-        assert view.counter("ingest", ingest.Counter.DROPPED) == 0
+        assert view.counter("ingest", ingest_stage.Counter.DROPPED) == 0
         faults = {role: after[role].fault_count - before[role].fault_count for role in before}
         grown = {role: after[role].resident_bytes - before[role].resident_bytes for role in before}
         assert max(faults.values()) < MESSAGE_COUNT // 100_000, faults
@@ -186,8 +189,8 @@ def test_a_round_of_the_main_threads_makes_no_type(monkeypatch: pytest.MonkeyPat
         seen.append(State(control.get_state(address_of(status))))
     assert seen == [State.READY, State.READY, State.RUNNING, State.RUNNING]
     assert made == []
-    read_counter(address_of(counters), ingest.Counter.MESSAGES)
-    assert ingest.Counter.MESSAGES in made, "the search finds nothing"
+    read_counter(address_of(counters), ingest_stage.Counter.MESSAGES)
+    assert ingest_stage.Counter.MESSAGES in made, "the search finds nothing"
 
 
 def test_no_loop_holds_a_call_of_the_allocator() -> None:
@@ -203,8 +206,8 @@ def test_no_loop_holds_a_call_of_the_allocator() -> None:
         "the search finds nothing"
     )
     entries = [
-        ingest.entry("binance_spot"), book.entry(), gateway.entry("binance_spot"),
-        *(strategy.entry(strategies.load(name)) for name in STRATEGIES),
+        ingest_stage.entry("binance_spot"), book_stage.entry(), gateway_stage.entry("binance_spot"),
+        *(strategy_stage.entry(strategies.load(name)) for name in STRATEGIES),
         joint.entry("binance_spot", "binance_spot", strategies.load(STRATEGIES[0])),
     ]  # fmt: skip
     functions = {f for entry in entries for f in (entry.loop, *entry.plugs)}

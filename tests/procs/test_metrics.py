@@ -17,8 +17,8 @@ from still import Still
 
 from ipc.histogram import BIN_COUNT, bin_index, record_value
 from ipc.memory import address_of
-from procs import metrics
-from procs.observe import sample
+from procs.observe import metrics
+from procs.observe.samples import sample
 
 
 def test_the_metrics_are_what_prometheus_reads(still: Still) -> None:

@@ -25,23 +25,18 @@ from ipc.control import State
 from ipc.histogram import bin_index, record_value
 from ipc.memory import address_of
 from ipc.shared import SharedRing
-from procs import wiring
-from procs.config import Config
-from procs.observe import (
-    decode,
-    faults,
-    kernel,
-    ladder,
-    rates,
-    sample,
-    text,
-    top,
-)
-from procs.observe.sample import Sample
-from procs.observe.stage_pages import StagePages
-from procs.observe.tap import Tap
-from procs.observe.text import Column, Row
-from procs.observe.where import BadExpression, compile_where
+from procs.observe import table_text
+from procs.observe.events import stage_faults
+from procs.observe.samples import kernel, rates, sample
+from procs.observe.samples.sample import Sample
+from procs.observe.screens import ladder, top
+from procs.observe.screens.stage_pages import StagePages
+from procs.observe.table_text import Column, Row
+from procs.observe.taps import decode
+from procs.observe.taps.tap import Tap
+from procs.observe.taps.where import BadExpression, compile_where
+from procs.plan import wiring
+from procs.plan.config import Config
 from vortex.books import book
 from vortex.codes import BookState, Kind, OrderState, Side
 from vortex.records import ON_RINGS, ORDER_EVENT, REQUEST, TICKER, TRADE
@@ -214,7 +209,7 @@ def test_a_thread_is_read_from_a_recorded_proc(tmp_path: Path) -> None:
 def test_no_table_is_wider_than_it_may_be(cells: list[tuple[str, ...]], width: int) -> None:
     """What matters least goes first, the first column last."""
     columns = (Column("name", is_text=True), Column("one"), Column("two", 2), Column("three", 1))
-    lines = text.table(columns, [Row(row) for row in cells], width)
+    lines = table_text.table(columns, [Row(row) for row in cells], width)
     assert all(len(line.text) <= width for line in lines)
     head = lines[0].text
     assert "three" not in head or "one" in head
@@ -280,13 +275,13 @@ def fill(still: Still, role: str) -> None:
      (12_345, "12.3k"), (123_456, "123k"), (4_560_000, "4.56M"), (None, "-"), (7e9, "7.00G")],
 )  # fmt: skip
 def test_counts_are_short(value: float | None, shown: str) -> None:
-    assert text.count(value) == shown
+    assert table_text.count(value) == shown
 
 
 @given(st.integers(-(10**15), 10**15), st.sampled_from([1, 10, 1000, 10**6, 10**8, 5 * 10**7]))
 def test_ticks_are_shown_exactly(number: int, unit_e8: int) -> None:
     """What is shown is the number, to the last digit."""
-    shown = text.units(number, unit_e8)
+    shown = table_text.units(number, unit_e8)
     whole, _, rest = shown.lstrip("-").partition(".")
     value = int(whole) * 10**8 + int(rest.ljust(8, "0") or 0)
     assert (-value if shown.startswith("-") else value) == number * unit_e8
@@ -552,12 +547,12 @@ def test_faults_are_told_once_each(tmp_path: Path) -> None:
         "Traceback (most recent call last):",
     ])  # fmt: skip
     (tmp_path / "logs" / "book+strategy.log").write_text(log)
-    found = faults.last_faults(tmp_path, "book", 10)
+    found = stage_faults.last_faults(tmp_path, "book", 10)
     assert [(fault.times, fault.level, fault.message) for fault in found] == [
         (1, "error", "it broke"),
         (2, "warning", "sequence gaps: 1 more, 4 in all"),
     ]
-    assert faults.last_faults(tmp_path, "gateway", 10) == []
+    assert stage_faults.last_faults(tmp_path, "gateway", 10) == []
 
 
 def test_no_observer_is_in_the_machine_code() -> None:
@@ -565,7 +560,7 @@ def test_no_observer_is_in_the_machine_code() -> None:
     from ipc.compiled import sources_of_machine_code
 
     inside = [str(path.relative_to(ROOT)) for path in sources_of_machine_code()]
-    assert "procs/gateway.py" in inside
+    assert "procs/stages/gateway/gateway_stage.py" in inside
     assert not [
         path for path in inside if "observe" in path or "metrics" in path or "commands" in path
     ]
@@ -580,4 +575,6 @@ def test_live_screens_are_imported_only_when_shown() -> None:
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom):
                 names = [node.module or ""]
-            assert not any(n.startswith(("textual", "procs.observe.live")) for n in names), path
+            assert not any(
+                n.startswith(("textual", "procs.observe.screens.live")) for n in names
+            ), path

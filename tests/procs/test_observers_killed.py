@@ -18,8 +18,11 @@ from terminals import Terminal
 from ipc.memory import words_at
 from ipc.ring import EPOCH_BYTES
 from ipc.segment import list_segments
-from procs import gateway_context, ingest, strategy, wiring
-from procs.observe.sample import take
+from procs.observe.samples.sample import take
+from procs.plan import wiring
+from procs.stages import strategy_stage
+from procs.stages.gateway import context
+from procs.stages.ingest import ingest_stage
 
 pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler
 
@@ -84,11 +87,11 @@ def test_observers_that_are_killed_at_random_leave_no_trace(running: Running) ->
             "segments": sorted(list_segments(engine.name)),
             "locks": locks_of(view),
             "waits for room": {name: ring.full_count for name, ring in take(view).rings.items()},
-            "lost": running.ingested(ingest.Counter.DROPPED),
-            "reloads": view.counter("strategy", strategy.Counter.RELOADS),
-            "events lost": running.gated(gateway_context.Counter.EVENTS_LOST),
-            "connections": running.gated(gateway_context.Counter.CONNECTIONS),
-            "halts": running.gated(gateway_context.Counter.HALTS),
+            "lost": running.ingested(ingest_stage.Counter.DROPPED),
+            "reloads": view.counter("strategy", strategy_stage.Counter.RELOADS),
+            "events lost": running.gated(context.Counter.EVENTS_LOST),
+            "connections": running.gated(context.Counter.CONNECTIONS),
+            "halts": running.gated(context.Counter.HALTS),
         }
 
     before = facts()

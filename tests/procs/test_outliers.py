@@ -16,10 +16,10 @@ from ipc.memory import address_of, copy_bytes
 from ipc.meter import STALL
 from ipc.segment import segment_name
 from ipc.shared import RingSpec, SharedRing
-from procs.gateway import STALL_COUNT_MAX
-from procs.observe.sent import PARTS, STAMPS, cause_over, parts_ns, total_ns
-from procs.outliers import BURST_COUNT, Cause, Watch, explain
-from procs.wiring import OUTLIER
+from procs.observe.taps.sent import PARTS, STAMPS, cause_over, parts_ns, total_ns
+from procs.plan.wiring import OUTLIER
+from procs.stages.base.outliers import BURST_COUNT, Cause, Watch, explain
+from procs.stages.gateway.gateway_stage import STALL_COUNT_MAX
 from vortex.records import SENT
 
 SPEC = RingSpec((STALL,), STALL.dtype.itemsize, 256, 1, "publish_ns", False)

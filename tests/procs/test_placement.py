@@ -12,12 +12,13 @@ import pytest
 from engines import until
 
 from ipc.waiting import Wait
-from procs import placement, scheduling, throttle
-from procs.config import Placement
-from procs.errors import ConfigError
-from procs.machine import Machine
-from procs.placement import plan
-from procs.scheduling import Turns
+from procs.machine import scheduling, throttle
+from procs.machine.facts import Machine
+from procs.machine.scheduling import Turns
+from procs.plan import placement
+from procs.plan.config import Placement
+from procs.plan.errors import ConfigError
+from procs.plan.placement import plan
 
 ROLES = ["ingest", "book", "strategy", "gateway"]
 
@@ -233,8 +234,8 @@ def test_threads_are_lined_up_again_when_they_are_others(monkeypatch: pytest.Mon
 LIFTS = """
 import sys, time
 from pathlib import Path
-from procs import throttle
-from procs.machine import Machine
+from procs.machine import throttle
+from procs.machine.facts import Machine
 
 machine = Machine(Path(sys.argv[1]))
 with throttle.lifted(lambda line: print(line, flush=True), machine):

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from procs.policy import EXIT_HOPELESS, Death, RestartPolicy, restart_after_s
+from procs.supervision.children.policy import EXIT_HOPELESS, Death, RestartPolicy, restart_after_s
 
 POLICY = RestartPolicy(delay_s=0.1, delay_s_max=2.0, stable_s=5.0, death_count_max=4, window_s=60.0)
 

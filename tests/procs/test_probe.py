@@ -16,8 +16,9 @@ from engines import Engine, free_port, until
 from hypothesis import given
 from hypothesis import strategies as st
 
-from procs import cli, probe
-from procs.exchange.certificate import make_context
+from procs import cli
+from procs.connections import probe
+from procs.exchange.core.certificate import make_context
 
 
 def vortexctl(*arguments: str) -> Result:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ipc import control
 from ipc.memory import address_of
-from procs.observe import flame, profile, stack, symbols
+from procs.observe.process import flame, profile, stack, symbols
 
 
 def test_compiled_functions_are_found_by_name_in_a_process() -> None:
@@ -122,7 +122,7 @@ def test_a_flame_graph_is_wide_where_time_went(folded: dict[tuple[str, ...], int
 
 def test_perf_is_missed_with_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """And gdb likewise: what to install."""
-    from procs.observe import debugger
+    from procs.observe.process import debugger
 
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(profile.NoProfile, match="apt install"):

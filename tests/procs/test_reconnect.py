@@ -15,10 +15,10 @@ from engines import Engine, Exchange, is_alive, until
 from proxy import Proxy
 from running import Running, started
 
-from procs.book import Counter as Book
-from procs.gateway_context import Counter as Gateway
-from procs.instance import launch_path
-from procs.stage import read_launch
+from procs.plan.instance import launch_path
+from procs.stages.base.stage import read_launch
+from procs.stages.book_stage import Counter as Book
+from procs.stages.gateway.context import Counter as Gateway
 from vortex.codes import BookState
 
 pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler

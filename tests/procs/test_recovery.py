@@ -16,9 +16,9 @@ import pytest
 from engines import Engine, Exchange, strategy_of, until
 from running import Running, started
 
-from procs.book import Counter as Book
-from procs.gateway_context import Counter as Gateway
-from procs.ingest import Counter as Ingest
+from procs.stages.book_stage import Counter as Book
+from procs.stages.gateway.context import Counter as Gateway
+from procs.stages.ingest.ingest_stage import Counter as Ingest
 
 pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler
 

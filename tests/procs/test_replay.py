@@ -14,14 +14,16 @@ from engines import Engine, Exchange, Watch, until
 from numba import types
 
 from ipc.compiled import compile_entry, compile_plug
-from procs import report, strategy, wiring
-from procs.debug.apart import Place, Start
-from procs.debug.moments import Gatherer, Moment, places_after, rings_of
-from procs.debug.repeat import Finish, Repeater
-from procs.instance import launch_path
-from procs.observe.tap import Copy
-from procs.stage import read_launch
-from procs.wiring import STEP
+from procs.debug.steps.apart import Place, Start
+from procs.debug.steps.moments import Gatherer, Moment, places_after, rings_of
+from procs.debug.steps.repeat import Finish, Repeater
+from procs.observe.samples import report
+from procs.observe.taps.tap import Copy
+from procs.plan import wiring
+from procs.plan.instance import launch_path
+from procs.plan.wiring import STEP
+from procs.stages import strategy_stage
+from procs.stages.base.stage import read_launch
 from vortex.deciding import contract
 
 pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler
@@ -103,11 +105,11 @@ def test_the_book_repeats_every_top(recording: Recording) -> None:
 def finish_of(chosen: contract.Strategy) -> Finish:
     """Return the strategy's ``finish`` as the loop calls it, with ``decide`` plugged in."""
     plug = types.FunctionType(chosen.decide_signature)
-    signature = types.int64(types.int64, *strategy.table_types(chosen), types.int64, plug)
+    signature = types.int64(types.int64, *strategy_stage.table_types(chosen), types.int64, plug)
     compile_plug(chosen.decide, chosen.decide_signature)
 
     def finish(context_address, params, states, now, decide):  # type: ignore[no-untyped-def]
-        return strategy.finish(context_address, params, states, now, decide)
+        return strategy_stage.finish(context_address, params, states, now, decide)
 
     compiled: Finish = compile_entry(finish, signature)
     return compiled

@@ -13,8 +13,12 @@ from hypothesis import strategies as st
 
 from ipc.counters import COUNTERS
 from ipc.histogram import HISTOGRAM
-from procs import book, gateway_context, ingest, report, strategy, wiring
-from procs.config import Config
+from procs.observe.samples import report
+from procs.plan import wiring
+from procs.plan.config import Config
+from procs.stages import book_stage, strategy_stage
+from procs.stages.gateway import context
+from procs.stages.ingest import ingest_stage
 from vortex.codes import Refusal, Reject
 from vortex.deciding.contract import VIEW
 from vortex.records import INSTRUMENT, POSITION, TOUCH
@@ -89,21 +93,21 @@ def test_numbers_are_shown_plainly(number: str, shown: str) -> None:
 def test_counters_add_up() -> None:
     """A replace is an order and a cancel; refusals are told by name, when there are any."""
     view = Still()
-    view.count("gateway", gateway_context.Counter.PLACED, 5)
-    view.count("gateway", gateway_context.Counter.REPLACED, 7)
-    view.count("gateway", gateway_context.Counter.CANCELED, 2)
-    view.count("gateway", gateway_context.Counter.FILLS, 3)
-    view.count("gateway", gateway_context.Counter.INVALID, 1)
-    view.count("gateway", gateway_context.Counter.EVENTS_LOST, 2)
-    view.count("gateway", gateway_context.REJECT_BASE + Reject.PRICE_BAND, 4)
-    view.count("ingest", ingest.Counter.MESSAGES, 100)
-    view.count("ingest", ingest.Counter.INVALID, 6)
-    view.count("ingest", ingest.Counter.DROPPED, 8)
-    view.count("ingest", ingest.REFUSAL_BASE - Refusal.OFF_TICK, 6)
-    view.count("book", book.Counter.UPDATES, 90)
-    view.count("book", book.Counter.MERGED, 10)
-    view.count("book", book.Counter.GAPS, 1)
-    view.count("strategy", strategy.Counter.MERGED, 11)
+    view.count("gateway", context.Counter.PLACED, 5)
+    view.count("gateway", context.Counter.REPLACED, 7)
+    view.count("gateway", context.Counter.CANCELED, 2)
+    view.count("gateway", context.Counter.FILLS, 3)
+    view.count("gateway", context.Counter.INVALID, 1)
+    view.count("gateway", context.Counter.EVENTS_LOST, 2)
+    view.count("gateway", context.REJECT_BASE + Reject.PRICE_BAND, 4)
+    view.count("ingest", ingest_stage.Counter.MESSAGES, 100)
+    view.count("ingest", ingest_stage.Counter.INVALID, 6)
+    view.count("ingest", ingest_stage.Counter.DROPPED, 8)
+    view.count("ingest", ingest_stage.REFUSAL_BASE - Refusal.OFF_TICK, 6)
+    view.count("book", book_stage.Counter.UPDATES, 90)
+    view.count("book", book_stage.Counter.MERGED, 10)
+    view.count("book", book_stage.Counter.GAPS, 1)
+    view.count("strategy", strategy_stage.Counter.MERGED, 11)
     facts = report.make(view)
     assert (facts["orders"], facts["cancels"], facts["fills"]) == (12, 9, 3)
     assert facts["rejects"] == {"price_band": 4}
@@ -116,10 +120,10 @@ def test_counters_add_up() -> None:
 def test_no_two_counters_share_a_place() -> None:
     """The refusals begin behind the stage's own counters, and end before the table does."""
     size = COUNTERS.dtype["value_count"].shape[0]
-    assert max(gateway_context.Counter) < gateway_context.REJECT_BASE
-    assert max(ingest.Counter) < ingest.REFUSAL_BASE
-    assert gateway_context.REJECT_BASE + max(Reject) < size
-    assert ingest.REFUSAL_BASE - min(Refusal) < size
+    assert max(context.Counter) < context.REJECT_BASE
+    assert max(ingest_stage.Counter) < ingest_stage.REFUSAL_BASE
+    assert context.REJECT_BASE + max(Reject) < size
+    assert ingest_stage.REFUSAL_BASE - min(Refusal) < size
 
 
 money = st.integers(-(10**6), 10**6)

@@ -15,8 +15,9 @@ from engines import DEADLINE_S, ROOT, Engine, Exchange, until
 from proxy import Proxy
 from running import Running, holds, started
 
-from procs import book, ingest
-from procs.credentials import KEY_VARIABLE, SECRET_VARIABLE
+from procs.plan.credentials import KEY_VARIABLE, SECRET_VARIABLE
+from procs.stages import book_stage as book
+from procs.stages.ingest import ingest_stage
 from vortex.codes import Kind
 from vortex.records import MARKET_SLOT_BYTES, TRADE
 from vortex.units import to_e8
@@ -168,14 +169,15 @@ def test_a_stage_in_the_foreground_has_its_key(running: Running) -> None:
 
 def test_an_announced_end_is_heard_in_text(running: Running) -> None:
     """serverShutdown is JSON here too: a successor is opened before the connection ends."""
-    connections = running.ingested(ingest.Counter.CONNECTIONS)
-    lost = running.ingested(ingest.Counter.DISCONNECTIONS)
+    connections = running.ingested(ingest_stage.Counter.CONNECTIONS)
+    lost = running.ingested(ingest_stage.Counter.DISCONNECTIONS)
     running.exchange.arm("shutdown", kind="streams", seconds=5)
     until(
-        lambda: running.ingested(ingest.Counter.CONNECTIONS) > connections, "a successor was opened"
+        lambda: running.ingested(ingest_stage.Counter.CONNECTIONS) > connections,
+        "a successor was opened",
     )
     until(running.is_trading(), "orders went out")
-    assert running.ingested(ingest.Counter.DISCONNECTIONS) == lost
+    assert running.ingested(ingest_stage.Counter.DISCONNECTIONS) == lost
 
 
 def test_the_last_touch_is_the_exchanges(running: Running) -> None:

@@ -20,12 +20,14 @@ from ipc.control import Order, State
 from ipc.memory import address_of, copy_bytes, record_at
 from ipc.segment import list_segments
 from ipc.shared import SharedRing
-from procs import instance, logs, warm
-from procs.config import Config
-from procs.credentials import Credentials
-from procs.memory import RunMemory
-from procs.nursery import Child
-from procs.supervisor import Supervisor
+from procs.logs import process_log
+from procs.plan import instance
+from procs.plan.config import Config
+from procs.plan.credentials import Credentials
+from procs.supervision.children.nursery import Child
+from procs.supervision.compiling import warm
+from procs.supervision.run_segments import RunMemory
+from procs.supervision.supervisor import Supervisor
 from vortex.codes import Kind
 from vortex.records import DEPTH, MARKET_SLOT_BYTES, ORDER_EVENT, TOP
 
@@ -35,7 +37,8 @@ pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compil
 HOLD_GIL = """
 import ctypes, sys
 from ipc.clock import now_ns
-from procs import book, run_stage
+from procs.stages import book_stage as book
+from procs.supervision.children import run_stage
 
 library, build = ctypes.PyDLL(None), book.build  # PyDLL: calls do not release the GIL
 
@@ -215,7 +218,7 @@ def test_a_failed_assertion_of_compiled_code_fails_the_stage(bench: Bench) -> No
     ring.commit(events.address, bench.now_ns())
     assert child.wait(DEADLINE_S) == 1
     assert control.get_state(bench.tables["status.strategy"].address) == State.FAILED
-    log = logs.log_path(bench.folder, "strategy").read_text()
+    log = process_log.log_path(bench.folder, "strategy").read_text()
     assert "AssertionError: an event of no quote" in log
 
 
@@ -223,7 +226,7 @@ def test_a_stage_refuses_optimized_python(bench: Bench) -> None:
     """Nothing can start one around vortexctl's own check."""
     launch = instance.launch_path(bench.folder, "book")
     done = subprocess.run(
-        [sys.executable, "-O", "-m", "procs.run_stage", "book", str(launch)],
+        [sys.executable, "-O", "-m", "procs.supervision.children.run_stage", "book", str(launch)],
         cwd=ROOT, capture_output=True, text=True, timeout=DEADLINE_S, check=False,
     )  # fmt: skip
     assert done.returncode != 0

@@ -11,8 +11,10 @@ from click.testing import CliRunner
 from engines import ROOT, START_S, Engine, Watch, strategy_of, until
 
 from ipc.compiled import PLAIN_PYTHON
-from procs import cli, strategy_files, warm
+from procs import cli
 from procs.commands.new import text_of
+from procs.plan import strategy_files
+from procs.supervision.compiling import warm
 
 pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler
 

@@ -13,7 +13,14 @@ import pytest
 from engines import Engine, Exchange, Watch, until
 
 from ipc.segment import list_segments
-from procs.control_socket import Answer, StartStage, StopStage, TellStages, ask, socket_path
+from procs.supervision.control_socket import (
+    Answer,
+    StartStage,
+    StopStage,
+    TellStages,
+    ask,
+    socket_path,
+)
 
 pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler
 

@@ -16,9 +16,10 @@ from ipc import tls as machine
 from ipc.memory import address_of
 from ipc.sockets import CLOSED, FAILED, WOULD_BLOCK, new_receiver, prepare
 from ipc.tls import Channel
-from procs import report, tls
-from procs.exchange.certificate import make_context
-from procs.handshake import HandshakeError, Link
+from procs.connections import tls_handshake
+from procs.connections.handshake import HandshakeError, Link
+from procs.exchange.core.certificate import make_context
+from procs.observe.samples import report
 
 TIMEOUT_S = 30.0
 SEED = 20
@@ -93,7 +94,7 @@ def new_peer(tmp_path: Path) -> Iterator[Callable[..., Peer]]:
 class Client:
     """The compiled side of one connection."""
 
-    def __init__(self, secure: tls.TlsSocket) -> None:
+    def __init__(self, secure: tls_handshake.TlsSocket) -> None:
         self.plain = secure.plain
         self.channel = Channel(secure.connection)
         self.receiver = new_receiver()
@@ -141,7 +142,9 @@ def test_what_is_sent_comes_back_whatever_its_size(
     print("seed", SEED)
     draw = random.Random(SEED)
     peer = new_peer()
-    client = Client(tls.connect("127.0.0.1", peer.port, str(tmp_path / "ca.pem"), TIMEOUT_S))
+    client = Client(
+        tls_handshake.connect("127.0.0.1", peer.port, str(tmp_path / "ca.pem"), TIMEOUT_S)
+    )
     for byte_count in [1, 100, 16_383, 16_384, 16_385, 70_000, 900_000, *([200] * 50)]:
         sent = draw.randbytes(byte_count)
         client.send(sent)
@@ -157,7 +160,7 @@ def test_what_came_with_the_handshake_is_not_lost(
     draw = random.Random(SEED)
     greeting = draw.randbytes(40_000)
     peer = new_peer(lambda secure: [secure.sendall(greeting), secure.recv(1)])
-    secure = tls.connect("127.0.0.1", peer.port, str(tmp_path / "ca.pem"), TIMEOUT_S)
+    secure = tls_handshake.connect("127.0.0.1", peer.port, str(tmp_path / "ca.pem"), TIMEOUT_S)
     first = secure.recv(10)
     client = Client(secure)
     assert first + client.receive_all(len(greeting) - len(first), draw) == greeting
@@ -174,7 +177,9 @@ def test_the_peer_s_goodbye_is_the_end_after_what_came_before(
         secure.unwrap()
 
     peer = new_peer(serve)
-    client = Client(tls.connect("127.0.0.1", peer.port, str(tmp_path / "ca.pem"), TIMEOUT_S))
+    client = Client(
+        tls_handshake.connect("127.0.0.1", peer.port, str(tmp_path / "ca.pem"), TIMEOUT_S)
+    )
     assert client.receive_all(4, random.Random(SEED)) == b"last"
     until(lambda: client.receive(100) == CLOSED, "the end was told")
     assert client.receive(100) == CLOSED
@@ -186,7 +191,7 @@ def test_a_record_that_was_tampered_with_fails_the_connection(
 ) -> None:
     """What does not authenticate never becomes bytes."""
     peer = new_peer(lambda secure: secure.recv(1))
-    secure = tls.connect("127.0.0.1", peer.port, str(tmp_path / "ca.pem"), TIMEOUT_S)
+    secure = tls_handshake.connect("127.0.0.1", peer.port, str(tmp_path / "ca.pem"), TIMEOUT_S)
     client = Client(secure)
     until(lambda: client.receive(100) == WOULD_BLOCK, "what follows the handshake was read")
     secure.connection.bio_write(b"\x17\x03\x03\x00\x20" + bytes(32))
@@ -209,8 +214,8 @@ def test_a_valid_chain_for_another_host_is_refused(
     """The chain verifies, the name does not: nothing is sent, and the message says why."""
     heard: list[bytes] = []
     peer = new_peer(lambda secure: heard.append(secure.recv(1)), *hosts)
-    with pytest.raises(tls.CertificateError, match=reason):
-        tls.connect(asked, peer.port, str(tmp_path / "ca.pem"), TIMEOUT_S)
+    with pytest.raises(tls_handshake.CertificateError, match=reason):
+        tls_handshake.connect(asked, peer.port, str(tmp_path / "ca.pem"), TIMEOUT_S)
     assert not heard
 
 
@@ -221,8 +226,8 @@ def test_an_authority_that_nobody_named_is_refused(
     peer = new_peer()
     make_context(tmp_path / "other.pem")
     for ca_file in (None, str(tmp_path / "other.pem")):
-        with pytest.raises(tls.CertificateError, match="does not verify"):
-            tls.connect("127.0.0.1", peer.port, ca_file, TIMEOUT_S)
+        with pytest.raises(tls_handshake.CertificateError, match="does not verify"):
+            tls_handshake.connect("127.0.0.1", peer.port, ca_file, TIMEOUT_S)
 
 
 def test_a_peer_that_speaks_no_tls_is_refused(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ from engines import Engine, new_instance
 
 from ipc.layout import Field, Layout
 from ipc.shared import SharedTable
-from procs import wiring
-from procs.config import Config
-from procs.dashboard.feed import Feed
-from procs.instance import InstanceLock, Mark, launch_path
-from procs.stage import Launch, write_launch
+from procs.dashboard.sample_feed import Feed
+from procs.plan import wiring
+from procs.plan.config import Config
+from procs.plan.instance import InstanceLock, Mark, launch_path
+from procs.stages.base.stage import Launch, write_launch
 
 WORD = Layout("word", "One word.", Field("value", "i8", "anything"), multiple_bytes=8)
 

@@ -7,8 +7,8 @@ import pytest
 from engines import strategy_of
 
 from ipc.segment import PAGE_BYTES
-from procs import wiring
-from procs.config import Config
+from procs.plan import wiring
+from procs.plan.config import Config
 from vortex.orders.quoting import QUOTE_COUNT
 
 

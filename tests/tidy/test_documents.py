@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from procs import config
+from procs.plan import config
 from tools import documents, settings
 
 

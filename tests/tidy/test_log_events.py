@@ -6,8 +6,8 @@ from pathlib import Path
 
 from sources import ROOT, modules_of, parsed
 
-from procs import log_events
-from procs.log_events import CATALOGUE
+from procs.logs import hot_events
+from procs.logs.hot_events import CATALOGUE
 
 #: ``tell(logger, event, now, words ...)``.
 BEFORE_WORDS = 3
@@ -20,21 +20,21 @@ def calls() -> Iterator[tuple[Path, ast.Call, str]]:
             if isinstance(node, ast.Call) and len(node.args) >= BEFORE_WORDS:
                 event = node.args[1]
                 named = isinstance(event, ast.Attribute) and isinstance(event.value, ast.Name)
-                if named and event.value.id == "log_events":
+                if named and event.value.id == "hot_events":
                     yield path, node, event.attr
 
 
 def test_events_are_told_with_as_many_words_as_their_text_names() -> None:
     wrong = []
     for path, call, name in calls():
-        event = CATALOGUE.events[getattr(log_events, name)]
+        event = CATALOGUE.events[getattr(hot_events, name)]
         if len(call.args) - BEFORE_WORDS != len(event.kinds):
             wrong.append(f"{path.relative_to(ROOT)}:{call.lineno}: {name}: {event.text}")
     assert not wrong
 
 
 def test_every_event_is_told_somewhere() -> None:
-    told = {getattr(log_events, name) for _, _, name in calls()}
+    told = {getattr(hot_events, name) for _, _, name in calls()}
     never = [event.text for number, event in CATALOGUE.events.items() if number not in told]
     assert not never, "declare what is told, and nothing else"
 
@@ -44,7 +44,7 @@ def test_events_are_declared_in_one_file() -> None:
     wrong = [
         f"{path.relative_to(ROOT)}"
         for path in modules_of("procs")
-        if path.name != "log_events.py"
+        if path.name != "hot_events.py"
         for node in ast.walk(parsed(path))
         if isinstance(node, ast.Name) and node.id == "Catalogue"
     ]

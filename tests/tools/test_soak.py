@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipc.histogram import BIN_COUNT, bin_index, bin_top_ns
-from procs.observe.sample import Histogram
+from procs.observe.samples.sample import Histogram
 from tools.soak import rules
 from tools.soak.looks import LATENCIES, Faults, Held, Look
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from procs import throttle
+from procs.machine import throttle
 from tools.bench.machine import machine_line
 
 #: Each is a module here with ``run(seconds) -> dict`` and ``lines(result) -> list[str]``.

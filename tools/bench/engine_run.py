@@ -13,12 +13,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from procs import instance, report, throttle, wiring
-from procs.config import Placement
-from procs.credentials import KEY_VARIABLE, SECRET_VARIABLE
-from procs.placement import plan
-from procs.scheduling import PRIORITY
-from procs.view import View, open_view
+from procs.machine import throttle
+from procs.machine.scheduling import PRIORITY
+from procs.observe.samples import report
+from procs.observe.samples.view import View, open_view
+from procs.plan import instance, wiring
+from procs.plan.config import Placement
+from procs.plan.credentials import KEY_VARIABLE, SECRET_VARIABLE
+from procs.plan.placement import plan
 from tools.bench.frames import ROOT, SYMBOL
 from tools.bench.wire_venue import Snapshots, Venue, server_context
 

@@ -18,10 +18,11 @@ import psutil
 
 from ipc.memory import address_of
 from ipc.sockets import new_receiver
-from procs import report, wiring
-from procs.book import Counter as Booked
-from procs.ingest import Counter as Ingested
-from procs.view import View
+from procs.observe.samples import report
+from procs.observe.samples.view import View
+from procs.plan import wiring
+from procs.stages.book_stage import Counter as Booked
+from procs.stages.ingest.ingest_stage import Counter as Ingested
 from tools.bench import flood_loops as loops
 from tools.bench import flood_picows
 from tools.bench.bars import verdict

@@ -23,8 +23,8 @@ import numpy as np
 
 from ipc.histogram import bin_top_ns
 from ipc.types import Int64Array
-from procs.excursions import bins_of
-from procs.view import View
+from procs.observe.latency.excursions import bins_of
+from procs.observe.samples.view import View
 from tools.bench.bars import verdict
 from tools.bench.engine_run import as_far_side, house_cpu
 from tools.bench.frames import ROOT

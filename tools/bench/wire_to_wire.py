@@ -26,10 +26,11 @@ from ipc.memory import address_of
 from ipc.sockets import new_receiver
 from ipc.tls import Channel
 from ipc.types import Int64Array
-from procs import report, wiring
-from procs.config import Placement
-from procs.placement import plan
-from procs.tls import TlsSocket, client_connection, client_context
+from procs.connections.tls_handshake import TlsSocket, client_connection, client_context
+from procs.observe.samples import report
+from procs.plan import wiring
+from procs.plan.config import Placement
+from procs.plan.placement import plan
 from tools.bench import wire_loops as loops
 from tools.bench.engine_run import EngineRun, Layout, as_far_side, go_first, house_cpu
 from tools.bench.machine import machine_line

@@ -19,8 +19,8 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request, TextMessage
 
 from ipc.tls import Channel
-from procs.exchange.certificate import make_certificate
-from procs.tls import TlsSocket
+from procs.connections.tls_handshake import TlsSocket
+from procs.exchange.core.certificate import make_certificate
 from tools.bench.frames import EXCHANGE_INFO, SYMBOL
 from tools.bench.signed import read_request
 

@@ -16,11 +16,11 @@ from typing import Any
 import click
 import msgspec
 
-from procs import config as configuration
-from procs import instance
-from procs.config import Config
 from procs.demo import Demo
-from procs.view import open_view
+from procs.observe.samples.view import open_view
+from procs.plan import config as configuration
+from procs.plan import instance
+from procs.plan.config import Config
 from tools import aftermath
 from tools.chaos.books import Outcome, outcome_of
 from tools.chaos.victims import (

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from procs import instance
-from procs.control_socket import NoAnswer, TellStages, ask
-from procs.gateway_context import Counter
-from procs.view import open_view
+from procs.observe.samples.view import open_view
+from procs.plan import instance
+from procs.stages.gateway.context import Counter
+from procs.supervision.control_socket import NoAnswer, TellStages, ask
 
 STAGES = ("ingest", "book", "strategy", "gateway")
 SUPERVISOR = "supervisor"

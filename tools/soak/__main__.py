@@ -18,12 +18,12 @@ from typing import Any
 import click
 import msgspec
 
-from procs import config as configuration
-from procs import instance
-from procs.config import Config
 from procs.demo import Demo
-from procs.observe.sample import used_of
-from procs.view import open_view
+from procs.observe.samples.sample import used_of
+from procs.observe.samples.view import open_view
+from procs.plan import config as configuration
+from procs.plan import instance
+from procs.plan.config import Config
 from tools import aftermath
 from tools.soak import rules
 from tools.soak.looks import Look, Watcher

@@ -10,11 +10,11 @@ import msgspec
 import psutil
 
 from ipc.segment import list_segments
-from procs.instance import Mark
-from procs.observe import kernel, sample
-from procs.observe.sample import Histogram
-from procs.view import View
-from procs.wiring import GATEWAY, LOG_WRITER, SUPERVISOR
+from procs.observe.samples import kernel, sample
+from procs.observe.samples.sample import Histogram
+from procs.observe.samples.view import View
+from procs.plan.instance import Mark
+from procs.plan.wiring import GATEWAY, LOG_WRITER, SUPERVISOR
 
 #: What the supervisor starts beside the stages, by a word of its command line.
 SIDE_PROCESSES = {

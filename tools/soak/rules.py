@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ipc.histogram import percentile_ns
-from procs.observe.sample import Histogram
+from procs.observe.samples.sample import Histogram
 from tools.soak.looks import LATENCIES, Held, Look
 
 WARM_SHARE, WARM_S_MAX = 0.2, 120.0

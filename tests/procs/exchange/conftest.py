@@ -19,7 +19,7 @@ import pytest
 import websocket
 from engines import until
 
-from procs.exchange.config import ExchangeConfig
+from procs.exchange.core.exchange_config import ExchangeConfig
 from procs.exchange.exchange import Exchange
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from procs.exchange import trading
-from procs.exchange.errors import VenueError
+from procs.exchange.core.errors import VenueError
+from procs.exchange.methods import trading
 from vortex.codes import Side
 from vortex.simulation import matching
 from vortex.simulation.matching_records import Prevention, TimeInForce

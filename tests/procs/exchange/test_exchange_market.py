@@ -7,7 +7,7 @@ from itertools import pairwise
 from click.testing import CliRunner
 
 from procs.exchange.__main__ import main
-from procs.exchange.config import ExchangeConfig
+from procs.exchange.core.exchange_config import ExchangeConfig
 from procs.exchange.exchange import Exchange
 
 STEP_NS = 1_000_000

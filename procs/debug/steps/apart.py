@@ -1,0 +1,129 @@
+"""A stage in memory of its own: built by the same code, seen by nobody, gone with its process.
+
+Its tables begin as copies, its rings where the real ones stood.  Whoever repeats the stage puts the
+records of its inputs into their slots, under the numbers that they had.
+"""
+
+import ctypes
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from ipc import ring
+from ipc.memory import address_of, words_at
+from ipc.shared import RingSpec, SharedRing, SharedTable
+from ipc.types import RecordArray
+from procs.observe.taps.tap import Copy
+from procs.stages.base.stage import Launch, Stage
+
+#: A step may read more than the ring holds at once, because it was filled again meanwhile.
+ROOM = 4
+
+
+class Place(NamedTuple):
+    """Where an end of a ring stands: its next record, and the epoch it is in."""
+
+    seq: int
+    epoch: int
+
+
+class Start(NamedTuple):
+    """What a stage is repeated from.
+
+    ``tables`` are those of the run that it reads, and of its own those that it goes on with; none
+    of them when its life begins here.
+    """
+
+    now_ns: int
+    life: int
+    places: Mapping[str, Place]
+    tables: Mapping[str, RecordArray]
+
+
+class PrivateRing:
+    """One ring in memory of this process, standing where another one stood."""
+
+    def __init__(self, name: str, spec: RingSpec, place: Place) -> None:
+        self.shared = SharedRing.private(name, spec)
+        self.seen_seq = place.seq
+        handle = self.shared.handle[0]
+        handle["next_seq"] = handle["limit_seq"] = place.seq
+        handle["epoch"] = place.epoch
+        handle["has_reader"] = 0  # nobody gives back what is written here
+        self._writer = words_at(int(handle["writer_address"]), ring.CLAIMED_BYTES // 8 + 1)
+        words_at(int(handle["reader_address"]), 1)[0] = place.seq
+        self.show(place)
+        self._writer[ring.EPOCH_START_BYTES // 8] = place.seq
+        self._writer[ring.CLAIMED_BYTES // 8] = place.seq
+
+    def put(self, copy: Copy) -> None:
+        """Write a record into its slot; ``show`` publishes it."""
+        handle = self.shared.handle[0]
+        index = copy.seq & (self.shared.spec.capacity_count - 1)
+        address = int(handle["slots_address"]) + index * self.shared.spec.slot_bytes
+        ctypes.memmove(address, copy.raw, len(copy.raw))
+
+    def show(self, place: Place) -> None:
+        """Publish what stands before ``place``, in its epoch."""
+        self._writer[ring.PUBLISHED_BYTES // 8] = place.seq
+        self._writer[ring.EPOCH_BYTES // 8] = place.epoch
+
+    def take(self) -> list[Copy]:
+        """Return what was published since the last call."""
+        slot = np.zeros(self.shared.spec.slot_bytes, np.uint8)
+        found = []
+        for seq in range(self.seen_seq, self.shared.published_seq):
+            result = ring.observe(self.shared.address, seq, address_of(slot))
+            assert result == 1, "a step publishes less than the ring holds"
+            found.append(Copy(seq, slot.tobytes()))
+        self.seen_seq = self.shared.published_seq
+        return found
+
+
+class Apart(Stage):
+    """A stage whose tables and rings are its own; ``close`` releases them."""
+
+    def __init__(self, role: str, launch: Launch, start: Start) -> None:
+        self.start = start
+        self.made: dict[str, SharedTable] = {}
+        self.rings: dict[str, PrivateRing] = {}
+        super().__init__(role, launch)
+        self.status_record["epoch"] = start.life
+
+    def _table(self, name: str, *, writable: bool) -> SharedTable:
+        if name not in self.made:
+            table = self.wiring.tables[name]
+            made = SharedTable.private(name, table.layout, table.count)
+            self._open.append(made)
+            self.made[name] = made
+            self.fill(name)
+        return self.made[name]
+
+    def fill(self, name: str) -> None:
+        """Write into a table what it began with, if that is known."""
+        if name in self.start.tables:
+            self.made[name].records[:] = self.start.tables[name]
+
+    def fill_own(self) -> None:
+        """Give back to the stage what it knew, after it was built with empty tables."""
+        for name in self.made:
+            if self.wiring.tables[name].owner == self.role:
+                self.fill(name)
+
+    def writer(self, name: str) -> SharedRing:
+        """Make the ring that the stage writes."""
+        return self.ring(name, self.wiring.links[name].spec)
+
+    def reader(self, name: str) -> SharedRing:
+        """Make the ring that the stage reads."""
+        spec = self.wiring.links[name].spec
+        return self.ring(name, replace(spec, capacity_count=ROOM * spec.capacity_count))
+
+    def ring(self, name: str, spec: RingSpec) -> SharedRing:
+        """Make a ring that stands where the real one stood."""
+        made = PrivateRing(name, spec, self.start.places.get(name, Place(0, 1)))
+        self._open.append(made.shared)
+        self.rings[name] = made
+        return made.shared

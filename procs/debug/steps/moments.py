@@ -1,0 +1,147 @@
+"""What a stage read and wrote, step by step: its rings' records, gathered as its STEP records say.
+
+The same from a running stage, by taps, and from a recording.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from procs.debug.steps.apart import Place, Start
+from procs.observe.taps.tap import Copy
+from procs.plan import wiring
+from procs.plan.wiring import STEP, Wiring
+
+#: How many inputs a STEP record tells of.
+INPUT_COUNT_MAX = 2
+
+
+class NotRepeatable(Exception):
+    """The steps of a stage cannot be repeated; the message says why, and what to do instead."""
+
+
+class Moment(NamedTuple):
+    """One step: its STEP record, when it was, what it read and how far, and what it published."""
+
+    step_seq: int
+    step: bytes
+    now_ns: int
+    publish_ns: int
+    inputs: Mapping[str, list[Copy]]
+    places: Mapping[str, Place]
+    outputs: list[Copy]
+    #: What the numbers of its inputs are behind those of the ring, where they were numbered anew.
+    shift: int = 0
+
+
+class Rings(NamedTuple):
+    """The rings of one stage by name."""
+
+    inputs: tuple[str, ...]
+    output: str
+    steps: str
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every one of them."""
+        return (*self.inputs, self.output, self.steps)
+
+
+def rings_of(wires: Wiring, role: str) -> Rings:
+    """Return the rings of a stage whose steps can be repeated.
+
+    Raises
+    ------
+    NotRepeatable
+        When its inputs are not rings alone, or more than a STEP record tells of.
+    """
+    steps = f"steps.{role}"
+    if steps not in wires.links:
+        known = [name.partition(".")[2] for name in wires.links if name.startswith("steps.")]
+        raise NotRepeatable(
+            f"{role} reads sockets, whose bytes nobody else can read; only {' and '.join(known)} "
+            f"can be repeated; `vortexctl run {role} --pdb` debugs it in its place"
+        )
+    links = wires.links.values()
+    # As the stage counts them in its STEP records.
+    order = {wiring.STRATEGY: ("tops", "events")}
+    inputs = order.get(role) or tuple(link.name for link in links if link.reader == role)
+    if len(inputs) > INPUT_COUNT_MAX:
+        raise NotRepeatable(
+            f"{role} reads {len(inputs)} rings, its STEP records tell of {INPUT_COUNT_MAX}; debug "
+            "it on an instance with fewer sources"
+        )
+    (output,) = (link.name for link in links if link.writer == role and link.reader is not None)
+    return Rings(inputs, output, steps)
+
+
+def places_after(rings: Rings, step: Any) -> dict[str, Place]:
+    """Return where a STEP record says that the inputs stood after it."""
+    return {
+        name: Place(int(step["consumed_seq"][index]), int(step["input_epoch"][index]))
+        for index, name in enumerate(rings.inputs)
+    }
+
+
+class Gatherer:
+    """Puts the records of a stage's rings together to moments, from where it stood at first.
+
+    ``broken`` says why no moment can follow: something is missing, or the stage began anew.
+    """
+
+    def __init__(self, rings: Rings, start: Start) -> None:
+        self.rings = rings
+        self.start = start
+        self.places = {name: start.places[name] for name in rings.inputs}
+        self.output_seq = start.places[rings.output].seq
+        self.step_seq = start.places[rings.steps].seq
+        self.waiting: dict[str, deque[Copy]] = {name: deque() for name in rings.all}
+        self.broken = ""
+
+    def add(self, name: str, copies: list[Copy]) -> None:
+        """Take records of one ring, in their order."""
+        self.waiting[name].extend(copies)
+
+    def next(self) -> Moment | None:
+        """Return the next step with all that belongs to it; None when it has not come yet."""
+        steps = self.waiting[self.rings.steps]
+        if self.broken or not steps:
+            return None
+        if steps[0].seq != self.step_seq:
+            self.broken = f"records of {self.rings.steps} are missing"
+            return None
+        step = np.frombuffer(steps[0].raw, STEP.dtype, 1)[0]
+        places = places_after(self.rings, step)
+        output_seq = int(step["published_seq"])
+        for name, place in self.places.items():
+            # At the beginning of a ring there is nothing that its first writer could discard.
+            if places[name].epoch != place.epoch and place.seq > 0:
+                self.broken = f"{name} began anew"
+                return None
+        ends = {name: place.seq for name, place in places.items()}
+        inputs: dict[str, list[Copy]] = {}
+        for name, end_seq in (*ends.items(), (self.rings.output, output_seq)):
+            copies = self._up_to(name, end_seq)
+            if copies is None:
+                self.broken = f"records of {name} are missing"
+                return None
+            inputs[name] = copies
+        outputs = inputs.pop(self.rings.output)
+        copy = steps.popleft()
+        self.step_seq = copy.seq + 1
+        self.places, self.output_seq = places, output_seq
+        now_ns, publish_ns = int(step["now_ns"]), int(step["publish_ns"])
+        return Moment(copy.seq, copy.raw, now_ns, publish_ns, inputs, places, outputs)
+
+    def _up_to(self, name: str, end_seq: int) -> list[Copy] | None:
+        """Take the records of a ring that follow up to ``end_seq``; None when one is missing."""
+        is_output = name == self.rings.output
+        start_seq = self.output_seq if is_output else self.places[name].seq
+        waiting, found = self.waiting[name], []
+        while waiting and waiting[0].seq < end_seq:
+            copy = waiting.popleft()
+            if copy.seq >= start_seq:
+                found.append(copy)
+        return found if len(found) == end_seq - start_seq else None

@@ -1,0 +1,254 @@
+"""Where recorded steps come from: the recording of a stage, of one ring, or a run's folder."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from procs.debug.steps.apart import Place, Start
+from procs.debug.steps.moments import Gatherer, Moment, NotRepeatable, Rings, places_after, rings_of
+from procs.debug.steps.step_recording import BadRecording, Head, copy_of, read_head
+from procs.observe import archive
+from procs.observe.taps import decode
+from procs.observe.taps.tap import Copy
+from procs.plan import wiring
+from procs.plan.instance import launch_path
+from procs.plan.wiring import Wiring
+from procs.stages.base.stage import Launch, read_launch
+
+#: What a stage of whose past nothing is known reads besides its rings.
+KNOWN_TABLES = ("instruments", "limits", "quoting")
+Lines = Iterator[tuple[dict[str, Any], bytes]]
+
+
+class Part(NamedTuple):
+    """Steps without a gap, and what they begin from.
+
+    ``compares``: what they published is known, and is determined by what is known here.
+    """
+
+    start: Start
+    moments: Iterator[Moment]
+    compares: bool
+    note: str
+
+
+class Source(NamedTuple):
+    """The recorded steps of one stage."""
+
+    role: str
+    launch: Launch
+    parts: Iterator[Part]
+
+
+def open_source(path: Path, role: str | None) -> Source:
+    """Return the steps that a file or a run's folder holds; ``role`` where there is a choice.
+
+    Raises
+    ------
+    BadRecording
+        When it cannot be used; also while its parts are read.
+    NotRepeatable
+        When it holds nothing that a stage's steps can be repeated by.
+    OSError
+        When it cannot be read.
+    """
+    return of_folder(path, role or wiring.BOOK) if path.is_dir() else of_file(path, role)
+
+
+# Files.
+
+
+def of_file(path: Path, role: str | None) -> Source:
+    """Return the steps of a file that ``attach --to`` wrote."""
+    with path.open("rb") as file:
+        head = read_head(file.readline())
+    recorded = head.stage or reader_of(wiring.wire(head.launch.config), head.ring)
+    if role not in (None, recorded):
+        raise NotRepeatable(f"{path} holds what {recorded} reads, not {role}")
+    lines = lines_after_head(path)
+    parts = parts_of_stage(head, lines) if head.stage else parts_of_ring(head, recorded, lines)
+    return Source(recorded, head.launch, parts)
+
+
+def reader_of(wires: Wiring, ring_name: str) -> str:
+    """Return the stage that reads a ring, and whose steps can be repeated."""
+    link = wires.links.get(ring_name)
+    if link is None or link.reader is None or f"steps.{link.reader}" not in wires.links:
+        raise NotRepeatable(
+            f"no stage that can be stepped reads {ring_name!r}; record a stage instead: "
+            "`vortexctl attach book --to FILE`"
+        )
+    return link.reader
+
+
+def lines_after_head(path: Path) -> Lines:
+    """Yield lines as objects, and as they stand; a last one that was cut off is left out."""
+    with path.open("rb") as file:
+        file.readline()
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            try:
+                facts = msgspec.json.decode(line)
+            except msgspec.DecodeError as error:
+                raise BadRecording(f"the recording is damaged: {error}") from error
+            if not isinstance(facts, dict):
+                raise BadRecording("the recording is damaged: a line is no object")
+            yield facts, line
+
+
+def parts_of_stage(head: Head, lines: Lines) -> Iterator[Part]:
+    """Yield the steps of a stage's recording, a part from each of its heads."""
+    wires = wiring.wire(head.launch.config)
+    heads = [head]
+
+    def moments(gatherer: Gatherer) -> Iterator[Moment]:
+        for facts, line in lines:
+            if facts.get("line") == "head":
+                heads.append(read_head(line))
+                return
+            name = facts.get("ring")
+            if name not in gatherer.rings.all:
+                raise BadRecording(f"the recording is damaged: a record of ring {name!r}")
+            gatherer.add(name, [copy_of(wires.links[name].spec, facts)])
+            while (moment := gatherer.next()) is not None:
+                yield moment
+            if gatherer.broken:
+                raise BadRecording(f"the recording is damaged: {gatherer.broken}")
+
+    while heads:
+        start = heads.pop().standing.start(wires)
+        yield Part(start, moments(Gatherer(rings_of(wires, head.stage), start)), True, "")
+
+
+def parts_of_ring(head: Head, role: str, lines: Lines) -> Iterator[Part]:
+    """Yield the messages of one ring, each as a step of its own, from nothing known."""
+    wires = wiring.wire(head.launch.config)
+    rings = rings_of(wires, role)
+    note = (
+        f"the records of {head.ring} alone: {role} begins with nothing known, and takes each "
+        "message in a step of its own"
+    )
+    if head.where:
+        note += f"; only those where {head.where}"
+    yield Part(head.standing.start(wires), messages(head, rings, wires, lines), False, note)
+
+
+def messages(head: Head, rings: Rings, wires: Wiring, lines: Lines) -> Iterator[Moment]:
+    """Yield a moment for each whole message; its records are numbered anew, without gaps."""
+    spec = wires.links[head.ring].spec
+    places = {name: Place(0, 1) for name in rings.inputs}
+    message: list[Copy] = []
+    missing_count = 0
+    for facts, _ in lines:
+        if "lost" in facts:
+            message = []
+            continue
+        if missing_count == 0:
+            message = []
+            count = facts.get("record_count", 0)
+            missing_count = 1 + (count if isinstance(count, int) else 0)
+        copy = copy_of(spec, facts)
+        message.append(Copy(places[head.ring].seq + len(message), copy.raw))
+        missing_count -= 1
+        if missing_count > 0:
+            continue
+        places = {**places, head.ring: Place(places[head.ring].seq + len(message), 1)}
+        publish_ns = int(facts["publish_ns"])
+        inputs = {name: message if name == head.ring else [] for name in rings.inputs}
+        shift = int(facts["seq"]) - message[-1].seq
+        seq = message[0].seq + shift
+        yield Moment(seq, b"", publish_ns, publish_ns, inputs, places, [], shift)
+
+
+# Folders.
+
+
+def of_folder(folder: Path, role: str) -> Source:
+    """Return the steps that stood in the rings when a run ended."""
+    try:
+        launch = read_launch(launch_path(folder, role))
+        wires = wiring.wire(launch.config)
+        copies = {
+            name: [Copy(*row) for row in archive.read_ring(folder, name)]
+            for name in rings_of(wires, role).all
+        }
+        known = {name: archive.read_table(folder, name) for name in KNOWN_TABLES}
+    except (OSError, ValueError, KeyError, msgspec.DecodeError) as error:
+        raise BadRecording(
+            f"this folder holds no run that has ended, or one of another version: {error}"
+        ) from error
+    sizes_differ = any(
+        len(copy.raw) != wires.links[name].spec.slot_bytes
+        for name in copies
+        for copy in copies[name][:1]
+    )
+    if sizes_differ or any(
+        records.dtype != wires.tables[name].layout.dtype for name, records in known.items()
+    ):
+        raise BadRecording("this folder was left by another version; step it with that one")
+    return Source(role, launch, parts_of_folder(wires, role, copies, known))
+
+
+def parts_of_folder(
+    wires: Wiring, role: str, copies: dict[str, list[Copy]], known: dict[str, Any]
+) -> Iterator[Part]:
+    """Yield the steps of each life of which something is left."""
+    rings = rings_of(wires, role)
+    for number, steps in enumerate(lives_of(copies[rings.steps])):
+        index = first_repeatable(rings, steps, copies)
+        if index is None:
+            continue
+        begun = np.frombuffer(steps[index].raw, wiring.STEP.dtype, 1)[0]
+        life = life_of(wires, rings, int(begun["published_seq"]), copies)
+        places = {
+            **places_after(rings, begun),
+            rings.output: Place(int(begun["published_seq"]), life),
+            rings.steps: Place(steps[index].seq + 1, life),
+        }
+        gatherer = Gatherer(rings, Start(int(begun["now_ns"]), life, places, known))
+        for name in rings.all:
+            gatherer.add(name, steps[index + 1 :] if name == rings.steps else copies[name])
+        # The first STEP record of a life is its beginning.  A later strategy knows its position
+        # from the start, which is not kept.
+        begins = steps[0].seq == 0 or (number > 0 and role == wiring.BOOK)
+        is_whole = index == 0 and begins
+        note = "" if is_whole else (
+            f"what {role} knew before the oldest of these steps is not in the folder: it begins "
+            "with nothing known, and what it publishes is not compared"
+        )  # fmt: skip
+        yield Part(gatherer.start, iter(gatherer.next, None), is_whole, note)
+
+
+def lives_of(steps: list[Copy]) -> list[list[Copy]]:
+    """Return the STEP records of each life: a new one leaves a hole in the ring."""
+    lives: list[list[Copy]] = []
+    for copy in steps:
+        if not lives or copy.seq != lives[-1][-1].seq + 1:
+            lives.append([])
+        lives[-1].append(copy)
+    return lives
+
+
+def first_repeatable(rings: Rings, steps: list[Copy], copies: dict[str, list[Copy]]) -> int | None:
+    """Return the first step after which all that was read and published is there."""
+    oldest = {name: copies[name][0].seq if copies[name] else 0 for name in rings.all}
+    for index, copy in enumerate(steps):
+        step = np.frombuffer(copy.raw, wiring.STEP.dtype, 1)[0]
+        has_inputs = all(oldest[n] <= p.seq for n, p in places_after(rings, step).items())
+        if has_inputs and oldest[rings.output] <= int(step["published_seq"]):
+            return index
+    return None
+
+
+def life_of(wires: Wiring, rings: Rings, seq: int, copies: dict[str, list[Copy]]) -> int:
+    """Return which life published what follows ``seq``; 1 when nothing says so."""
+    spec = wires.links[rings.output].spec
+    for copy in copies[rings.output]:
+        layout = decode.layout_of(spec, copy.raw) if copy.seq >= seq else None
+        if layout is not None and any(field.name == "epoch" for field in layout.fields):
+            return int(np.frombuffer(copy.raw, layout.dtype, 1)[0]["epoch"])
+    return 1

@@ -1,0 +1,63 @@
+"""Every event that a hot loop may tell, with its text; told where it happens, by ``ipc.log.tell``.
+
+The words in braces are the event's arguments in their order; ``procs/observe/events/log_text.py`` says how each
+kind reads.  ``{price}`` and ``{qty}`` belong to the instrument of the event's ``{symbol}``.
+"""
+
+from ipc.log import Catalogue
+
+KINDS = (
+    "symbol", "source", "price", "qty", "side", "order", "duration", "kind", "refusal", "reject",
+    "halts",
+)  # fmt: skip
+CATALOGUE = Catalogue(KINDS)
+
+info, warning, error = CATALOGUE.info, CATALOGUE.warning, CATALOGUE.error
+
+# Any stage.
+LIFE_BEGAN = info("life {} begins, pid {}")
+
+# Ingest.
+FEED_UP = info("the feed is up on descriptor {}")
+FEED_CHANGED = info("the feed goes on on descriptor {}, in place of {}")
+FEED_DOWN = warning("feed down after {} frames: close code {}")
+MESSAGE_REFUSED = warning("message refused: {refusal}, {} bytes, frame {}")
+MARKET_FULL = warning("the market ring is full, {} records wait for the book")
+MARKET_ROOM = info("there is room on the market ring again, after {duration}")
+BACKLOG_DROPPED = error("backlog given up after {duration}: {} records dropped")
+
+# The book.
+BOOK_LIVE = info("{symbol}: the book is in sync, update {}")
+GAP = warning("{symbol}: sequence gap, update {} came after {}; invalid until a new snapshot")
+MISMATCH = warning("{symbol}: the venue contradicts itself at update {}; invalid until a snapshot")
+OVERFLOW = warning("{symbol}: too many diffs waited for a snapshot, up to update {}")
+NOT_WELL_FORMED = warning("{symbol}: message not well formed, update {}; invalid until a snapshot")
+SOURCE_DOWN = warning("source {source} is down, its books are invalid")
+SOURCE_ANEW = warning("source {source} began anew, {} records discarded; its books are invalid")
+TOPS_FULL = warning("the tops ring is full, {} instruments wait")
+
+# The strategy.
+BOOK_ANEW = warning("the book began anew, nothing it said is trusted")
+RELOADED = warning("order events are missing, {} discarded; reloads what stands from the table")
+PAUSED = info("{symbol}: quotes nothing, {reject}")
+GOES_ON = info("{symbol}: quotes again")
+REQUESTS_FULL = warning("{symbol}: the requests ring is full, the decision waits")
+
+# The gateway.
+ORDERS_UP = info("the order connection is up on descriptor {}")
+ORDERS_CHANGED = info("orders go on on descriptor {}, in place of {}")
+ORDERS_DOWN = warning("order connection given up: close code {}")
+HALTED = warning("halt: {halts}; cancels everything, places nothing new")
+HALTED_MORE = info("halt goes on: {halts}")
+RESUMED = info("takes orders again, after {duration}")
+CANCEL_ALL = info("{symbol}: cancels all {} orders that may stand")
+STRATEGY_ANEW = warning("the strategy began anew, {} of its requests discarded")
+OUTDATED = warning("{symbol}: request discarded, made before event {}, as of {}")
+REFUSED = info("{symbol}: {kind} {side} {qty} at {price} refused: {reject}")
+VENUE_REFUSED = info("the venue refused: {reject}, order {order}, error {}")
+VENUE_NOT_READ = warning("message of the venue not read: {refusal}, {} bytes")
+NOT_ANSWERED = warning("{symbol}: order {order} not answered in {duration}; asks what became of it")
+EVENTS_FULL = warning("the events ring is full, the strategy reloads")
+STRAY = error("an order stands that the venue had denied; connects anew and cancels all")
+STREAM_ENDED = warning("the venue ended the stream of our events; connects anew")
+VENUE_ENDING = info("the venue will close this connection")

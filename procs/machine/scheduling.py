@@ -1,0 +1,119 @@
+"""The real-time scheduler for hot threads that share a CPU: they come to run in a tick's order.
+
+Under the fair scheduler a thread that yields goes behind the others in no certain order, so a hop
+may cost a turn of all of them.  Under SCHED_FIFO the queue is strict: who yields goes to its end.
+*Source:* sched(7).
+"""
+
+import os
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ipc.waiting import Wait
+from procs.machine import throttle
+from procs.plan.errors import ConfigError
+from procs.plan.placement import Plan
+
+#: Above threads of the fair scheduler, below the kernel's own real-time threads (50).
+PRIORITY = 10
+
+
+class Choice(NamedTuple):
+    """Whether hot threads that share a CPU run under SCHED_FIFO, and what speaks against it."""
+
+    use_fifo: bool
+    reason: str = ""  # empty too where nothing is gained by it
+
+    @property
+    def name(self) -> str:
+        """As ``[placement] scheduler`` has it."""
+        return "fifo" if self.use_fifo else "fair"
+
+    def line(self) -> str:
+        """Return it for people."""
+        because = f": no SCHED_FIFO, {self.reason}" if self.reason else ""
+        return f"scheduler    {self.name}{because}"
+
+
+def may_use() -> bool:
+    """Return whether this process may use SCHED_FIFO."""
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY + 1))
+    except PermissionError:
+        return False
+    os.sched_setscheduler(0, policy, parameters)
+    return True
+
+
+def is_wanted(setting: str, plan: Plan) -> bool:
+    """Return whether SCHED_FIFO is asked for; left to itself, where stages take turns."""
+    takes_turns = any(place.wait == Wait.YIELD for place in plan.places.values())
+    return setting == "fifo" or (setting == "auto" and takes_turns)
+
+
+def choose(setting: str, plan: Plan) -> Choice:
+    """Return whether to use SCHED_FIFO, and why not, for ``[placement] scheduler``.
+
+    Raises
+    ------
+    ConfigError
+        When it is demanded and cannot be had.
+    """
+    if not is_wanted(setting, plan):
+        return Choice(use_fifo=False)
+    reason = ""
+    if plan.engine_cpus() & set(plan.housekeeping_cpus):
+        reason = "a stage shares its CPU with the housekeeping, which it would starve"
+    elif throttle.bounds(throttle.HERE):  # asked first: with it, a group may have no right at all
+        reason = (
+            "this kernel stops such threads for 50 ms of each second: "
+            f"sysctl -w {throttle.SETTING}={throttle.NO_BOUND}"
+        )
+    elif not may_use():
+        reason = "this user may not; give it an rtprio limit (limits.conf, or LimitRTPRIO=99)"
+    if reason and setting == "fifo":
+        raise ConfigError(f"`$.placement.scheduler`: fifo cannot be had: {reason}")
+    return Choice(not reason, reason)
+
+
+class Turns:
+    """The hot threads of a run that share CPUs, kept in the order of a tick as they come and go."""
+
+    def __init__(self, setting: str, plan: Plan) -> None:
+        """``setting`` is ``[placement] scheduler``; raises as ``choose`` does."""
+        self.choice = choose(setting, plan)
+        self.plan = plan
+        self._lined_up: dict[str, int] = {}
+
+    def see_to(self, threads: dict[str, int]) -> None:
+        """Line up again when other threads run than before; their ids by role, in tick order.
+
+        A new one joins as soon as it runs: before that the others leave it next to no time.
+        """
+        if not self.choice.use_fifo or threads == self._lined_up:
+            return
+        self._lined_up = threads
+        for cpu in self.plan.engine_cpus():
+            roles = [role for role in threads if self.plan.places[role].cpu_index == cpu]
+            try:
+                line_up(dict.fromkeys(threads[role] for role in roles), cpu)
+            except ProcessLookupError:
+                self._lined_up = {}  # one has just ended; the next look sees that
+
+
+def line_up(thread_ids: Iterable[int], cpu_index: int) -> None:
+    """Put threads that share a CPU under SCHED_FIFO, in this order.
+
+    This thread runs there above them meanwhile, so that none of them can run between.
+    """
+    cpus = os.sched_getaffinity(0)
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY + 1))
+    try:
+        os.sched_setaffinity(0, {cpu_index})
+        for thread_id in thread_ids:
+            os.sched_setscheduler(thread_id, os.SCHED_FIFO, os.sched_param(PRIORITY))
+    finally:
+        os.sched_setaffinity(0, cpus)
+        os.sched_setscheduler(0, policy, parameters)

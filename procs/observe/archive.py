@@ -1,0 +1,70 @@
+"""What a run leaves behind: its report, the last records of its rings and its tables, as files."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from procs.observe.samples import report
+from procs.observe.samples.view import View
+
+LAST_RECORD_COUNT = 4_096
+ARCHIVED_TABLES = (
+    "clock",
+    "instruments",
+    "limits",
+    "quoting",
+    "orders",
+    "positions",
+    "touches",
+    "standing",
+    "wanted",
+)
+
+
+def write(view: View, run_folder: Path) -> None:
+    """Write ``report.json``, ``tables.npz`` and ``rings.npz`` into the run's folder."""
+    text = msgspec.json.format(msgspec.json.encode(report.make(view)), indent=2)
+    (run_folder / "report.json").write_bytes(text)
+    tables = {name: np.array(view.records(name)) for name in ARCHIVED_TABLES}
+    for role in view.wiring.roles:
+        tables[f"counters.{role}"] = view.counters(role)
+    save(run_folder / "tables.npz", tables)
+    save(run_folder / "rings.npz", {name: ring_copy(view, name) for name in view.rings})
+
+
+def save(path: Path, arrays: dict[str, "np.ndarray[Any, Any]"]) -> None:
+    """Write arrays so that the file is whole or not there."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    temporary = path.with_suffix(".part")
+    temporary.write_bytes(buffer.getvalue())
+    temporary.replace(path)
+
+
+def ring_copy(view: View, name: str) -> "np.ndarray[Any, Any]":
+    """Return a ring's last records: sequence and raw bytes."""
+    slot_bytes = view.rings[name].spec.slot_bytes
+    kind = np.dtype([("seq", "i8"), ("record", f"V{slot_bytes}")])
+    found = view.last_records(name, LAST_RECORD_COUNT)
+    return np.array([(seq, np.void(raw)) for seq, raw in found], kind)
+
+
+def read_ring(run_folder: Path, name: str) -> list[tuple[int, bytes]]:
+    """Return what a run that has ended left of a ring, as ``ring_copy`` wrote it.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the run left no archive: it goes on, or was not stopped by its supervisor.
+    """
+    with np.load(run_folder / "rings.npz") as arrays:
+        return [(int(row["seq"]), row["record"].tobytes()) for row in arrays[name]]
+
+
+def read_table(run_folder: Path, name: str) -> "np.ndarray[Any, Any]":
+    """Return what a run that has ended left of a table; raises what ``read_ring`` raises."""
+    with np.load(run_folder / "tables.npz") as arrays:
+        return np.array(arrays[name])

@@ -1,0 +1,252 @@
+"""The process that writes what the hot loops told into ``logs/hot.log`` of the run's folder.
+
+It looks on at the rings of events, in no stage's way, and writes one stream in the order of time.
+What it could not write before it was overwritten is counted and said in its place.  How far it came
+stands in the run's memory, so one that was killed is followed by one that goes on there; while the
+disk is full nothing is lost that still stands in a ring.
+"""
+
+import heapq
+import logging
+import os
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+from setproctitle import setproctitle
+
+from ipc.shared import SharedTable
+from procs.logs import process_log
+from procs.logs.hot_events import CATALOGUE
+from procs.logs.log_file import LogFile
+from procs.observe.events.log_text import Names, level_of, log_line, text_of, told_of
+from procs.observe.samples.view import View
+from procs.observe.taps.tap import Tap
+from procs.plan import instance, wiring
+from procs.plan.config import Logs
+from procs.plan.wiring import LOG_MARK, LOG_ROWS, SUPERVISOR_ROLE, log_ring
+from procs.stages.base.stage import read_launch
+from procs.supervision.children import nursery
+from procs.supervision.children.nursery import Child
+
+LOOK_S = 0.05
+SECOND_NS = 1_000_000_000
+#: A record is visible so long after its stamp at the latest, or else it is written out of order.
+HOLD_NS = 20_000_000
+
+
+class Entry(NamedTuple):
+    """One line to be written; the time never falls within the entries of one stage."""
+
+    at_ns: int
+    level: int
+    role: str
+    message: str
+    seq: int  # of its record; -1 for a line of the log writer's own
+
+
+class Queue:
+    """What was read of one stage and is not written yet."""
+
+    def __init__(self, role: str, tap: Tap, told: SharedTable, names: Names) -> None:
+        self.role = role
+        self.tap = tap
+        self.names = names
+        self.told = told.records
+        self.suppressed = self.told["suppressed_count"].copy()
+        self.entries: deque[Entry] = deque()
+        self.newest_ns = 0
+
+    def put(self, at_ns: int, level: int, message: str, seq: int = -1) -> None:
+        """Put one line at the end."""
+        self.newest_ns = max(self.newest_ns, at_ns)
+        self.entries.append(Entry(self.newest_ns, level, self.role, message, seq))
+
+    def read(self) -> None:
+        """Read what is new, unless a whole ring of it waits already: the ring keeps the newest."""
+        if len(self.entries) >= LOG_ROWS:
+            return
+        lost_count = self.tap.lost_count
+        copies = self.tap.copy()
+        told = [told_of(copy.raw) for copy in copies]
+        if lost_count := self.tap.lost_count - lost_count:
+            first_ns = told[0].at_ns if told else self.newest_ns
+            self.put(first_ns, logging.WARNING, f"{lost_count} events were overwritten unread")
+        for copy, each in zip(copies, told, strict=True):
+            self.put(each.at_ns, level_of(each.event_id), text_of(each, self.names), copy.seq)
+
+    def read_suppressed(self) -> None:
+        """Tell how many events came too often to be told."""
+        counts = self.told["suppressed_count"].copy()
+        for place in (counts - self.suppressed).nonzero()[0]:
+            row = self.told[place]
+            event = CATALOGUE.events.get(int(row["event_id"]))
+            words = f"{counts[place] - self.suppressed[place]} more not told of"
+            text = event.text if event else f"event {int(row['event_id']):x}"
+            self.put(int(row["last_ns"]), level_of(int(row["event_id"])), f"{words}: {text}")
+        self.suppressed = counts
+
+    def due_count(self, end_ns: int) -> int:
+        """Return how many entries are older than ``end_ns``."""
+        count = 0
+        for entry in self.entries:
+            if entry.at_ns > end_ns:
+                break
+            count += 1
+        return count
+
+    @property
+    def next_seq(self) -> int:
+        """The first record that is not written."""
+        return next((entry.seq for entry in self.entries if entry.seq >= 0), self.tap.next_seq)
+
+
+def merged(streams: Iterable[Iterable[Entry]]) -> Iterator[Entry]:
+    """Yield the entries of all stages in the order of time, those of each in their own order."""
+    return heapq.merge(*streams, key=lambda entry: entry.at_ns)
+
+
+class LogWriter:
+    """Writes what the stages of one run tell; ``close`` closes the file."""
+
+    def __init__(self, view: View, marks: SharedTable, settings: Logs) -> None:
+        self.view = view
+        self.marks = marks.records
+        self.log = process_log.logger(wiring.LOG_WRITER)
+        names = Names.of(view.config, view.records("instruments"))
+        self.queues = []
+        for role, mark in zip(view.wiring.roles, self.marks, strict=True):
+            tap = Tap(view.rings[log_ring(role)], from_oldest=True)
+            tap.next_seq = int(mark["next_seq"])
+            self.queues.append(Queue(role, tap, view.tables[f"told.{role}"], names))
+        self.file = LogFile(
+            process_log.hot_path(view.run_folder), settings.file_mb << 20, settings.file_count
+        )
+        self.problem = ""
+        self.next_second_ns = view.now_ns() + SECOND_NS
+        try:
+            self.file.open(int(self.marks[0]["file_bytes"]))
+        except OSError as error:
+            self.complain(error)
+        self.marks["pid"] = os.getpid()
+
+    def look(self, *, to_the_end: bool = False) -> None:
+        """Read what is new and write what is due; ``to_the_end`` all of it."""
+        now_ns = self.view.now_ns()
+        is_second = now_ns >= self.next_second_ns
+        for queue in self.queues:
+            queue.read()
+            if is_second or to_the_end:
+                queue.read_suppressed()
+        if is_second:
+            self.next_second_ns = now_ns + SECOND_NS
+        counts = [
+            len(queue.entries) if to_the_end else queue.due_count(now_ns - HOLD_NS)
+            for queue in self.queues
+        ]
+        if any(counts):
+            self.write(counts)
+
+    def write(self, counts: list[int]) -> None:
+        """Write the first entries of each queue; keep them when the disk does not take them."""
+        due = [
+            [queue.entries[index] for index in range(count)]
+            for queue, count in zip(self.queues, counts, strict=True)
+        ]
+        offset_ns = int(self.view.records("clock")[0]["wall_offset_ns"])
+        lines = [log_line(e.at_ns + offset_ns, e.level, e.role, e.message) for e in merged(due)]
+        try:
+            self.file.append("".join(f"{line}\n" for line in lines).encode())
+        except OSError as error:
+            self.complain(error)
+            return
+        if self.problem:
+            self.log.warning("events are written again, after: %s", self.problem)
+            self.problem = ""
+        for queue, entries in zip(self.queues, due, strict=True):
+            for _ in entries:
+                queue.entries.popleft()
+        self.mark(due)
+
+    def mark(self, written: list[list[Entry]]) -> None:
+        """Write down how far all is written."""
+        marks = self.marks.copy()
+        for mark, queue, entries in zip(marks, self.queues, written, strict=True):
+            mark["next_seq"] = queue.next_seq
+            mark["written_count"] += sum(entry.seq >= 0 for entry in entries)
+            mark["lost_count"] += queue.tap.lost_count
+            queue.tap.lost_count = 0
+        marks["file_bytes"] = self.file.size_bytes
+        self.marks[:] = marks
+
+    def complain(self, error: OSError) -> None:
+        """Say once what the disk said."""
+        if self.problem != str(error.strerror):
+            self.problem = str(error.strerror)
+            self.log.error("%s: %s; events wait in their rings", self.file.path, self.problem)
+
+    def is_over(self) -> bool:
+        """Return whether nobody is left who tells anything, nor a supervisor who says when."""
+        if self.view.tables["commands"].segment.is_locked(SUPERVISOR_ROLE):
+            return False
+        return not any(self.view.is_alive(role) for role in self.view.wiring.roles)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
+
+
+def run(launch_path: Path) -> int:
+    """Write until told to stop, or nobody is left; return the exit status."""
+    launch = read_launch(launch_path)
+    stopping: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: stopping.append(number))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.sched_setaffinity(0, launch.housekeeping_cpus)
+    with closing(View(launch.config, Path(launch.run_folder))) as view:
+        segment = view.wiring.segment("log_marks")
+        marks = SharedTable.attach(segment, LOG_MARK, run_id=launch.run_id, writable=True)
+        with closing(marks), closing(LogWriter(view, marks, launch.config.logs)) as writer:
+            while not stopping and not writer.is_over():
+                writer.look()
+                time.sleep(LOOK_S)
+            writer.look(to_the_end=True)
+    return 0
+
+
+def spawn(run_folder: Path) -> Child:
+    """Start the log writer of a run."""
+    launch = instance.launch_path(run_folder, wiring.GATEWAY)
+    return nursery.spawn(enter, launch, process_log.log_path(run_folder, wiring.LOG_WRITER))
+
+
+def find(view: View) -> Child | None:
+    """Return the log writer of a run whose supervisor died, which goes on with the stages."""
+    pid = int(view.records("log_marks")[0]["pid"])
+    try:
+        # By its title: its number may be another's by now.
+        title = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode()
+        return Child(pid) if title == process_title(view.run_folder) else None
+    except OSError:
+        return None
+
+
+def process_title(run_folder: Path) -> str:
+    """Return what the process of a run's log writer is called."""
+    launch_path = instance.launch_path(run_folder, wiring.GATEWAY)
+    return f"vortex {wiring.LOG_WRITER} {launch_path}"
+
+
+def enter(launch_path: Path, log_path: Path) -> None:
+    """Become the log writer, in a process that the nursery forked."""
+    os.setsid()
+    setproctitle(process_title(launch_path.parent))
+    process_log.redirect(log_path)
+    process_log.to_stderr()
+    process_log.logger(wiring.LOG_WRITER).info("pid %d", os.getpid())
+    sys.exit(run(launch_path))

@@ -1,0 +1,46 @@
+"""What went wrong in a stage: the warnings and errors of its logs, each told once."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from procs.logs import log_lines, process_log
+
+#: How much of the end of a log is read: a stage that fails in a loop must not slow its observer.
+TAIL_BYTES = 256 << 10
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+
+
+class Fault(NamedTuple):
+    """One kind of message: numbers aside, its lines are alike."""
+
+    times: int
+    last: str  # when
+    level: str
+    message: str  # the newest one
+
+
+def last_faults(run_folder: Path, role: str, count_max: int) -> list[Fault]:
+    """Return the distinct warnings and errors of a stage's logs, the newest last."""
+    found: dict[str, Fault] = {}
+    for path in sorted((run_folder / "logs").glob("*.log")):
+        # Stages of one process share its log, and all of them that of their hot loops.
+        if path.stem != process_log.HOT and role not in path.stem.split("+"):
+            continue
+        for text in _tail(path):
+            line = log_lines.parsed(path.stem, text)
+            if line.level in ("warning", "error") and role in line.log.split("+"):
+                key = _NUMBER.sub("#", line.message)
+                times = found[key].times + 1 if key in found else 1
+                found[key] = Fault(times, line.time, line.level, line.message)
+    return sorted(found.values(), key=lambda fault: fault.last)[-count_max:]
+
+
+def _tail(path: Path) -> list[str]:
+    try:
+        with path.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(file.tell() - TAIL_BYTES, 0))
+            return file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return []

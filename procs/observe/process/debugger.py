@@ -1,0 +1,48 @@
+"""gdb on a stage: the only look that stops it, so it says first what that means."""
+
+import shutil
+import subprocess
+
+from procs.plan import wiring
+
+
+class NoDebugger(Exception):
+    """gdb cannot be used; the message says why."""
+
+
+def cost(role: str, shared_with: list[str]) -> str:
+    """Return what a debugger costs the run, for people."""
+    stopped = " and ".join([role, *shared_with])
+    consequence = (
+        "no order is sent and none can be pulled: what stands at the venue stands as long as you "
+        "look"
+        if wiring.GATEWAY in (role, *shared_with)
+        else "the gateway pulls all quotes when the heartbeat is older than its lease"
+    )
+    return (
+        f"gdb stops {stopped} until you leave it, and {consequence}; the supervisor lets a process "
+        "under a debugger be"
+    )
+
+
+def run(pid: int, thread_id: int) -> int:
+    """Run gdb on a process, at its hot thread; return gdb's exit status.
+
+    Raises
+    ------
+    NoDebugger
+        When gdb is not installed.
+    """
+    gdb = shutil.which("gdb")
+    if gdb is None:
+        raise NoDebugger("gdb is not installed (Debian: apt install gdb)")
+    # The names of compiled functions come from the list that LLVM keeps for debuggers.
+    go_to_hot = (
+        "python [thread.switch() for thread in gdb.selected_inferior().threads() "
+        f"if thread.ptid[1] == {thread_id}]"
+    )
+    command = [gdb, "-q", "-p", str(pid), "-iex", "set debuginfod enabled off",
+               "-ex", go_to_hot,
+               "-ex", "echo \\nThis is the hot thread: `bt` shows where it is, `quit` lets it go "
+                      "on.\\n"]  # fmt: skip
+    return subprocess.run(command, check=False).returncode

@@ -1,0 +1,81 @@
+"""Where the threads of a stage are, read from outside: nothing is stopped.
+
+The main thread is Python's; py-spy reads its frames from memory.  The hot thread is machine code:
+while it is in a system call the kernel tells where its stack is, and the words on it that point
+into compiled functions are, newest first, where it came from (some may be left over from calls that
+have returned).
+"""
+
+import os
+import shutil
+import struct
+import subprocess
+import sys
+from bisect import bisect_right
+from itertools import groupby
+from pathlib import Path
+
+from procs.observe.process.symbols import NoSymbols, Symbol, compiled_functions
+
+COST = (
+    "reads the process's memory from outside, as a debugger would, without stopping it: it costs "
+    "the stage nothing"
+)
+STACK_BYTES = 8_192
+TRY_COUNT = 2_000
+
+
+def python_stacks(pid: int) -> list[str]:
+    """Return the Python stacks of all threads; one line that says why when there are none."""
+    beside = Path(sys.executable).with_name("py-spy")
+    py_spy = str(beside) if beside.exists() else shutil.which("py-spy")
+    if py_spy is None:
+        return ["Python stacks need py-spy: pip install 'vortex-mm[top]'"]
+    done = subprocess.run(
+        [py_spy, "dump", "--nonblocking", "--pid", str(pid)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        return [f"py-spy: {lines[-1].strip() if lines else 'said nothing'}"]
+    return done.stdout.splitlines()
+
+
+def hot_stack(pid: int, thread_id: int) -> list[str]:
+    """Return the compiled functions that the hot thread is in, the innermost first."""
+    try:
+        symbols = compiled_functions(pid)
+        words = _stack_words(pid, thread_id)
+    except NoSymbols as error:
+        return [str(error)]
+    except OSError as error:
+        return [f"the stack cannot be read: {error.strerror}"]
+    if words is None:
+        return ["it runs compiled code without a system call; --profile shows where"]
+    names = [name for name, _ in groupby(names_on(words, symbols))]
+    return names or ["no compiled function is on its stack"]
+
+
+def _stack_words(pid: int, thread_id: int) -> tuple[int, ...] | None:
+    """Return the words on a thread's stack; None when it was never met in a system call."""
+    path = f"/proc/{pid}/task/{thread_id}/syscall"
+    for _ in range(TRY_COUNT):
+        fields = Path(path).read_text().split()
+        if len(fields) < 3:
+            continue  # "running"
+        with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+            raw = os.pread(memory.fileno(), STACK_BYTES, int(fields[-2], 16))
+        return struct.unpack(f"<{len(raw) // 8}Q", raw[: len(raw) // 8 * 8])
+    return None
+
+
+def names_on(words: tuple[int, ...], symbols: list[Symbol]) -> list[str]:
+    """Return the compiled functions that words of a stack point into, in their order."""
+    starts = [symbol.address for symbol in symbols]
+    found = []
+    for word in words:
+        index = bisect_right(starts, word) - 1
+        # A return address is never the first byte of a function.
+        if index >= 0 and 0 < word - symbols[index].address < symbols[index].size:
+            found.append(symbols[index].name)
+    return found

@@ -1,0 +1,64 @@
+"""What the counters and rings of each stage are called, for observers."""
+
+from enum import IntEnum
+
+from procs.plan import wiring
+from procs.plan.wiring import Link, Wiring
+from procs.stages import book_stage, strategy_stage
+from procs.stages.gateway import context
+from procs.stages.ingest import ingest_stage
+from vortex.codes import Refusal, Reject
+
+#: Counters of each stage by its kind; ingest stages may have names of their own.
+COUNTERS: dict[str, type[IntEnum]] = {
+    "ingest": ingest_stage.Counter,
+    wiring.BOOK: book_stage.Counter,
+    wiring.STRATEGY: strategy_stage.Counter,
+    wiring.GATEWAY: context.Counter,
+}
+
+LATENCIES: dict[str, tuple[str, ...]] = {
+    "ingest": wiring.INGEST_LATENCIES,
+    wiring.BOOK: wiring.BOOK_LATENCIES,
+    wiring.STRATEGY: wiring.STRATEGY_LATENCIES,
+    wiring.GATEWAY: wiring.GATEWAY_LATENCIES,
+}
+
+
+def kind_of(role: str) -> str:
+    """Return which of the four kinds of stage a role is."""
+    return role if role in wiring.AFTER_INGEST else "ingest"
+
+
+def counter_names(role: str) -> dict[int, str]:
+    """Return the name of each counter of a stage by its number, in lower case."""
+    kind = kind_of(role)
+    names = {int(counter): counter.name.lower() for counter in COUNTERS[kind]}
+    if kind == "ingest":
+        for refusal in Refusal:
+            names[ingest_stage.REFUSAL_BASE - refusal] = f"refused_{refusal.name.lower()}"
+    if kind == wiring.GATEWAY:
+        for reason in Reject:
+            if reason != Reject.NONE:
+                names[context.REJECT_BASE + reason] = f"reject_{reason.name.lower()}"
+    return names
+
+
+def lost_counter(link: Link) -> tuple[str, str] | None:
+    """Return the (role, counter) that counts what a ring's writer gave up; None: it never does."""
+    if kind_of(link.writer) == "ingest":
+        return link.writer, "dropped"
+    return {"events": (link.writer, "events_lost")}.get(link.name)
+
+
+def wait_counter(link: Link) -> tuple[str, str] | None:
+    """Return the (role, counter) that counts how often a ring's writer found it full."""
+    if kind_of(link.writer) == "ingest":
+        return link.writer, "stalls"
+    counters = {"tops": "tops_full", "requests": "requests_full", "events": "events_lost"}
+    return (link.writer, counters[link.name]) if link.name in counters else None
+
+
+def ring_names(wired: Wiring, role: str) -> list[str]:
+    """Return the rings that a stage reads or writes, in the order of the wiring."""
+    return [name for name, link in wired.links.items() if role in (link.writer, link.reader)]

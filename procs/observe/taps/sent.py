@@ -1,0 +1,93 @@
+"""Orders as observers see them: every stamp of their way, and what the machine did meanwhile."""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ipc.memory import address_of
+from ipc.types import RecordArray
+from procs.observe.samples.view import View
+from procs.observe.taps.tap import Tap
+from procs.plan.wiring import HOPS, OUTLIER, SENT_ROWS, STALL_ROWS, stall_ring
+from procs.stages.base.outliers import Cause, Watch, cause_of, explain
+from vortex.records import SENT
+
+#: The stamps of an order in the sequence in which a tick passes them; a part lies between two.
+STAMPS = (
+    "kernel_ns", "recv_ns", "ingest_publish_ns", "book_pick_ns", "book_publish_ns",
+    "strategy_pick_ns", "strategy_publish_ns", "gateway_pick_ns", "sent_ns",
+)  # fmt: skip
+PARTS = tuple(f"{hop} {part}" for hop in HOPS for part in ("wait", "service"))
+
+
+class SentOrders:
+    """Follows what a running instance sends; ``take`` often enough misses none."""
+
+    def __init__(self, view: View, row_count: int = SENT_ROWS) -> None:
+        """``row_count`` bounds what one call takes, and so the memory, which never grows."""
+        roles = view.wiring.roles
+        self.tap = Tap(view.rings["sent"], from_oldest=False)
+        self._rings = [view.rings[stall_ring(role)].handle for role in roles]
+        self._cpus = [int(view.status(role)["cpu_index"]) for role in roles]
+        self._watch = Watch(self._rings, self._cpus, STALL_ROWS)
+        # Filled and not only zeros: those the kernel would give page by page, as they are written.
+        self._room: RecordArray = np.full(row_count, 0, SENT.dtype)
+        self._rows: RecordArray = np.full(row_count, 0, OUTLIER.dtype)
+        self._waiting = self._room[:0]
+
+    @property
+    def lost_count(self) -> int:
+        """How many were overwritten before they were seen."""
+        return self.tap.lost_count
+
+    def take(self) -> RecordArray:
+        """Return the OUTLIER of each order that a frame caused, as of the call before this one.
+
+        A call later than they were seen: a stage tells of a long turn when it ends.
+        """
+        rows = self._rows[: len(self._waiting)]
+        for index in range(len(rows)):
+            sent_address = address_of(self._room) + index * SENT.dtype.itemsize
+            row_address = address_of(self._rows) + index * OUTLIER.dtype.itemsize
+            explain(self._watch.address, sent_address, row_address, 0)
+        self._waiting = self.tap.fill(self._room)
+        return rows[rows["kernel_ns"] != 0]  # a copy
+
+
+def total_ns(row: Any) -> int:
+    """Return how long an order took, tick to order."""
+    return int(row["sent_ns"]) - int(row["kernel_ns"])
+
+
+def parts_ns(row: Any) -> list[int]:
+    """Return how long each of ``PARTS`` took; they sum to ``total_ns``."""
+    return [int(row[end]) - int(row[begin]) for begin, end in pairwise(STAMPS)]
+
+
+def cause_over(row: Any, budget_ns: int) -> Cause:
+    """Return what held an OUTLIER up, against another budget than its own."""
+    copy = np.zeros(1, OUTLIER.dtype)
+    copy[0] = row
+    copy["budget_ns"] = budget_ns
+    return Cause(cause_of(address_of(copy)))
+
+
+def cause_text(row: Any, cause: Cause) -> str:
+    """Return for people what held an OUTLIER up."""
+    parts = parts_ns(row)
+    longest = int(np.argmax(parts))
+    hop = HOPS[longest // 2]
+    if cause == Cause.PLATFORM:
+        lost = row["lost_ns"]
+        return f"its CPU was away {lost.sum() / 1000:.0f} us, most in {HOPS[lost.argmax()]}"
+    if cause == Cause.FAULT:
+        return f"{row['fault_count']} page faults"
+    if cause == Cause.RESYNC:
+        return "its book came into sync again"
+    if cause == Cause.BURST:
+        return f"{row['merged_count']} frames came at once"
+    took_us = parts[longest] / 1000
+    if cause == Cause.QUEUE:
+        return f"waited {took_us:.0f} us until {hop} came round"
+    return f"{hop} worked {took_us:.0f} us on it"

@@ -1,0 +1,344 @@
+"""The configuration file: TOML, read by msgspec; everything is checked before anything starts.
+
+Secrets do not stand here.  They come from the environment or from a file
+named by ``[secrets] file`` (``procs/plan/credentials.py``).
+"""
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import msgspec
+from msgspec import Meta
+
+from procs.plan import strategy_files
+from procs.plan.errors import ConfigError
+from vortex import venues
+from vortex.deciding.contract import Strategy
+
+
+def says(description: str) -> Meta:
+    """Describe a key; docs/configuration.md prints it."""
+    return Meta(description=description)
+
+
+Name = Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{0,23}$")]
+StrategyName = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]*$")]
+PositiveInt = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=0)]
+PowerOfTwoBits = Annotated[int, Meta(ge=6, le=24)]
+
+
+class Strict(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """A table of the file: unknown keys are refused."""
+
+
+class Source(Strict, frozen=True, kw_only=True, omit_defaults=True):
+    """One connection to market data: one ingest process."""
+
+    name: Annotated[Name, says("its stage is ingest, or ingest-NAME where there are several")] = (
+        "main"
+    )
+    venue: Annotated[str, says("a file of vortex/venues")] = "binance_spot"
+    rest_url: Annotated[str, says("where snapshots and instruments come from: http(s)://")]
+    stream_url: Annotated[str, says("where the streams are: ws(s)://, without a path")]
+    symbols: Annotated[list[str], Meta(min_length=1), says("as the venue writes them")]
+
+
+class OrderEntry(Strict, frozen=True, kw_only=True, omit_defaults=True):
+    """Where orders go."""
+
+    venue: Annotated[str, says("a file of vortex/venues")] = "binance_spot"
+    rest_url: Annotated[str, says("where the account is asked for: http(s)://")]
+    order_url: Annotated[str, says("the WebSocket API: ws(s)://, with its path")]
+    recv_window_ms: Annotated[
+        int, Meta(ge=1, le=60_000), says("a request that reaches the venue later is refused there")
+    ] = 5_000
+    orders_per_10s: Annotated[
+        PositiveInt, says("orders placed in ten seconds at most; keep it below the venue's own")
+    ] = 80
+    answer_timeout_ms: Annotated[
+        PositiveInt, says("an order not answered so long is unknown, and asked for")
+    ] = 1_000
+
+
+class Limits(Strict, frozen=True, kw_only=True, omit_defaults=True):
+    """What the gateway enforces for one symbol; money in the quote asset, sizes in the base."""
+
+    order_qty: Annotated[str, says("largest order")]
+    order_notional: Annotated[str, says("largest price times quantity of an order")]
+    position_qty: Annotated[str, says("largest position, long or short, all open orders filled")]
+    price_band_bps: Annotated[PositiveInt, says("how far from the mid a price may be")] = 200
+    open_orders: Annotated[PositiveInt, says("orders that stand or may stand")] = 8
+    decision_age_ms: Annotated[
+        PositiveInt, says("an order whose newest frame is older is refused")
+    ] = 250
+    touch_age_ms: Annotated[
+        Count, says("an order is refused while the touch is older; 0: a touch does not age")
+    ] = 0
+
+
+class Quoting(Strict, frozen=True, kw_only=True, omit_defaults=True):
+    """How eagerly quotes follow what the strategy wants."""
+
+    reprice_ticks: Annotated[PositiveInt, says("smallest change of price worth a request")] = 1
+    reject_pause_ms: Annotated[Count, says("how long a quote rests after a refusal")] = 20
+
+
+class StrategyChoice(Strict, frozen=True, kw_only=True, omit_defaults=True):
+    """Which strategy quotes a symbol, by name or by file, with its parameters."""
+
+    symbol: Annotated[str, says("one of a source's")]
+    name: Annotated[StrategyName | None, says("a file of vortex/strategies")] = None
+    file: Annotated[str | None, says("a strategy file of your own, in place of `name`")] = None
+    params: Annotated[dict[str, int | float], says("the strategy's own `Params`")] = {}
+    limits: Limits
+
+    @property
+    def source(self) -> str:
+        """What ``strategy_files`` knows the strategy by: its name or its file's path."""
+        return self.file or self.name or ""
+
+
+class Rings(Strict, frozen=True, kw_only=True, omit_defaults=True):
+    """Sizes of the rings, as powers of two, and what happens when one is full."""
+
+    market_bits: Annotated[PowerOfTwoBits, says("records from each ingest to the book")] = 14
+    tops_bits: Annotated[PowerOfTwoBits, says("records from the book to the strategy")] = 12
+    requests_bits: Annotated[PowerOfTwoBits, says("records from the strategy to the gateway")] = 10
+    events_bits: Annotated[PowerOfTwoBits, says("records from the gateway to the strategy")] = 12
+    steps_bits: Annotated[PowerOfTwoBits, says("steps that each stage keeps for a replay")] = 12
+    stall_ms: Annotated[
+        PositiveInt, says("what waits for a book that stands still so long is given up")
+    ] = 100
+
+
+class Books(Strict, frozen=True, kw_only=True, omit_defaults=True):
+    """Sizes of the books."""
+
+    levels: Annotated[int, Meta(ge=64, le=1_000_000), says("kept of each side")] = 8_192
+    pending_records: Annotated[
+        int, Meta(ge=64, le=1_000_000), says("what may wait for a snapshot")
+    ] = 8_192
+    snapshot_levels: Annotated[
+        int, Meta(ge=5, le=5_000), says("how deep a snapshot is asked for")
+    ] = 1_000
+    refresh_s: Annotated[
+        Count, says("a fresh snapshot so often, for levels beyond the last; 0: never")
+    ] = 600
+
+
+class Placement(Strict, frozen=True, kw_only=True, omit_defaults=True):
+    """CPUs, worked out from the machine where left out, and which stages share a process."""
+
+    engine_cpus: Annotated[list[Count] | None, says("for the stages, in the order of a tick")] = (
+        None
+    )
+    housekeeping_cpus: Annotated[list[Count] | None, says("for all else")] = None
+    wait: Annotated[
+        Literal["auto", "spin", "yield", "park"],
+        says("how a hot loop waits; `auto`: spin on a CPU of its own, else yield"),
+    ] = "auto"
+    scheduler: Annotated[
+        Literal["auto", "fair", "fifo"], says("`fifo`: SCHED_FIFO; `auto`: where it may be had")
+    ] = "auto"
+    together: Annotated[
+        list[Annotated[list[str], Meta(min_length=2)]], says("stages that share one process")
+    ] = []
+
+
+class Connections(Strict, frozen=True, kw_only=True, omit_defaults=True):
+    """How long a connection may be silent, and how long one is used."""
+
+    ping_after_s: Annotated[PositiveInt, says("silence after which it is pinged")] = 10
+    dead_after_s: Annotated[PositiveInt, says("silence after which it is given up")] = 20
+    first_message_s: Annotated[
+        PositiveInt, says("a symbol of which nothing came so long is subscribed to anew")
+    ] = 30
+    renew_after_s: Annotated[
+        PositiveInt, says("age at which a successor is opened, before the venue ends it")
+    ] = 82_800
+
+
+class Liveness(Strict, frozen=True, kw_only=True, omit_defaults=True):
+    """When silence is taken for death."""
+
+    lease_ms: Annotated[
+        PositiveInt, says("quotes are pulled when a stage's heartbeat is older")
+    ] = 1_000
+    start_timeout_s: Annotated[PositiveInt, says("a start that is not ready by then fails")] = 30
+    stop_timeout_s: Annotated[PositiveInt, says("how long a stop waits until nothing stands")] = 10
+    deaths_per_minute: Annotated[
+        PositiveInt, says("a stage that dies more often is not started again")
+    ] = 6
+
+
+class Latency(Strict, frozen=True, kw_only=True, omit_defaults=True):
+    """What is slow: an order over budget, tick to order, is kept with what held it up."""
+
+    budget_us: Annotated[PositiveInt, says("tick to order")] = 200
+
+
+class Logs(Strict, frozen=True, kw_only=True, omit_defaults=True):
+    """How much of what the hot loops told is kept: files, and the size of each."""
+
+    file_mb: Annotated[int, Meta(ge=1, le=1_024), says("size of a file")] = 8
+    file_count: Annotated[int, Meta(ge=2, le=100), says("files kept, the oldest goes")] = 4
+
+
+class Secrets(Strict, frozen=True, kw_only=True, omit_defaults=True):
+    """Where the key is, if not in the environment."""
+
+    file: Annotated[
+        str, says("NAME=VALUE as in the environment, line by line, a PEM whole; mode 600")
+    ]
+
+
+class Tls(Strict, frozen=True, kw_only=True, omit_defaults=True):
+    """Whom to trust: the system's certificate authorities, or those in a file."""
+
+    ca_file: Annotated[str | None, says("PEM, of the authorities to trust instead")] = None
+
+
+class Config(Strict, frozen=True, kw_only=True, omit_defaults=True):
+    """The whole file."""
+
+    instance: Annotated[Name, says("what commands know the run by (`-n`)")] = "vortex"
+    runs_folder: Annotated[str, says("where each run has its folder")] = "runs"
+    sources: Annotated[list[Source], Meta(min_length=1, max_length=16)]
+    orders: OrderEntry
+    strategies: Annotated[list[StrategyChoice], Meta(min_length=1), says("one for each symbol")]
+    quoting: Quoting = Quoting()
+    rings: Rings = Rings()
+    books: Books = Books()
+    placement: Placement = Placement()
+    connections: Connections = Connections()
+    liveness: Liveness = Liveness()
+    latency: Latency = Latency()
+    logs: Logs = Logs()
+    tls: Tls = Tls()
+    secrets: Secrets | None = None
+
+    @property
+    def symbols(self) -> list[str]:
+        """All symbols, in the order of their instrument ids."""
+        return [symbol for source in self.sources for symbol in source.symbols]
+
+    def choice(self, symbol: str) -> StrategyChoice:
+        """Return what is configured for one symbol."""
+        return next(choice for choice in self.strategies if choice.symbol == symbol)
+
+    @property
+    def strategy_source(self) -> str:
+        """What the one strategy of all symbols is known by."""
+        return self.strategies[0].source
+
+    @property
+    def strategy(self) -> Strategy:
+        """The one strategy of all symbols, loaded."""
+        return strategy_files.load(self.strategy_source)
+
+    def with_strategy_files(self, place: Callable[[str], str]) -> Self:
+        """Return the configuration with each strategy's file where ``place`` says."""
+        choices = [
+            msgspec.structs.replace(choice, file=place(choice.file)) if choice.file else choice
+            for choice in self.strategies
+        ]
+        return msgspec.structs.replace(self, strategies=choices)
+
+
+def load(path: Path) -> Config:
+    """Read and check the file; paths in it are relative to its folder.
+
+    Raises
+    ------
+    ConfigError
+        Naming the key's path, what stands there and what should.
+    """
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        config = msgspec.convert(tomllib.loads(text), Config)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from error
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+    def beside(file: str) -> str:
+        return str(path.parent.resolve() / Path(file).expanduser())
+
+    config = config.with_strategy_files(beside)
+    if config.secrets is not None:
+        secrets = Secrets(file=beside(config.secrets.file))
+        config = msgspec.structs.replace(config, secrets=secrets)
+    if config.tls.ca_file is not None:
+        tls = Tls(ca_file=beside(config.tls.ca_file))
+        config = msgspec.structs.replace(config, tls=tls)
+    check(config, str(path))
+    return config
+
+
+def check(config: Config, path: str) -> None:
+    """Check what the types cannot say."""
+    symbols = config.symbols
+    if len(set(symbols)) != len(symbols):
+        raise ConfigError(f"{path}: a symbol stands twice in `$.sources[...].symbols`")
+    if len({source.name for source in config.sources}) != len(config.sources):
+        raise ConfigError(f"{path}: two `$.sources` have the same name")
+    chosen = [choice.symbol for choice in config.strategies]
+    if sorted(chosen) != sorted(symbols):
+        raise ConfigError(
+            f"{path}: `$.strategies` must name each symbol of `$.sources` once: "
+            f"{', '.join(symbols)}; it names {', '.join(chosen)}"
+        )
+    for index, choice in enumerate(config.strategies):
+        if (choice.name is None) == (choice.file is None):
+            raise ConfigError(f"{path}: `$.strategies[{index}]` needs one of `name` and `file`")
+    sources = {choice.source for choice in config.strategies}
+    if len(sources) != 1:
+        raise ConfigError(
+            f"{path}: `$.strategies[...].name` or `.file` must be the same for all symbols, "
+            f"for one process runs one strategy; they are {', '.join(sorted(sources))}"
+        )
+    for index, source in enumerate(config.sources):
+        _check_venue(path, f"$.sources[{index}].venue", source.venue)
+        _check_url(path, f"$.sources[{index}].stream_url", source.stream_url, "ws://", "wss://")
+        _check_url(path, f"$.sources[{index}].rest_url", source.rest_url, "http://", "https://")
+    _check_venue(path, "$.orders.venue", config.orders.venue)
+    _check_url(path, "$.orders.order_url", config.orders.order_url, "ws://", "wss://")
+    _check_url(path, "$.orders.rest_url", config.orders.rest_url, "http://", "https://")
+    if config.tls.ca_file is not None and not Path(config.tls.ca_file).is_file():
+        raise ConfigError(f"{path}: `$.tls.ca_file`: there is no file {config.tls.ca_file}")
+    if config.connections.ping_after_s >= config.connections.dead_after_s:
+        raise ConfigError(f"{path}: `$.connections.dead_after_s` must be more than ping_after_s")
+    for index, choice in enumerate(config.strategies):
+        params_of(choice, f"{path}: `$.strategies[{index}]")
+
+
+def _check_venue(path: str, key: str, name: str) -> None:
+    if name not in venues.available():
+        raise ConfigError(f"{path}: `{key}`: no venue {name!r}; there are {venues.available()}")
+
+
+def _check_url(path: str, key: str, url: str, *schemes: str) -> None:
+    if not url.startswith(schemes):
+        raise ConfigError(f"{path}: `{key}` must begin with {' or '.join(schemes)}, not {url!r}")
+
+
+def params_of(choice: StrategyChoice, where: str = "`") -> msgspec.Struct:
+    """Return the strategy's parameters, checked against its own declaration."""
+    key = "file" if choice.file else "name"
+    try:
+        strategy = strategy_files.load(choice.source)
+        return msgspec.convert(choice.params, strategy.params_type)
+    except LookupError as error:
+        raise ConfigError(f"{where}.{key}`: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"{where}.file`: cannot read {choice.file}: {error.strerror}") from error
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{where}.params`: {error}") from error

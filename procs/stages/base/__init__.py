@@ -1,0 +1,1 @@
+"""procs/stages/base."""

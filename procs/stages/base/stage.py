@@ -1,0 +1,354 @@
+"""What every stage shares: the parts of its loop, and what it is attached to.
+
+A stage has two threads.  The *hot* thread is pinned and stays in one compiled loop until it is told
+to leave; it holds no GIL, so nothing that Python does can delay it.  The *main* thread sits on the
+housekeeping CPUs; it connects, asks over HTTP, and passes the results on through a mailbox.  Both
+belong to the process (``procs/stages/base/running.py``), which holds one stage or several.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+from numba import types
+
+from ipc import control, log, meter, ring
+from ipc.atomics import load_acquire, store_release
+from ipc.clock import now_ns
+from ipc.compiled import cache_missed, compile_entry, compile_plug, compiled
+from ipc.control import State
+from ipc.layout import Field, Layout
+from ipc.memory import address_of, record_at
+from ipc.shared import SharedRing, SharedTable
+from ipc.types import RecordArray
+from ipc.usage import USAGE_BYTES
+from ipc.waiting import Wait, idle
+from procs.logs import hot_events, process_log
+from procs.plan import wiring
+from procs.plan.config import Config
+from procs.plan.wiring import STEP
+
+RING_DTYPE = ring.RING_DTYPE
+STEP_DTYPE = STEP.dtype
+
+#: What the context of every loop begins with; all addresses are this process's own.
+CONTEXT_FIELDS = (
+    Field("clock_address", "i8", "CLOCK of the run"),
+    Field("command_address", "i8", "COMMAND of this stage"),
+    Field("leave_address", "i8", "word by which the main thread ends the loop"),
+    Field("status_address", "i8", "STATUS of this stage"),
+    Field("counters_address", "i8", "COUNTERS of this stage"),
+    Field("meter_address", "i8", "METER of this stage's loop"),
+    Field("log_address", "i8", "LOGGER of this stage; 0 in a replay, which tells nobody"),
+    Field("wait", "i8", "waiting.Wait"),
+    Field("has_stayed", "i8", "1 when the last turn followed on the one before without a wait"),
+    Field("epoch", "i8", "life of this stage"),
+)
+COMMON = Layout(
+    "common", "What the contexts of all stages begin with.", *CONTEXT_FIELDS, multiple_bytes=8
+)
+COMMON_DTYPE = COMMON.dtype
+
+#: A drain ends after this many frames or this long, so that what was gathered is passed on.
+DRAIN_FRAME_MAX = 64
+DRAIN_NS_MAX = 50_000
+#: A drain looks at the clock before each so many-th message; a power of two.
+DRAIN_CLOCK_FRAMES = 8
+
+
+@compiled
+def must_leave(command_address: int, leave_address: int) -> bool:
+    """Return whether the supervisor, or this process's main thread, wants the loop to end."""
+    # pairs with: leave asked
+    return control.must_stop(command_address) or load_acquire(leave_address) != 0
+
+
+@compiled
+def begin_turn(context_address: int) -> int:
+    """Begin a turn of the loop; return the time."""
+    common = record_at(context_address, COMMON_DTYPE)
+    now = now_ns(common.clock_address)
+    meter.begin_turn(common.meter_address, now, common.wait)
+    return now
+
+
+@compiled
+def end_turn(context_address: int, done_count: int) -> int:
+    """End a turn: measure it, and say that the loop came round; return ``done_count``."""
+    common = record_at(context_address, COMMON_DTYPE)
+    now = now_ns(common.clock_address)
+    meter.end_turn(common.meter_address, now, done_count)
+    control.beat(common.status_address, now, done_count)
+    return done_count
+
+
+@compiled
+def rest(context_address: int, done_count: int) -> None:
+    """Wait once between two turns.
+
+    After a full drain the next turn follows at once: what waits then is a backlog, and to give way
+    after each drain would take a third of the time.
+    """
+    common = record_at(context_address, COMMON_DTYPE)
+    if done_count >= DRAIN_FRAME_MAX and common.has_stayed == 0:
+        common.has_stayed = 1
+        return
+    common.has_stayed = 0
+    idle(common.wait, done_count)
+
+
+@compiled
+def log_step(
+    steps_address: int,
+    now_ns: int,
+    publish_ns: int,
+    first_input_address: int,
+    second_input_address: int,
+    output_address: int,
+) -> None:
+    """Tell observers of one step, all that a replay needs: how far each ring stands."""
+    slot_address = ring.claim(steps_address)
+    if slot_address == 0:
+        return
+    step = record_at(slot_address, STEP_DTYPE)
+    first = record_at(first_input_address, RING_DTYPE)
+    second = record_at(second_input_address, RING_DTYPE)
+    step.now_ns = now_ns
+    step.consumed_seq[0] = first.next_seq
+    step.consumed_seq[1] = second.next_seq
+    step.input_epoch[0] = first.epoch
+    step.input_epoch[1] = second.epoch
+    step.published_seq = record_at(output_address, RING_DTYPE).next_seq
+    ring.append(steps_address, 1)
+    ring.commit(steps_address, publish_ns)
+
+
+class Entry(NamedTuple):
+    """A compiled loop and what is plugged into it."""
+
+    loop: Any
+    plugs: tuple[Any, ...]
+
+    @property
+    def missed_cache(self) -> bool:
+        """Whether anything had to be compiled in this process."""
+        return any(cache_missed(function) for function in (self.loop, *self.plugs))
+
+
+def plug_in(loop: Any, argument_types: tuple[Any, ...], *plugs: tuple[Any, Any]) -> Entry:
+    """Compile a loop over a context's address, further arguments, and plugs with signatures."""
+    functions = tuple(compile_plug(function, signature) for function, signature in plugs)
+    plug_types = (types.FunctionType(signature) for _, signature in plugs)
+    signature = types.int64(types.int64, *argument_types, *plug_types)
+    return Entry(compile_entry(loop, signature), functions)
+
+
+class StageError(Exception):
+    """The stage cannot run; the message says what to do."""
+
+
+class Launch(msgspec.Struct, frozen=True):
+    """What the supervisor hands to a stage: the checked configuration and its run."""
+
+    config: Config
+    run_id: int
+    run_folder: str
+    cpu_indexes: dict[str, int]  # the CPU of each stage's hot thread
+    wait: int
+    housekeeping_cpus: list[int]
+
+
+class Stage:
+    """One stage: what it is attached to, its state, and how it is told to leave."""
+
+    def __init__(self, role: str, launch: Launch) -> None:
+        """Attach what every stage needs."""
+        self.role = role
+        self.launch = launch
+        self.config = launch.config
+        self.wiring = wiring.wire(launch.config)
+        self.log = process_log.logger(role)
+        self._open: list[SharedRing | SharedTable] = []
+        self._leave = np.zeros(1, np.int64)
+        self._kept: list[Any] = []
+        self._context: RecordArray | None = None
+        self.clock = self.table("clock").address
+        status = self.own_table(f"status.{role}")
+        status.segment.lock(0)  # freed by the kernel when this process ends
+        self.status = status.record_address(0)
+        self.status_record = status.records[0]
+        self._commands = self.table("commands")
+        self.command = self._commands.record_address(self.wiring.roles.index(role))
+        self.counters = self.own_table(f"counters.{role}").address
+        self.status_record["epoch"] += 1
+        self.status_record["pid"] = os.getpid()
+        control.set_state(self.status, State.STARTING)
+        self.status_record["loop_count"] = self.status_record["work_count"] = 0
+        self.status_record["heartbeat_ns"] = now_ns(self.clock)
+
+    @property
+    def cpu_index(self) -> int:
+        """The CPU of the hot thread."""
+        return self.launch.cpu_indexes[self.role]
+
+    # Attaching: everything opened here is closed by ``close``.
+
+    def table(self, name: str) -> SharedTable:
+        """Map a table of another owner, read-only."""
+        return self._table(name, writable=False)
+
+    def own_table(self, name: str) -> SharedTable:
+        """Map a table of this stage, writable."""
+        assert self.wiring.tables[name].owner == self.role, f"{name} is not {self.role}'s"
+        return self._table(name, writable=True)
+
+    def _table(self, name: str, *, writable: bool) -> SharedTable:
+        layout = self.wiring.tables[name].layout
+        table = SharedTable.attach(
+            self.wiring.segment(name), layout, run_id=self.launch.run_id, writable=writable
+        )
+        self._open.append(table)
+        return table
+
+    def writer(self, name: str) -> SharedRing:
+        """Become the writer of a ring, in a new epoch."""
+        link = self.wiring.links[name]
+        assert link.writer == self.role, f"{name} is written by {link.writer}"
+        shared = SharedRing.attach_writer(
+            self.wiring.segment(name), link.spec, run_id=self.launch.run_id
+        )
+        self._open.append(shared)
+        return shared
+
+    def reader(self, name: str) -> SharedRing:
+        """Become the reader of a ring."""
+        link = self.wiring.links[name]
+        assert link.reader == self.role, f"{name} is read by {link.reader}"
+        shared = SharedRing.attach_reader(
+            self.wiring.segment(name), link.spec, run_id=self.launch.run_id
+        )
+        self._open.append(shared)
+        return shared
+
+    def observer(self, name: str) -> SharedRing:
+        """Look on at a ring of others."""
+        shared = SharedRing.attach_observer(self.wiring.segment(name), self.wiring.links[name].spec)
+        self._open.append(shared)
+        return shared
+
+    def keep(self, array: Any) -> int:
+        """Return the address of memory of this process; it lives as long as the stage."""
+        self.hold(array)
+        return address_of(array)
+
+    def hold(self, thing: Any) -> None:
+        """Let something live as long as the stage."""
+        self._kept.append(thing)
+
+    def fill_common(self, context: RecordArray) -> None:
+        """Fill what every context begins with (``CONTEXT_FIELDS``); it lives as long as this."""
+        context["clock_address"] = self.clock
+        context["command_address"] = self.command
+        context["leave_address"] = address_of(self._leave)
+        context["status_address"] = self.status
+        context["counters_address"] = self.counters
+        context["meter_address"] = self.new_meter()
+        context["log_address"] = self.new_logger()
+        context["wait"] = Wait.DOZE
+        self._context = context
+        context["epoch"] = self.status_record["epoch"]
+
+    def new_meter(self) -> int:
+        """Make what the loop measures itself with; return its address."""
+        peers = [
+            self.table(f"status.{role}").address
+            for role, cpu_index in self.launch.cpu_indexes.items()
+            if cpu_index == self.cpu_index
+        ]
+        record = np.zeros(1, meter.METER.dtype)
+        record["stalls_address"] = self.writer(f"stalls.{self.role}").address
+        record["status_address"] = self.status
+        record["peers_address"] = self.keep(np.array(peers))
+        record["peer_count"] = len(peers)
+        record["usage_address"] = self.keep(np.zeros(USAGE_BYTES, np.uint8))
+        return self.keep(record)
+
+    def new_logger(self) -> int:
+        """Make what the loop tells its events to, and tell that a life began; return its address.
+
+        Nobody else may tell: once the loop runs, the main thread has its own log.
+        """
+        record = np.zeros(1, log.LOGGER_DTYPE)
+        record["ring_address"] = self.writer(wiring.log_ring(self.role)).address
+        record["told_address"] = self.own_table(f"told.{self.role}").address
+        address = self.keep(record)
+        epoch = int(self.status_record["epoch"])
+        log.tell(address, hot_events.LIFE_BEGAN, now_ns(self.clock), epoch, os.getpid())
+        return address
+
+    # Running.
+
+    def settle(self) -> None:
+        """Let the loop take its CPU once the whole run is up; until then it dozes."""
+        assert self._context is not None, "fill_common comes first"
+        if self._context["wait"] == Wait.DOZE and control.must_run(self.command):
+            self._context["wait"] = self.launch.wait
+            self.status_record["wait_mode"] = self.launch.wait
+
+    def leave(self) -> None:
+        """Ask the hot loop to end."""
+        # pairs with: leave asked
+        store_release(address_of(self._leave), 1)
+
+    @property
+    def leaving(self) -> bool:
+        """Whether the loop was asked to end."""
+        return must_leave(self.command, address_of(self._leave))
+
+    def is_orphan(self) -> bool:
+        """Return whether no supervisor lives."""
+        return not self._commands.segment.is_locked(wiring.SUPERVISOR_ROLE)
+
+    def close(self) -> None:
+        """Release everything attached; the hot thread has ended."""
+        for thing in reversed(self._open):
+            thing.close()
+        self._open.clear()
+        self._kept.clear()
+
+
+def always_ready() -> bool:
+    """Return True: such a stage needs nothing from outside."""
+    return True
+
+
+def nothing_to_release() -> None:
+    """Release nothing: such a stage holds no more than what ``Stage.close`` releases."""
+
+
+class Built(NamedTuple):
+    """A stage that is ready to run: what its loop is given, and what its main thread does.
+
+    ``attend`` is called a hundred times a second while the loop runs, and says whether all that the
+    stage needs from outside is there: whether it is ready.  ``release`` follows the loop's end.
+    """
+
+    stage: Stage
+    arguments: tuple[Any, ...]  # the address of its context, and what its loop takes besides
+    attend: Callable[[], bool] = always_ready
+    release: Callable[[], None] = nothing_to_release
+
+
+def read_launch(path: Path) -> Launch:
+    """Return what the supervisor wrote for a stage."""
+    return msgspec.json.decode(path.read_bytes(), type=Launch)
+
+
+def write_launch(path: Path, launch: Launch) -> None:
+    """Write what ``read_launch`` reads, at once; it holds no secrets."""
+    unfinished = path.with_suffix(".part")
+    unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(launch), indent=1))
+    unfinished.replace(path)

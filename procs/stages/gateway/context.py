@@ -1,0 +1,252 @@
+"""What the parts of the gateway share: its context, its counters, and how it speaks and halts."""
+
+from enum import IntEnum
+
+from ipc import mailbox, ring
+from ipc.clock import now_ns, wall_offset_ns
+from ipc.compiled import compiled
+from ipc.counters import add
+from ipc.histogram import HISTOGRAM
+from ipc.layout import Field, Layout
+from ipc.log import tell
+from ipc.memory import record_at, store_word
+from procs.connections import connection
+from procs.logs import hot_events
+from procs.plan.wiring import GATEWAY_LATENCIES
+from procs.stages.base.stage import CONTEXT_FIELDS
+from procs.stages.gateway.order_link import Subject
+from vortex.codes import Kind, Reject
+from vortex.orders import desk
+from vortex.orders.desk import DESK
+from vortex.orders.limits import LIMITS
+from vortex.records import ANSWER, INSTRUMENT, ORDER, POSITION, REQUEST, SENT, TOUCH
+from vortex.wire.websocket import FRAMER, Opcode
+
+CONTEXT = Layout(
+    "gateway_context",
+    "What the gateway's loop works with; addresses in this process.",
+    *CONTEXT_FIELDS,
+    Field("requests_address", "i8", "handle of the requests ring"),
+    Field("events_address", "i8", "handle of the events ring"),
+    Field("connection_address", "i8", "CONNECTION to the venue"),
+    Field("desk_address", "i8", "DESK"),
+    Field("rate_address", "i8", "ORDER_RATE"),
+    Field("session_address", "i8", "SESSION"),
+    Field("catalog_address", "i8", "CATALOG"),
+    Field("instruments_address", "i8", "INSTRUMENT table"),
+    Field("instrument_count", "i8", "how many"),
+    Field("limits_address", "i8", "LIMITS table"),
+    Field("touches_address", "i8", "TOUCH table"),
+    Field("touch_copy_address", "i8", "where a touch is copied to"),
+    Field("answer_address", "i8", "the ANSWER in hand"),
+    Field("request_address", "i8", "the REQUEST in hand, a copy"),
+    Field("batch_address", "i8", "a SENT for each request that goes out with one send"),
+    Field("slow_count", "i8", "of the last batch, those in which to look for orders over budget"),
+    Field("sent_address", "i8", "handle of the ring of what was sent"),
+    Field("worst_address", "i8", "handle of the ring of orders over budget"),
+    Field("watch_address", "i8", "WATCH over the stalls of all stages"),
+    Field("budget_ns", "i8", "how long an order may take, tick to order"),
+    Field("text_address", "i8", "the payload in hand"),
+    Field("scratch_address", "i8", "room for events that find none on the ring"),
+    Field("heard_address", "i8", "event that a request must have heard, per instrument"),
+    Field("peers_address", "i8", "addresses of the STATUS of the stages before this one"),
+    Field("peer_count", "i8", "how many"),
+    Field("latency_address", "i8", "histograms, as wiring.GATEWAY_LATENCIES"),
+    Field("inbox_address", "i8", "letters from the main thread"),
+    Field("outbox_address", "i8", "letters to the main thread"),
+    Field("lease_ns", "i8", "how old a heartbeat may be"),
+    Field("answer_timeout_ns", "i8", "how long an answer may take"),
+    Field("halt_reasons", "i8", "see Halt; 0 while trading"),
+    Field("halted_ns", "i8", "when the halt began; 0 before the first"),
+    Field("venue_offset_ns", "i8", "the venue's clock minus wall time, from the main thread"),
+    Field("change_ns", "i8", "until when a fresh connection waits for answers; 0 for none waits"),
+    Field("is_orphan", "i8", "1 when the supervisor died, from the main thread"),
+    Field("next_poll_ns", "i8", "when the socket is looked at next"),
+    Field("next_check_ns", "i8", "when unanswered requests are looked at next"),
+    Field("cancelled_ns", "i8", "when cancel-all was last sent; 0 for not since the halt"),
+    Field("answers_refused_count", "i8", "answers that could not be read"),
+    multiple_bytes=8,
+)
+
+CONTEXT_DTYPE = CONTEXT.dtype
+CONNECTION_DTYPE = connection.CONNECTION_DTYPE
+ANSWER_DTYPE = ANSWER.dtype
+DESK_DTYPE = DESK.dtype
+FRAMER_DTYPE = FRAMER.dtype
+INSTRUMENT_BYTES = INSTRUMENT.dtype.itemsize
+LETTER_DTYPE = mailbox.LETTER_DTYPE
+LIMITS_BYTES = LIMITS.dtype.itemsize
+ORDER_DTYPE = ORDER.dtype
+ORDER_BYTES = ORDER.dtype.itemsize
+POSITION_DTYPE = POSITION.dtype
+REQUEST_DTYPE = REQUEST.dtype
+SENT_DTYPE = SENT.dtype
+SENT_RECORD_BYTES = SENT.dtype.itemsize
+REQUEST_BYTES = REQUEST.dtype.itemsize
+RING_DTYPE = ring.RING_DTYPE
+TOUCH_BYTES = TOUCH.dtype.itemsize
+HISTOGRAM_BYTES = HISTOGRAM.dtype.itemsize
+ORPHAN_BYTES = CONTEXT.offset_bytes("is_orphan")
+NS_PER_MS = 1_000_000
+CHECK_NS = 20_000_000
+POLL_NS = 20_000  # an empty poll costs a microsecond of all that share the core
+BATCH_COUNT_MAX = 16
+CANCEL_AGAIN_NS = 1_000_000_000
+REJECT_BASE = 32
+EPOCH_SHIFT = 32
+TICK_TO_ORDER, RECV_TO_ORDER, NEWEST_TO_ORDER, FIRST_HOP = range(4)
+ROUND_TRIP = len(GATEWAY_LATENCIES) - 1
+
+
+class Halt(IntEnum):
+    """Why the gateway takes no orders; bits."""
+
+    TOLD = 1  # the supervisor said so
+    DISCONNECTED = 2
+    SILENCE = 4  # a stage's heartbeat is older than its lease
+    NEW_STRATEGY = 8  # the strategy began anew: what the former one placed must go
+    ORPHANED = 16  # the supervisor died
+    SETTLING = 32  # the run is not up as a whole yet
+
+
+class Counter(IntEnum):
+    """What the gateway counts; from REJECT_BASE on, refused requests by codes.Reject."""
+
+    REQUESTS = 0  # taken from the ring
+    PLACED = 1  # new orders sent
+    CANCELED = 2  # cancels sent
+    REPLACED = 3  # replaces sent: each a cancel and a new order
+    ANSWERS = 4
+    FILLS = 5
+    EVENTS = 6
+    INVALID = 7  # messages of the venue that could not be read
+    HALTS = 8
+    CANCEL_ALLS = 9
+    TIMEOUTS = 10  # requests not answered in time
+    STATUS_ASKED = 11
+    EVENTS_LOST = 12  # the events ring was full: the strategy reloads
+    SENT_BYTES = 13
+    CONNECTIONS = 14
+    DISCONNECTIONS = 15
+    DISCARDED = 16  # requests of a former strategy, or from before it was told to begin anew
+    LATE = 17  # answers to forgotten requests
+    STRAYS = 18  # orders that stand although the venue had denied them
+
+
+@compiled
+def instrument_of(context_address: int, instrument_id: int) -> int:
+    """Return the address of one INSTRUMENT."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    return context.instruments_address + instrument_id * INSTRUMENT_BYTES
+
+
+@compiled
+def venue_wall_ns(context_address: int, now: int) -> int:
+    """Return the time by the venue's clock, which its requests must carry."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    return now + wall_offset_ns(context.clock_address) + context.venue_offset_ns
+
+
+@compiled
+def must_hear(context_address: int, instrument_id: int) -> None:
+    """From now on requests for the instrument count that have heard all events until now."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    events = record_at(context.events_address, RING_DTYPE)
+    store_word(context.heard_address + 8 * instrument_id, events.next_seq)
+
+
+@compiled
+def claim_events(context_address: int) -> int:
+    """Return where the next events go; a full ring begins anew, and the strategy reloads."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    address = ring.claim(context.events_address)
+    if address == 0:
+        add(context.counters_address, Counter.EVENTS_LOST, 1)
+        tell(context.log_address, hot_events.EVENTS_FULL, now_ns(context.clock_address))
+        ring.raise_epoch(context.events_address)
+        for instrument_id in range(context.instrument_count):
+            must_hear(context_address, instrument_id)
+    return address
+
+
+@compiled
+def publish_events(context_address: int, count: int, now: int) -> None:
+    """Publish the events just written."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    ring.append(context.events_address, count)
+    ring.commit(context.events_address, now)
+    add(context.counters_address, Counter.EVENTS, count)
+
+
+@compiled
+def tell_all(context_address: int, kind: int, reason: int, now: int) -> bool:
+    """Tell the strategy something about every instrument; False when there is no room."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    the_desk = record_at(context.desk_address, DESK_DTYPE)
+    for instrument_id in range(context.instrument_count):
+        events_address = claim_events(context_address)
+        if events_address == 0:
+            return False
+        the_desk.events_address = events_address
+        the_desk.event_count = 0
+        desk.next_event(context.desk_address, kind, instrument_id, reason)
+        publish_events(context_address, 1, now)
+        if kind == Kind.RESUMED:
+            must_hear(context_address, instrument_id)
+    return True
+
+
+@compiled
+def set_halt(context_address: int, reason: int) -> None:
+    """Add one reason to take no orders."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    if context.halt_reasons | reason == context.halt_reasons:
+        return
+    now = now_ns(context.clock_address)
+    if context.halt_reasons == 0:
+        add(context.counters_address, Counter.HALTS, 1)
+        context.cancelled_ns = 0
+        context.halted_ns = now
+        tell(context.log_address, hot_events.HALTED, now, reason)
+        tell_all(context_address, Kind.HALTED, Reject.HALTED, now)
+    else:
+        tell(context.log_address, hot_events.HALTED_MORE, now, context.halt_reasons | reason)
+    context.halt_reasons |= reason
+
+
+@compiled
+def open_count(context_address: int) -> int:
+    """Return how many orders stand or may stand."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    return desk.open_order_count(context.desk_address, context.instrument_count)
+
+
+@compiled
+def queue_payload(context_address: int, payload_bytes: int) -> bool:
+    """Frame and mask the payload in hand behind what waits to be sent; False without room."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    add(context.counters_address, Counter.SENT_BYTES, payload_bytes)
+    return connection.queue(
+        context.connection_address, Opcode.TEXT, context.text_address, payload_bytes
+    )
+
+
+@compiled
+def send_payload(context_address: int, payload_bytes: int) -> bool:
+    """Frame, mask and send the payload in hand; False when the connection is lost."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    queued = queue_payload(context_address, payload_bytes)
+    return queued and connection.flush(context.connection_address) >= 0
+
+
+@compiled
+def disconnect(context_address: int, reason: int) -> None:
+    """Let go of the connection and ask the main thread for a new one."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    fd = record_at(context.connection_address, CONNECTION_DTYPE).fd
+    connection.flush(context.connection_address)
+    connection.end(context.connection_address)
+    add(context.counters_address, Counter.DISCONNECTIONS, 1)
+    tell(context.log_address, hot_events.ORDERS_DOWN, now_ns(context.clock_address), reason)
+    set_halt(context_address, Halt.DISCONNECTED)
+    mailbox.post(context.outbox_address, Subject.DISCONNECTED, fd, reason, 0, 0, 0, 0)

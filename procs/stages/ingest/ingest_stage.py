@@ -1,0 +1,456 @@
+"""The ingest stage: socket bytes in, market records out; one stage per source.
+
+Each frame is decoded in place into the slots of the market ring and published on its own.  When the
+ring has no room the socket is not read: TCP holds the bytes, and the wait is counted.  After
+``stall_ms`` the ring begins a new epoch, and the book knows that something is missing.
+"""
+
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+
+from ipc import mailbox, ring
+from ipc.clock import now_ns, wall_offset_ns
+from ipc.compiled import compiled
+from ipc.counters import add
+from ipc.layout import Field, Layout
+from ipc.log import tell
+from ipc.memory import address_of, record_at
+from ipc.sockets import RECEIVER, WOULD_BLOCK
+from procs.connections import connection
+from procs.logs import hot_events
+from procs.plan.config import Source
+from procs.plan.wiring import MARKET_MESSAGE_MAX, market_ring
+from procs.stages.base.running import run_alone
+from procs.stages.base.stage import (
+    CONTEXT_FIELDS,
+    DRAIN_CLOCK_FRAMES,
+    DRAIN_FRAME_MAX,
+    DRAIN_NS_MAX,
+    Built,
+    Entry,
+    Launch,
+    Stage,
+    begin_turn,
+    end_turn,
+    must_leave,
+    plug_in,
+    rest,
+)
+from procs.stages.ingest.feed import Feed, Subject
+from vortex import venues
+from vortex.codes import Kind, Refusal
+from vortex.decoding.instruments import build_catalog
+from vortex.records import CATALOG, DEPTH, FEED, INSTRUMENT, MARKET_SLOT_BYTES
+from vortex.wire.websocket import FRAMER, Incoming
+
+CONTEXT = Layout(
+    "ingest_context",
+    "What ingest's loop works with; addresses in this process.",
+    *CONTEXT_FIELDS,
+    Field("connection_address", "i8", "CONNECTION"),
+    Field("market_address", "i8", "handle of the market ring"),
+    Field("instruments_address", "i8", "INSTRUMENT table"),
+    Field("catalog_address", "i8", "CATALOG of this source's instruments"),
+    Field("source_id", "i8", "this source"),
+    Field("inbox_address", "i8", "letters from the main thread"),
+    Field("outbox_address", "i8", "letters to the main thread"),
+    Field("stall_ns_max", "i8", "how long a full ring is borne"),
+    Field("stalled_ns", "i8", "since when the ring is full; 0 when it is not"),
+    Field("has_more", "i8", "1 when whole messages of the last read may still wait"),
+    Field("frame_count", "i8", "frames so far: the next cause_id"),
+    Field("decoded_bytes", "i8", "payload of the frame in hand"),
+    multiple_bytes=8,
+)
+
+CATALOG_DTYPE = CATALOG.dtype
+CONTEXT_DTYPE = CONTEXT.dtype
+CONNECTION_DTYPE = connection.CONNECTION_DTYPE
+DEPTH_DTYPE = DEPTH.dtype
+FEED_DTYPE = FEED.dtype
+FRAMER_DTYPE = FRAMER.dtype
+INSTRUMENT_BYTES = INSTRUMENT.dtype.itemsize
+LETTER_DTYPE = mailbox.LETTER_DTYPE
+RECEIVER_DTYPE = RECEIVER.dtype
+RING_DTYPE = ring.RING_DTYPE
+
+REFUSAL_BASE = 32
+
+
+class Counter(IntEnum):
+    """What ingest counts; from REFUSAL_BASE on, refused messages by codes.Refusal."""
+
+    READS = 0  # reads that brought bytes
+    BYTES = 1
+    FRAMES = 2  # WebSocket messages
+    MESSAGES = 3  # of these, the ones that became records
+    RECORDS = 4
+    SNAPSHOTS = 5
+    INVALID = 6  # messages refused: not the grammar, off the tick, out of range, ...
+    STALLS = 7  # times that the ring was full
+    STALL_NS = 8
+    EPOCHS = 9  # backlogs given up after a stall
+    DROPPED = 10  # records given up with them
+    CONNECTIONS = 11
+    DISCONNECTIONS = 12
+    PINGS = 13
+    GENERAL = 14  # messages that the decoder's general path had to read: not today's form
+
+
+@compiled
+def stamp(
+    context_address: int, first_address: int, record_count: int, kernel_ns: int, recv_ns: int
+) -> None:
+    """Write into each record of one message where it came from, and into each head when.
+
+    A message is one head and its levels, or several trades, each of which is passed on by itself.
+    """
+    context = record_at(context_address, CONTEXT_DTYPE)
+    market = record_at(context.market_address, RING_DTYPE)
+    for index in range(record_count):
+        record = record_at(first_address + index * MARKET_SLOT_BYTES, DEPTH_DTYPE)
+        record.source_id = context.source_id
+        record.epoch = market.epoch
+        record.cause_id = context.frame_count
+        if index == 0 or record.kind == Kind.TRADE:
+            record.kernel_ns = kernel_ns
+            record.recv_ns = recv_ns
+
+
+@compiled
+def publish(
+    context_address: int, first_address: int, count: int, kernel_ns: int, recv_ns: int
+) -> None:
+    """Stamp and publish the records of one message."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    stamp(context_address, first_address, count, kernel_ns, recv_ns)
+    ring.append(context.market_address, count)
+    ring.commit(context.market_address, now_ns(context.clock_address))
+    add(context.counters_address, Counter.RECORDS, count)
+
+
+@compiled
+def count_refusal(context_address: int, code: int, byte_count: int, now: int) -> None:
+    """Count a message that became no records, by its reason; tell of those that do harm."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    add(context.counters_address, REFUSAL_BASE - code, 1)
+    harmless = code == Refusal.IGNORED or code == Refusal.NOT_KNOWN or code == Refusal.SHUTDOWN
+    if not harmless:
+        add(context.counters_address, Counter.INVALID, 1)
+        tell(
+            context.log_address, hot_events.MESSAGE_REFUSED, now,
+            code, byte_count, context.frame_count,
+        )  # fmt: skip
+
+
+@compiled
+def publish_feed(context_address: int, kind: int, now: int) -> bool:
+    """Publish that the connection went down or came up; False when there is no room."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    slot_address = ring.claim(context.market_address)
+    if slot_address == 0:
+        return False
+    record = record_at(slot_address, FEED_DTYPE)
+    record.kind = kind
+    record.instrument_id = -1
+    publish(context_address, slot_address, 1, 0, now)
+    return True
+
+
+@compiled
+def has_room(context_address: int, now: int) -> bool:
+    """Return whether the largest message fits; count the wait, and give the backlog up in time."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    if ring.claim(context.market_address) != 0:
+        if context.stalled_ns != 0:
+            add(context.counters_address, Counter.STALL_NS, now - context.stalled_ns)
+            tell(context.log_address, hot_events.MARKET_ROOM, now, now - context.stalled_ns)
+            context.stalled_ns = 0
+        return True
+    if context.stalled_ns == 0:
+        context.stalled_ns = now
+        add(context.counters_address, Counter.STALLS, 1)
+        unread_count = ring.unread_count(context.market_address)
+        tell(context.log_address, hot_events.MARKET_FULL, now, unread_count)
+    elif now - context.stalled_ns > context.stall_ns_max:
+        give_up_backlog(context_address, now)
+    return False
+
+
+@compiled
+def give_up_backlog(context_address: int, now: int) -> None:
+    """Declare void what the book has not read, so that it knows that something is missing."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    dropped_count = ring.unread_count(context.market_address)
+    stalled_ns = now - context.stalled_ns
+    add(context.counters_address, Counter.EPOCHS, 1)
+    add(context.counters_address, Counter.DROPPED, dropped_count)
+    add(context.counters_address, Counter.STALL_NS, stalled_ns)
+    tell(context.log_address, hot_events.BACKLOG_DROPPED, now, stalled_ns, dropped_count)
+    ring.raise_epoch(context.market_address)
+    context.stalled_ns = now
+
+
+@compiled
+def take_message(
+    context_address: int, payload_address: int, payload_bytes: int, kernel_ns: int, recv_ns: int,
+    decode: Any,
+) -> int:  # fmt: skip
+    """Decode one message into the ring and publish it; return its records, or a Refusal.
+
+    A message that looked like market data and could not be read leaves the books in doubt: the
+    venue's sequence numbers show the gap with the next message.
+    """
+    context = record_at(context_address, CONTEXT_DTYPE)
+    slot_address = ring.claim(context.market_address)
+    assert slot_address != 0, "has_room comes first"
+    context.frame_count += 1
+    catalog = record_at(context.catalog_address, CATALOG_DTYPE)
+    general_count = catalog.general_count
+    count = decode(
+        payload_address, payload_bytes, context.catalog_address, slot_address, MARKET_MESSAGE_MAX
+    )
+    add(context.counters_address, Counter.FRAMES, 1)
+    add(context.counters_address, Counter.GENERAL, catalog.general_count - general_count)
+    if count < 0:
+        count_refusal(context_address, count, payload_bytes, recv_ns)
+        return count
+    publish(context_address, slot_address, count, kernel_ns, recv_ns)
+    add(context.counters_address, Counter.MESSAGES, 1)
+    return count
+
+
+@compiled
+def disconnect(context_address: int, reason: int, now: int) -> None:
+    """Let go of the connection, tell the book, and ask the main thread for a new one."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    fd = record_at(context.connection_address, CONNECTION_DTYPE).fd
+    connection.flush(context.connection_address)
+    connection.end(context.connection_address)
+    add(context.counters_address, Counter.DISCONNECTIONS, 1)
+    tell(context.log_address, hot_events.FEED_DOWN, now, context.frame_count, reason)
+    if not publish_feed(context_address, Kind.FEED_DOWN, now):
+        ring.raise_epoch(context.market_address)  # says as much: forget what this source told
+    mailbox.post(context.outbox_address, Subject.DISCONNECTED, fd, reason, 0, 0, 0, 0)
+
+
+@compiled
+def take_frames(context_address: int, begun_ns: int, decode: Any) -> int:
+    """Take what was received, within the bounds of a drain; return how many messages."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    socket = record_at(context.connection_address, CONNECTION_DTYPE)
+    framer = record_at(socket.framer_address, FRAMER_DTYPE)
+    taken_count, now = 0, begun_ns
+    context.has_more = 1
+    while taken_count < DRAIN_FRAME_MAX:
+        if taken_count & (DRAIN_CLOCK_FRAMES - 1) == 0:
+            now = now_ns(context.clock_address)
+        if now - begun_ns > DRAIN_NS_MAX or not has_room(context_address, now):
+            break
+        found = connection.next_message(context.connection_address)
+        if found == Incoming.NEED_MORE:
+            context.has_more = 0
+            break
+        if found == Incoming.CLOSE or found == Incoming.FAILED:
+            disconnect(context_address, framer.close_code, now)
+            return taken_count + 1
+        if found == Incoming.TEXT or found == Incoming.BINARY:
+            take_message(
+                context_address, framer.payload_address, framer.payload_bytes,
+                socket.kernel_ns, socket.recv_ns, decode,
+            )  # fmt: skip
+        elif found == Incoming.PING:
+            add(context.counters_address, Counter.PINGS, 1)
+        taken_count += 1
+    return taken_count
+
+
+@compiled
+def read(context_address: int, now: int) -> bool:
+    """Read what is there and stamp it; False when the connection is lost."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    socket = record_at(context.connection_address, CONNECTION_DTYPE)
+    count = connection.fill(context.connection_address, now)
+    recv_ns = now_ns(context.clock_address)
+    if count == WOULD_BLOCK:
+        return True
+    if count <= 0:
+        disconnect(context_address, 0, recv_ns)
+        return False
+    add(context.counters_address, Counter.READS, 1)
+    add(context.counters_address, Counter.BYTES, count)
+    receiver = record_at(socket.receiver_address, RECEIVER_DTYPE)
+    socket.kernel_ns = recv_ns
+    if receiver.kernel_wall_ns > 0:
+        stamped_ns = receiver.kernel_wall_ns - wall_offset_ns(context.clock_address)
+        socket.kernel_ns = min(stamped_ns, recv_ns)
+    socket.recv_ns = recv_ns
+    return True
+
+
+@compiled
+def read_socket(context_address: int, decode: Any) -> int:
+    """Read and take what is there; return how many messages were taken.
+
+    Nothing new is read before all of the last read was taken, so that each message has the stamps
+    of the read that brought it.
+    """
+    context = record_at(context_address, CONTEXT_DTYPE)
+    socket = record_at(context.connection_address, CONNECTION_DTYPE)
+    if socket.fd < 0:
+        return 0
+    now = now_ns(context.clock_address)
+    if context.stalled_ns != 0 and not has_room(context_address, now):
+        return 0
+    if context.has_more == 0 and not read(context_address, now):
+        return 1
+    taken_count = take_frames(context_address, now, decode)
+    if socket.fd >= 0:
+        if context.has_more == 0:
+            connection.keep_rest(context.connection_address)
+        if connection.flush(context.connection_address) < 0:
+            disconnect(context_address, 0, now)
+    return taken_count
+
+
+@compiled
+def take_snapshot(
+    context_address: int, letter_address: int, now: int, decode_snapshot: Any
+) -> None:
+    """Decode a snapshot that the main thread fetched, and give its bytes back."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    letter = record_at(letter_address, LETTER_DTYPE)
+    slot_address = ring.claim(context.market_address)
+    instrument_address = context.instruments_address + letter.first * INSTRUMENT_BYTES
+    count = decode_snapshot(
+        letter.second, letter.third, instrument_address, slot_address, MARKET_MESSAGE_MAX
+    )
+    if count > 0:
+        publish(context_address, slot_address, count, 0, now)
+        add(context.counters_address, Counter.SNAPSHOTS, 1)
+    else:
+        count_refusal(context_address, count, letter.third, now)
+    mailbox.post(
+        context.outbox_address, Subject.SNAPSHOT_TAKEN, letter.first, letter.second, count, 0, 0, 0
+    )
+
+
+@compiled
+def take_connection(context_address: int, fd: int, tls_address: int, now: int) -> None:
+    """Go on with a fresh connection; the main thread closes the one before.
+
+    One that is changed while it works was subscribed to before: what it brings overlaps, so the
+    books stay in sync.
+    """
+    context = record_at(context_address, CONTEXT_DTYPE)
+    old_fd = record_at(context.connection_address, CONNECTION_DTYPE).fd
+    connection.begin(context.connection_address, fd, tls_address, now)
+    context.has_more = 0
+    add(context.counters_address, Counter.CONNECTIONS, 1)
+    if old_fd >= 0:
+        tell(context.log_address, hot_events.FEED_CHANGED, now, fd, old_fd)
+        mailbox.post(context.outbox_address, Subject.CHANGED, old_fd, 0, 0, 0, 0, 0)
+    else:
+        tell(context.log_address, hot_events.FEED_UP, now, fd)
+        publish_feed(context_address, Kind.FEED_UP, now)
+
+
+@compiled
+def drop(context_address: int, fd: int, now: int) -> None:
+    """Give up a connection on which nothing comes, unless it was given up before."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    if record_at(context.connection_address, CONNECTION_DTYPE).fd == fd:
+        disconnect(context_address, 0, now)
+
+
+@compiled
+def take_letter(context_address: int, decode_snapshot: Any) -> int:
+    """Take one letter of the main thread: 1 taken, 0 none or no room for what it asks."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    if ring.ready_count(context.inbox_address) <= 0:
+        return 0
+    now = now_ns(context.clock_address)
+    if not has_room(context_address, now):
+        return 0
+    letter_address = ring.slot(context.inbox_address, 0)
+    letter = record_at(letter_address, LETTER_DTYPE)
+    if letter.subject == Subject.CONNECTED:
+        take_connection(context_address, letter.first, letter.second, now)
+    elif letter.subject == Subject.PING:
+        connection.queue_ping(context.connection_address)
+    elif letter.subject == Subject.DROP:
+        drop(context_address, letter.first, now)
+    elif letter.subject == Subject.SNAPSHOT:
+        take_snapshot(context_address, letter_address, now, decode_snapshot)
+    ring.consume(context.inbox_address, 1)
+    return 1
+
+
+@compiled
+def turn(context_address: int, decode: Any, decode_snapshot: Any) -> int:
+    """Come round once: read, decode and publish; return how much was done."""
+    begin_turn(context_address)
+    done_count = take_letter(context_address, decode_snapshot)
+    done_count += read_socket(context_address, decode)
+    return end_turn(context_address, done_count)
+
+
+def loop(context_address: int, decode: Any, decode_snapshot: Any) -> int:
+    """Come round until told to leave."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    while not must_leave(context.command_address, context.leave_address):
+        rest(context_address, turn(context_address, decode, decode_snapshot))
+    return 0
+
+
+def plugs(venue_name: str) -> tuple[tuple[Any, Any], ...]:
+    """Return what a venue plugs into the loop, with signatures."""
+    venue = venues.load(venue_name)
+    return (
+        (venue.decode_market, venues.DECODE_MARKET),
+        (venue.decode_snapshot, venues.DECODE_SNAPSHOT),
+    )
+
+
+def entry(venue_name: str) -> Entry:
+    """Compile the loop for one venue, or read it from the cache."""
+    return plug_in(loop, (), *plugs(venue_name))
+
+
+def source_of(stage: Stage) -> Source:
+    """Return the source that an ingest stage serves."""
+    return stage.config.sources[stage.wiring.ingest_roles.index(stage.role)]
+
+
+def build(stage: Stage) -> Built:
+    """Attach one ingest stage to its rings and tables, and fill its context."""
+    source_id = stage.wiring.ingest_roles.index(stage.role)
+    instruments = stage.table("instruments")
+    catalog, slots = build_catalog(instruments.records)
+    catalog["instruments_address"] = instruments.address
+    stage.keep(slots)
+    buffers = connection.Buffers()
+    touches = stage.table("touches").records
+    feed = Feed(stage, source_id, buffers, touches, REFUSAL_BASE - Refusal.SHUTDOWN)
+    context = np.zeros(1, CONTEXT_DTYPE)
+    stage.fill_common(context)
+    context["connection_address"] = buffers.address
+    context["market_address"] = stage.writer(market_ring(stage.role)).address
+    context["instruments_address"] = instruments.address
+    context["catalog_address"] = stage.keep(catalog)
+    context["source_id"] = source_id
+    context["inbox_address"] = feed.to_hot.reader_address
+    context["outbox_address"] = feed.to_main.writer_address
+    context["stall_ns_max"] = stage.config.rings.stall_ms * 1_000_000
+    return Built(stage, (address_of(context),), feed.attend, feed.close)
+
+
+def entry_of(stage: Stage) -> Entry:
+    """Return the compiled loop that one stage is to run."""
+    return entry(source_of(stage).venue)
+
+
+def main(role: str, launch: Launch) -> int:
+    """Build one ingest process, run it, and release everything."""
+    return run_alone(role, launch, build, entry_of)

@@ -1,0 +1,170 @@
+"""Several stages in one process: one hot thread takes their turns in the order of a tick.
+
+The same functions over the same rings and tables as in processes of their own, each with its state,
+its heartbeat and its lock.  What is saved is the hop between two processes; what is lost is that
+one stage's end is not the others'.  One compiled loop serves every group: a stage that runs
+elsewhere has no context here.
+"""
+
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ipc.compiled import compiled
+from ipc.layout import Field, Layout
+from ipc.memory import address_of, record_at
+from ipc.types import RecordArray
+from ipc.waiting import idle
+from procs.plan import wiring
+from procs.plan.config import Config
+from procs.stages import book_stage, strategy_stage
+from procs.stages.base import running
+from procs.stages.base.stage import COMMON_DTYPE, Built, Entry, Launch, Stage, must_leave, plug_in
+from procs.stages.gateway import gateway_stage
+from procs.stages.ingest import ingest_stage
+from vortex.deciding.contract import Strategy
+
+CONTEXT = Layout(
+    "joint_context",
+    "Where the contexts of the stages of a group are; 0 for a stage that runs elsewhere.",
+    Field("ingest_address", "i8", "ingest's context"),
+    Field("book_address", "i8", "the book's context"),
+    Field("strategy_address", "i8", "the strategy's context"),
+    Field("gateway_address", "i8", "the gateway's context"),
+    Field("any_address", "i8", "context of one that is here: all of them wait in the same way"),
+    multiple_bytes=8,
+)
+
+CONTEXT_DTYPE = CONTEXT.dtype
+
+
+@compiled
+def is_told_to_leave(member_address: int) -> bool:
+    """Return whether a stage that is here was told to leave."""
+    if member_address == 0:
+        return False
+    member = record_at(member_address, COMMON_DTYPE)
+    return must_leave(member.command_address, member.leave_address)
+
+
+@compiled
+def must_end(context_address: int) -> bool:
+    """Return whether any stage of the group was told to leave; none goes on without the others."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    return (
+        is_told_to_leave(context.ingest_address)
+        or is_told_to_leave(context.book_address)
+        or is_told_to_leave(context.strategy_address)
+        or is_told_to_leave(context.gateway_address)
+    )
+
+
+@compiled
+def begin(context_address: int) -> None:
+    """Begin the life of each stage."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    if context.book_address != 0:
+        book_stage.begin(context.book_address)
+    if context.strategy_address != 0:
+        strategy_stage.begin(context.strategy_address)
+
+
+@compiled
+def turn(
+    context_address: int, params: RecordArray, states: RecordArray, decode: Any,
+    decode_snapshot: Any, decide: Any, encode_request: Any, encode_cancel_all: Any,
+    encode_status: Any, decode_answer: Any,
+) -> int:  # fmt: skip
+    """Come round once: what one stage passes on, the next takes in the same round."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    done_count = 0
+    if context.ingest_address != 0:
+        done_count += ingest_stage.turn(context.ingest_address, decode, decode_snapshot)
+    if context.book_address != 0:
+        done_count += book_stage.turn(context.book_address)
+    if context.strategy_address != 0:
+        done_count += strategy_stage.turn(context.strategy_address, params, states, decide)
+    if context.gateway_address != 0:
+        done_count += gateway_stage.turn(
+            context.gateway_address, encode_request, encode_cancel_all, encode_status,
+            decode_answer,
+        )  # fmt: skip
+    return done_count
+
+
+def loop(
+    context_address: int, params: RecordArray, states: RecordArray, decode: Any,
+    decode_snapshot: Any, decide: Any, encode_request: Any, encode_cancel_all: Any,
+    encode_status: Any, decode_answer: Any,
+) -> int:  # fmt: skip
+    """Come round until told to leave."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    member = record_at(context.any_address, COMMON_DTYPE)
+    begin(context_address)
+    while not must_end(context_address):
+        done_count = turn(
+            context_address, params, states, decode, decode_snapshot, decide,
+            encode_request, encode_cancel_all, encode_status, decode_answer,
+        )  # fmt: skip
+        idle(member.wait, done_count)
+    return 0
+
+
+def entry(source_venue: str, order_venue: str, chosen: Strategy) -> Entry:
+    """Compile the loop for its venues and its strategy, or read it from the cache."""
+    return plug_in(
+        loop,
+        strategy_stage.table_types(chosen),
+        *ingest_stage.plugs(source_venue),
+        *strategy_stage.plugs(chosen),
+        *gateway_stage.plugs(order_venue),
+    )
+
+
+def stage_module(role: str) -> ModuleType:
+    """Return the module of one stage; every role without a module of its own is an ingest."""
+    modules = {
+        wiring.BOOK: book_stage,
+        wiring.STRATEGY: strategy_stage,
+        wiring.GATEWAY: gateway_stage,
+    }
+    return modules.get(role, ingest_stage)
+
+
+def strategy_tables(config: Config, built: dict[str, Built]) -> tuple[RecordArray, RecordArray]:
+    """Return params and states of the strategy; where it runs elsewhere, some of their types."""
+    if wiring.STRATEGY in built:
+        _, params, states = built[wiring.STRATEGY].arguments
+        return params, states
+    return strategy_stage.params_table(config), np.zeros(1, config.strategy.state.dtype)
+
+
+def fill(context: RecordArray, built: dict[str, Built]) -> None:
+    """Fill a group's context with those of its stages."""
+    addresses = {stage_module(role): each.arguments[0] for role, each in built.items()}
+    context["ingest_address"] = addresses.get(ingest_stage, 0)
+    context["book_address"] = addresses.get(book_stage, 0)
+    context["strategy_address"] = addresses.get(strategy_stage, 0)
+    context["gateway_address"] = addresses.get(gateway_stage, 0)
+    context["any_address"] = next(iter(addresses.values()))
+
+
+def main(roles: Sequence[str], launch: Launch) -> int:
+    """Build the stages of a group in this process, run them, and release everything."""
+    built: dict[str, Built] = {}
+    with ExitStack() as stack:
+        for role in reversed(roles):  # readers before writers
+            module = stage_module(role)
+            stage = stack.enter_context(closing(Stage(role, launch)))
+            built[role] = module.build(stage)
+        ingests = [each.stage for role, each in built.items() if stage_module(role) is ingest_stage]
+        config = launch.config
+        source = ingest_stage.source_of(ingests[0]) if ingests else config.sources[0]
+        entered = entry(source.venue, config.orders.venue, config.strategy)
+        context = np.zeros(1, CONTEXT_DTYPE)
+        fill(context, built)
+        arguments = (address_of(context), *strategy_tables(config, built))
+        return running.run([built[role] for role in roles], entered, arguments)

@@ -1,0 +1,46 @@
+"""Keeps the log writer of a run: started, found again, started anew; no stage depends on it."""
+
+import signal
+from pathlib import Path
+
+from procs.logs import process_log
+from procs.logs.run_events import EventLog
+from procs.observe.events import log_writer
+from procs.observe.samples.view import View
+from procs.plan import wiring
+from procs.supervision.children.keeper import Keeper, Phase
+from procs.supervision.children.policy import RestartPolicy
+
+
+class LogKeeper(Keeper):
+    """The keeper of the log writer; it asks by itself whether that has ended."""
+
+    def __init__(self, run_folder: Path, policy: RestartPolicy, events: EventLog) -> None:
+        super().__init__(
+            (wiring.LOG_WRITER,), lambda _: log_writer.spawn(run_folder), self.ask_to_leave, events
+        )
+        self.policy = policy
+        self.log = process_log.logger(wiring.SUPERVISOR)
+
+    def begin(self, view: View) -> None:
+        """Start it, unless that of a supervisor that died goes on with the stages."""
+        living = log_writer.find(view)
+        if living is None:
+            self.start()
+        else:
+            self.take(living)
+
+    def ask_to_leave(self, roles: tuple[str, ...]) -> None:
+        """Tell it to write what is left, and to leave."""
+        if self.child is not None:
+            self.child.send_signal(signal.SIGTERM)
+
+    def see_to(self, now_s: float) -> None:
+        """Note its end, and do what is due."""
+        if self.child is not None and self.child.poll() is not None:
+            self.ended(self.policy)
+            if self.phase != Phase.STOPPED:
+                self.log.warning(
+                    "the log writer ended with status %s; %s", self.last_status, self.phase
+                )
+        super().see_to(now_s)

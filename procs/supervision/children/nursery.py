@@ -1,0 +1,89 @@
+"""Stages' processes, forked from one parent that has imported everything and holds no secret.
+
+A stage's imports take over a second of CPU; a fork of a process that has made them takes 20 ms.
+That parent is the fork server of ``multiprocessing``, started before this process imports anything
+heavy itself.  It compiles and runs nothing, and has one thread, so that forking it is safe.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import select
+import signal
+from collections.abc import Callable
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerProcess
+from typing import Any
+
+from procs.plan.credentials import VARIABLES
+
+#: Exit status of a process that this one did not start.
+UNKNOWN = 255
+
+
+def open_nursery() -> None:
+    """Start the parent of the stages to come; it ends when this process and they have ended.
+
+    It gets neither the keys nor our output: who reads that waits until nobody can write to it.
+    """
+    hidden = {name: os.environ.pop(name, None) for name in VARIABLES}
+    outputs = {fd: os.dup(fd) for fd in (1, 2)}
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for fd in outputs:
+        os.dup2(nowhere, fd)
+    try:
+        forkserver.set_forkserver_preload(["procs.supervision.children.preload"])
+        forkserver.ensure_running()
+    finally:
+        for fd, copy in outputs.items():
+            os.dup2(copy, fd)
+            os.close(copy)
+        os.close(nowhere)
+        os.environ.update({name: text for name, text in hidden.items() if text is not None})
+
+
+class Child:
+    """A stage's process; ``close`` releases the descriptor by which it is watched."""
+
+    def __init__(self, pid: int, process: ForkServerProcess | None = None) -> None:
+        """Watch a process; without ``process``, one that somebody else started."""
+        self.pid = pid
+        self.process = process
+        self.fd = os.pidfd_open(pid)
+
+    def poll(self) -> int | None:
+        """Return the exit status, -N when signal N killed it; None while it lives."""
+        return self.wait(0.0)
+
+    def wait(self, timeout_s: float | None = None) -> int | None:
+        """Wait for the end of the process and return its exit status; None when time is up.
+
+        The status of a process that somebody else started cannot be known: it is told as UNKNOWN.
+        """
+        if self.process is None:
+            ready, _, _ = select.select([self.fd], [], [], timeout_s)
+            return UNKNOWN if ready else None
+        self.process.join(timeout_s)
+        return self.process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless the process has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.fd, number)
+
+    def kill(self) -> None:
+        """End the process at once."""
+        self.send_signal(signal.SIGKILL)
+
+    def close(self) -> None:
+        """Release the descriptor."""
+        os.close(self.fd)
+
+
+def spawn(target: Callable[..., None], *arguments: Any) -> Child:
+    """Fork a process that calls ``target`` with ``arguments``, which are pickled."""
+    context = multiprocessing.get_context("forkserver")
+    process = context.Process(target=target, args=arguments)
+    process.start()
+    assert process.pid is not None
+    return Child(process.pid, process)

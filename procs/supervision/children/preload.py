@@ -1,0 +1,16 @@
+"""What the parent of the stages does once, so that no stage has to: imports, and numba's start.
+
+The first thing that numba compiles or reads from its cache makes it register some thousand
+functions, a third of a second of work that is the same for all stages.
+"""
+
+from numba.core.registry import cpu_target
+
+from procs.observe.events import log_writer
+from procs.stages import joint
+from procs.supervision.children import run_stage
+
+__all__ = ["joint", "log_writer", "run_stage"]
+
+cpu_target.typing_context.refresh()
+cpu_target.target_context.refresh()

@@ -1,0 +1,93 @@
+"""What a dead supervisor left, stages that still run and segments: adopted, or ended.
+
+The gateway noticed the death and pulled its quotes; who ends them tells the stages to leave, kills
+those that do not, and removes the segments.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ipc import control
+from ipc.control import Order
+from ipc.segment import is_live, list_segments, remove_stale
+from ipc.shared import SharedTable
+from procs.observe.samples.view import View
+from procs.plan import strategy_files, wiring
+from procs.plan.config import Config
+from procs.plan.errors import StartError
+from procs.plan.instance import Mark, launch_path
+from procs.stages.base.stage import read_launch
+
+LEAVE_S = 10.0
+
+
+def abandoned_run(config: Config, mark: Mark | None) -> Mark | None:
+    """Return the run whose stages live on without a supervisor, or None.
+
+    Raises
+    ------
+    StartError
+        When there is one that was started with another configuration.
+    """
+    if mark is None or not any(is_live(name) for name in list_segments(config.instance)):
+        return None
+    launch = read_launch(launch_path(Path(mark.run_folder), wiring.GATEWAY))
+    if launch.config != config.with_strategy_files(strategy_files.keep):
+        raise StartError(
+            f"stages of a run with another configuration still live; "
+            f"`vortexctl stop -n {config.instance}` ends them"
+        )
+    return mark
+
+
+def end(instance: str, mark: Mark | None, say: Callable[[str], object]) -> bool:
+    """End the stages and remove the segments of an instance without supervisor.
+
+    Return whether there was anything to end.
+    """
+    if not list_segments(instance):
+        return False
+    if any(is_live(name) for name in list_segments(instance)):
+        if mark is None:
+            say(f"segments of {instance!r} are held by processes of an unknown run; end them")
+            return True
+        end_stages(Path(mark.run_folder), say)
+    for name in remove_stale(instance):
+        say(f"removed {name}")
+    return True
+
+
+def end_stages(run_folder: Path, say: Callable[[str], object]) -> None:
+    """Tell every stage that still lives to leave; kill those that do not."""
+    view = View.of_run(run_folder)
+    commands = SharedTable.attach(view.wiring.segment("commands"), control.COMMAND, writable=True)
+    living = {}
+    for index, role in enumerate(view.wiring.roles):
+        if view.is_alive(role):
+            living[role] = os.pidfd_open(int(view.status(role)["pid"]))
+        control.give_pull(commands.record_address(index), 1)
+    if wiring.GATEWAY not in living:
+        say("the gateway is dead: orders may stand at the venue; the next start cancels them")
+    deadline = time.monotonic() + LEAVE_S
+    while wiring.GATEWAY in living and time.monotonic() < deadline:
+        if view.status(wiring.GATEWAY)["is_flat"] == 1:
+            break
+        time.sleep(0.02)
+    for index in range(len(view.wiring.roles)):
+        control.give_order(commands.record_address(index), Order.STOP)
+    while time.monotonic() < deadline and any(view.is_alive(role) for role in living):
+        time.sleep(0.02)
+    for role, fd in living.items():
+        if view.is_alive(role):
+            signal.pidfd_send_signal(fd, signal.SIGKILL)
+            say(f"killed {role}, which did not leave")
+        else:
+            say(f"{role} left")
+        os.close(fd)
+    while any(view.is_alive(role) for role in living):
+        time.sleep(0.02)
+    commands.close()
+    view.close()

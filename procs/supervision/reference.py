@@ -1,0 +1,128 @@
+"""What must be known before a run: the instruments, and our limits in their ticks and lots."""
+
+from typing import Any
+
+import numpy as np
+
+from ipc.shared import SharedTable
+from ipc.types import RecordArray
+from procs.connections import http
+from procs.connections.handshake import HandshakeError, check_certificate
+from procs.plan.config import Config, StrategyChoice
+from procs.plan.credentials import KEY_VARIABLE, SECRET_VARIABLE, Credentials
+from procs.plan.errors import ConfigError
+from procs.plan.wiring import Wiring
+from vortex import units, venues
+from vortex.orders.limits import LIMITS
+from vortex.wire.signers import signer_of
+
+NS_PER_MS = 1_000_000
+
+
+def fetch_instruments(config: Config) -> RecordArray:
+    """Ask each source's venue for its instruments; return the INSTRUMENT table.
+
+    Raises
+    ------
+    ConfigError
+        When the venue does not answer, or does not know a symbol.
+    """
+    rows = []
+    for source_id, source in enumerate(config.sources):
+        venue = venues.load(source.venue)
+        path = venue.exchange_info_path(source.symbols)
+        try:
+            body = http.get(source.rest_url, path, config.tls.ca_file)
+            rows.append(venue.read_instruments(body, source.symbols, source_id))
+        except http.HttpError as error:
+            raise ConfigError(
+                f"`$.sources[{source_id}].rest_url`: {error}; is the venue up and the URL right?"
+            ) from error
+        except ValueError as error:
+            raise ConfigError(f"`$.sources[{source_id}].symbols`: {error}") from error
+    table = np.concatenate(rows)
+    table["instrument_id"] = np.arange(len(table))
+    return table
+
+
+def check_key(config: Config, key: Credentials) -> None:
+    """See that orders can be sent with the account's key.
+
+    Raises
+    ------
+    ConfigError
+        When they cannot.
+    """
+    venue = venues.load(config.orders.venue)
+    try:
+        venue.new_session(key.key, signer_of(key.secret), 1, 1, config.orders.recv_window_ms)
+    except ValueError as error:
+        raise ConfigError(f"{KEY_VARIABLE}, {SECRET_VARIABLE}: {error}") from error
+
+
+def check_certificates(config: Config) -> None:
+    """See that every peer that is spoken to in TLS is who it should be.
+
+    Raises
+    ------
+    ConfigError
+        When one is not, or does not answer.
+    """
+    urls = {f"$.sources[{i}].stream_url": s.stream_url for i, s in enumerate(config.sources)}
+    urls["$.orders.order_url"] = config.orders.order_url
+    for key, url in urls.items():
+        try:
+            check_certificate(url, config.tls.ca_file)
+        except HandshakeError as error:
+            raise ConfigError(
+                f"`{key}`: {error}; `$.tls.ca_file` names authorities of your own"
+            ) from error
+
+
+def shows_key(config: Config, wires: Wiring, role: str) -> bool:
+    """Return whether a stage must show a key to open its market stream."""
+    if role not in wires.ingest_roles:
+        return False
+    source = config.sources[wires.ingest_roles.index(role)]
+    return bool(venues.load(source.venue).stream_key_headers())
+
+
+def fill_tables(config: Config, tables: dict[str, SharedTable], instruments: RecordArray) -> None:
+    """Fill the tables that the supervisor owns."""
+    tables["instruments"].records[:] = instruments
+    for index, symbol in enumerate(config.symbols):
+        row = limits_row(config.choice(symbol), instruments[index])
+        tables["limits"].records[index] = row[0]
+    quoting = tables["quoting"].records[0]
+    quoting["reprice_ticks_min"] = config.quoting.reprice_ticks
+    quoting["reject_pause_ns"] = config.quoting.reject_pause_ms * NS_PER_MS
+
+
+def limits_row(choice: StrategyChoice, instrument: Any) -> RecordArray:
+    """Return one symbol's limits in its ticks and lots, rounded to the safe side.
+
+    Raises
+    ------
+    ConfigError
+        When a limit is not a number, or is smaller than the venue's smallest order.
+    """
+    limits = choice.limits
+    tick_e8, lot_e8 = int(instrument["tick_e8"]), int(instrument["lot_e8"])
+    where = f"limits of {choice.symbol}"
+    try:
+        order_e8 = units.to_e8(limits.order_qty)
+        position_e8 = units.to_e8(limits.position_qty)
+        notional_e8 = units.to_e8(limits.order_notional)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from error
+    row = np.zeros(1, LIMITS.dtype)
+    row["qty_lots_max"] = order_e8 // lot_e8
+    row["position_lots_max"] = position_e8 // lot_e8
+    row["notional_max"] = notional_e8 * 10**8 // (tick_e8 * lot_e8)
+    row["price_band_bps"] = limits.price_band_bps
+    row["open_orders_max"] = limits.open_orders
+    row["decision_age_ns_max"] = limits.decision_age_ms * NS_PER_MS
+    row["touch_age_ns_max"] = limits.touch_age_ms * NS_PER_MS
+    if row["qty_lots_max"][0] < instrument["qty_lots_min"]:
+        raise ConfigError(f"{where}: order_qty {limits.order_qty} is below the venue's minimum")
+    return row

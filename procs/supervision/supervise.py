@@ -1,0 +1,23 @@
+"""The supervisor's process: ``python -m procs.supervision.supervise [--foreground] CONFIG_FILE``.
+
+Starts the parent of the stages before it imports anything heavy, so that the imports of the two
+go on side by side.
+"""
+
+import sys
+from pathlib import Path
+
+from procs.supervision.children import nursery
+
+
+def main() -> int:
+    """Open the nursery, then supervise."""
+    nursery.open_nursery()
+    from procs.supervision import one_run
+
+    *options, config_path = sys.argv[1:]
+    return one_run.main(Path(config_path), to_log="--foreground" not in options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,496 @@
+"""The supervisor: creates the segments, starts the stages, watches them, and ends them.
+
+``one_run`` makes one for each run.  SIGTERM, or ``vortexctl stop``, ends the run: quotes are pulled
+first, then the stages leave, then what they left is archived and removed.
+
+One loop waits for the ends of processes, for commands, and for time to pass.  A stage that dies is
+started again as ``children.policy`` says; while any is not ready, the gateway is told to pull.
+When the supervisor itself dies, the gateway notices and pulls, and the next start adopts
+the run as it stands.
+"""
+
+import os
+import selectors
+import signal
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+
+from ipc.clock import CLOCK, calibrate, refresh_wall_offset
+from ipc.control import Order, State
+from ipc.memory import address_of
+from ipc.segment import remove_stale
+from ipc.waiting import Wait
+from procs.logs import process_log
+from procs.logs.run_events import EventLog
+from procs.machine.scheduling import Turns
+from procs.observe import archive
+from procs.observe.samples.view import View
+from procs.plan import instance, placement, strategy_files, wiring
+from procs.plan.config import Config
+from procs.plan.credentials import Credentials
+from procs.plan.errors import StartError
+from procs.plan.placement import Place, Plan
+from procs.stages.base.stage import Launch, read_launch, write_launch
+from procs.supervision import reference
+from procs.supervision.children import nursery, run_stage
+from procs.supervision.children.health import Health, health_of
+from procs.supervision.children.keeper import Keeper, Phase
+from procs.supervision.children.log_keeper import LogKeeper
+from procs.supervision.children.nursery import Child
+from procs.supervision.children.policy import RestartPolicy
+from procs.supervision.compiling import warm
+from procs.supervision.compiling.compiler import Compiler
+from procs.supervision.control_socket import (
+    Answer,
+    Caller,
+    Command,
+    ControlSocket,
+    RestartStage,
+    StopRun,
+    StopStage,
+    TellStages,
+)
+from procs.supervision.loans import Loans
+from procs.supervision.progress import notify_systemd, say
+from procs.supervision.run_segments import RunMemory
+
+WATCH_S = 0.02
+SECOND_S = 1.0
+
+
+class Supervisor:
+    """One run from its start to its end."""
+
+    def __init__(self, config: Config, key: Credentials) -> None:
+        self.config = config.with_strategy_files(strategy_files.keep)
+        self.credentials = key
+        self.log = process_log.logger(wiring.SUPERVISOR)
+        self.wiring = wiring.wire(self.config)
+        self.plan: Plan = placement.plan(config.placement, self.wiring.roles)
+        self.policy = RestartPolicy(death_count_max=config.liveness.deaths_per_minute)
+        self.selector = selectors.DefaultSelector()
+        self.keepers: dict[str, Keeper] = {}
+        self.waiting: list[tuple[Caller, Keeper]] = []
+        self.memory: RunMemory | None = None
+        self.view: View | None = None
+        self.compiler = Compiler()
+        self.is_starting = True
+        self.is_whole = False
+        self.stopping = False
+        self._next_second = time.monotonic()
+
+    def open_run(self, run_folder: Path, run_id: int) -> None:
+        """Open what belongs to one run; ``close_run`` closes it."""
+        self.run_folder = run_folder
+        self.run_id = run_id
+        self.events = EventLog(run_folder)
+        self.loans = Loans(self.events, self.take_back)
+        for roles in self.plan.groups:
+            keeper = Keeper(roles, self.spawn, self.order_stop, self.events)
+            self.keepers.update(dict.fromkeys(roles, keeper))
+        self.log_keeper = LogKeeper(run_folder, self.policy, self.events)
+        self.control = ControlSocket(self.config.instance)
+        self.selector.register(self.control, selectors.EVENT_READ, self.take_call)
+
+    def close_run(self) -> None:
+        """Close what ``open_run`` opened."""
+        self.selector.unregister(self.control)
+        self.control.close()
+        self.events.close()
+
+    # Starting.
+
+    def start(self) -> None:
+        """Bring everything up; return when every stage is ready and every book in sync."""
+        self.turns = Turns(self.config.placement.scheduler, self.plan)
+        for line in self.plan.lines():
+            say(line)
+        say(self.turns.choice.line())
+        for line in placement.busy_tasks(self.plan.engine_cpus()):
+            say(f"warning: {line}")
+        clock = np.zeros(1, CLOCK.dtype)
+        calibrating = threading.Thread(target=calibrate, args=(clock,))
+        calibrating.start()  # takes half a second in which other things can be done
+        self.write_launches()
+        self.compile()
+        reference.check_key(self.config, self.credentials)
+        instruments = reference.fetch_instruments(self.config)
+        reference.check_certificates(self.config)
+        for name in remove_stale(self.config.instance):
+            self.log.info("removed stale segment %s", name)
+        self.memory = RunMemory.create(self.wiring, self.run_id)
+        calibrating.join()
+        self.memory.tables["clock"].records[:] = clock
+        reference.fill_tables(self.config, self.memory.tables, instruments)
+        self.view = View(self.config, self.run_folder)
+        self.log_keeper.begin(self.view)
+        for keeper in reversed(self.processes()):  # readers before writers
+            self.start_keeper(keeper)
+        self.bring_up()
+
+    def keep_plan(self, run_folder: Path) -> None:
+        """Place everything as it was when the run to adopt was started, wherever we run now."""
+        launches = {
+            role: read_launch(instance.launch_path(run_folder, role)) for role in self.wiring.roles
+        }
+        places = {
+            role: Place(launch.cpu_indexes[role], Wait(launch.wait))
+            for role, launch in launches.items()
+        }
+        housekeeping_cpus = tuple(launches[wiring.GATEWAY].housekeeping_cpus)
+        self.plan = Plan(places, housekeeping_cpus, self.plan.groups)
+
+    def adopt(self) -> None:
+        """Take over a run whose supervisor died: keep what lives, start what does not."""
+        self.turns = Turns(self.config.placement.scheduler, self.plan)
+        self.compile()
+        self.memory = RunMemory.adopt(self.wiring, self.run_id)
+        self.view = View(self.config, self.run_folder)
+        self.events.tell("adopted", pid=os.getpid())
+        self.log_keeper.begin(self.view)
+        for keeper in self.processes():
+            role = keeper.roles[0]
+            if self.view.is_alive(role):
+                keeper.take(Child(int(self.view.status(role)["pid"])))
+                self.watch_keeper(keeper)
+            else:
+                self.start_keeper(keeper)
+        self.bring_up()
+
+    def bring_up(self) -> None:
+        """Wait until all is ready, and let the hot threads take their CPUs."""
+        self.wait_ready()
+        # Only now: a start may use every CPU, and the stages went to theirs by themselves.
+        os.sched_setaffinity(0, self.plan.housekeeping_cpus)
+        self.order(self.wiring.roles, Order.RUN)
+        while not self.is_settled():
+            self.turn()
+        self.is_starting = False
+        self.events.tell("ready", pid=os.getpid())
+
+    def is_settled(self) -> bool:
+        """Return whether every loop waits as it was placed to."""
+        assert self.view is not None
+        return all(
+            self.view.status(role)["wait_mode"] == place.wait
+            for role, place in self.plan.places.items()
+        )
+
+    def write_launches(self) -> None:
+        """Write each stage's launch file."""
+        cpu_indexes = {role: place.cpu_index for role, place in self.plan.places.items()}
+        for role, place in self.plan.places.items():
+            launch = Launch(
+                self.config, self.run_id, str(self.run_folder), cpu_indexes,
+                int(place.wait), list(self.plan.housekeeping_cpus),
+            )  # fmt: skip
+            write_launch(instance.launch_path(self.run_folder, role), launch)
+
+    def compile(self) -> None:
+        """Compile what is not in the cache."""
+        if not warm.is_warm(self.config):
+            self.compiler.run(instance.launch_path(self.run_folder, wiring.GATEWAY), say)
+
+    def wait_ready(self) -> None:
+        """Wait until every stage is ready and every book in sync.
+
+        Raises
+        ------
+        StartError
+            When a stage ends, or the time is up; the message holds the last lines of its log.
+        """
+        assert self.view is not None
+        deadline = time.monotonic() + self.config.liveness.start_timeout_s
+        while not self.view.ready():
+            self.turn()
+            if self.stopping:
+                raise StartError("stopped while starting")
+            if time.monotonic() > deadline:
+                raise StartError(self.why_not_ready())
+
+    def why_not_ready(self) -> str:
+        """Return what the run still waits for."""
+        assert self.view is not None
+        late = [r for r in self.wiring.roles if self.view.state(r) != State.READY]
+        if late:
+            states = ", ".join(f"{role} is {self.view.state(role).name}" for role in late)
+            return f"not ready in time: {states}\n{self.last_log_lines(late[0])}"
+        touches = self.view.records("touches")
+        symbols = [
+            s for s, t in zip(self.config.symbols, touches, strict=True) if not t["is_valid"]
+        ]
+        return (
+            f"the book of {', '.join(symbols)} did not come into sync in time\n"
+            + self.last_log_lines(self.wiring.ingest_roles[0])
+        )
+
+    def last_log_lines(self, role: str) -> str:
+        """Return the last lines of one stage's log, for a message."""
+        path = process_log.log_path(self.run_folder, self.keepers[role].name)
+        return "\n".join([f"last lines of {path}:", *process_log.last_lines(path, 8)])
+
+    # Processes.
+
+    def processes(self) -> list[Keeper]:
+        """Return every process once, in the order in which a tick passes them."""
+        return list(dict.fromkeys(self.keepers.values()))
+
+    def spawn(self, roles: tuple[str, ...]) -> Child:
+        """Start one process; only the one with the gateway gets the secret."""
+        self.order(roles, Order.SETTLE if self.is_starting else Order.RUN)
+        variables = self.credentials.variables(
+            for_orders=wiring.GATEWAY in roles,
+            for_streams=any(reference.shows_key(self.config, self.wiring, role) for role in roles),
+        )
+        launch = instance.launch_path(self.run_folder, roles[0])
+        log = process_log.log_path(self.run_folder, placement.process_name(roles))
+        return nursery.spawn(run_stage.enter, roles, launch, log, variables)
+
+    def start_keeper(self, keeper: Keeper) -> None:
+        """Start a process and watch for its end."""
+        keeper.start()
+        self.watch_keeper(keeper)
+
+    def watch_keeper(self, keeper: Keeper) -> None:
+        """Hear of the end of a process; ``on_end`` stops listening."""
+        assert keeper.child is not None, "only a process that was started can end"
+        self.selector.register(keeper.child.fd, selectors.EVENT_READ, lambda: self.on_end(keeper))
+
+    def on_end(self, keeper: Keeper) -> None:
+        """A process has ended: pull at once, and see what comes next."""
+        assert keeper.child is not None, "it was watched"
+        self.selector.unregister(keeper.child.fd)
+        was_asked = keeper.phase == Phase.STOPPING
+        if self.memory is not None and not was_asked:
+            for role in keeper.roles:
+                self.memory.bury(role)
+        keeper.ended(self.policy)
+        if keeper.phase == Phase.STOPPED and not self.stopping:
+            self.order(keeper.roles, Order.RUN)  # for who runs it in the foreground meanwhile
+        self.judge()
+        message = f"{keeper.name} ended with status {keeper.last_status}"
+        if was_asked:
+            self.log.info(message)
+        elif self.is_starting:
+            raise StartError(f"{message}\n{self.last_log_lines(keeper.roles[0])}")
+        else:
+            self.log.error("%s; %s", message, keeper.phase)
+        if keeper.is_alive:
+            self.watch_keeper(keeper)
+
+    def order(self, roles: Iterable[str], order: Order) -> None:
+        """Give some stages one order."""
+        assert self.memory is not None, "orders stand in shared memory"
+        self.memory.order(roles, order)
+
+    def order_stop(self, roles: tuple[str, ...]) -> None:
+        """Tell the stages of one process to leave."""
+        self.order(roles, Order.STOP)
+
+    def give_pull(self, pull: int) -> None:
+        """Tell all stages that what stands must go (1), or that they may work again (0)."""
+        assert self.memory is not None, "orders stand in shared memory"
+        self.memory.give_pull(pull)
+
+    # Watching.
+
+    def turn(self, timeout_s: float = WATCH_S) -> None:
+        """Wait for something to happen, and do what is due."""
+        for key, _ in self.selector.select(timeout_s):
+            key.data()
+        now_s = time.monotonic()
+        for keeper in self.processes():
+            was_alive = keeper.is_alive
+            keeper.see_to(now_s)
+            if keeper.is_alive and not was_alive:
+                self.watch_keeper(keeper)
+            self.look_after(keeper)
+        self.log_keeper.see_to(now_s)
+        self.loans.see_to(is_flat=self.is_flat())
+        self.judge()
+        self.answer_waiting()
+        if now_s >= self._next_second:
+            self._next_second += SECOND_S
+            self.each_second()
+
+    def each_second(self) -> None:
+        """Measure the distance to wall time again, and show that this process lives."""
+        if self.memory is not None:
+            refresh_wall_offset(address_of(self.memory.tables["clock"].records))
+        notify_systemd("WATCHDOG=1")
+
+    def look_after(self, keeper: Keeper) -> None:
+        """Continue a process that was stopped; kill one that is stuck."""
+        if keeper.child is None or keeper.phase != Phase.UP or self.view is None:
+            return
+        if self.view.state(keeper.roles[0]) not in (State.RUNNING, State.READY):
+            return
+        age_ns = self.view.heartbeat_age_ns(keeper.roles[0])
+        health = health_of(keeper.child.pid, age_ns)
+        if health == Health.STOPPED:
+            self.log.warning("%s was stopped by a signal; continuing it", keeper.name)
+            self.events.tell("continued", keeper.name, pid=keeper.child.pid)
+            keeper.child.send_signal(signal.SIGCONT)
+        elif health == Health.STUCK:
+            self.log.error("%s is stuck; killing it", keeper.name)
+            self.events.tell("stuck", keeper.name, pid=keeper.child.pid)
+            keeper.child.kill()
+
+    def judge(self) -> None:
+        """While any stage is not ready, nothing of ours may stand."""
+        if self.is_starting or self.stopping or self.view is None:
+            return
+        self.turns.see_to(self.running_threads())
+        lent = self.loans.pulling
+        late = lent or [r for r in self.wiring.roles if self.view.state(r) != State.READY]
+        is_whole = not late
+        if is_whole and self.is_settled() and not self.is_whole:
+            self.is_whole = True
+            self.give_pull(0)
+            self.events.tell("whole")
+        elif not is_whole and self.is_whole:
+            self.is_whole = False
+            self.give_pull(1)
+            reason = "lent" if lent else "not ready"
+            self.events.tell("pulled", note=f"{reason}: {', '.join(late)}")
+
+    def running_threads(self) -> dict[str, int]:
+        """Return the hot threads that may be lined up, by role: not those under a debugger."""
+        assert self.view is not None
+        roles = [role for role in self.wiring.roles if role not in self.loans.debugged]
+        running = [r for r in roles if self.view.state(r) in (State.RUNNING, State.READY)]
+        return {role: int(self.view.status(role)["thread_id"]) for role in running}
+
+    # Commands.
+
+    def take_call(self) -> None:
+        """Somebody calls on the control socket."""
+        self.control.accept(self.take_command)
+
+    def take_command(self, command: Command, caller: Caller) -> None:
+        """Carry out one command; some are answered when what they ask for has come true."""
+        if isinstance(command, StopRun):
+            self.stopping = True
+            caller.answer(Answer())
+            return
+        if isinstance(command, TellStages):
+            stages = {role: keeper.told() for role, keeper in self.keepers.items()}
+            caller.answer(Answer(stages=stages))
+            return
+        keeper = self.keepers.get(command.stage)
+        if keeper is None:
+            caller.answer(Answer(error=f"no stage {command.stage!r}; {', '.join(self.keepers)}"))
+            return
+        if self.is_starting:
+            caller.answer(Answer(error="the run is just starting; try again"))
+            return
+        self.log.info("asked: %s", command)
+        gateway, timeout_s = self.keepers[wiring.GATEWAY], self.config.liveness.stop_timeout_s
+        if self.loans.answers(command, keeper, caller, gateway, timeout_s):
+            self.judge()
+            return
+        if isinstance(command, StopStage):
+            keeper.stop()
+        elif isinstance(command, RestartStage):
+            was_alive = keeper.is_alive
+            keeper.stop(again=True)
+            if not was_alive:
+                self.watch_keeper(keeper)
+        elif not keeper.is_alive:
+            keeper.deaths.clear()
+            self.start_keeper(keeper)
+        self.judge()
+        self.waiting.append((caller, keeper))
+
+    def answer_waiting(self) -> None:
+        """Answer those whose stage has come to where they wanted it."""
+        for caller, keeper in list(self.waiting):
+            error = ""
+            if keeper.phase == Phase.GIVEN_UP:
+                error = f"{keeper.name} ended again and again; see its log"
+            elif keeper.phase != Phase.STOPPED and not self.is_back(keeper):
+                continue
+            self.waiting.remove((caller, keeper))
+            caller.answer(Answer(error=error))
+
+    def is_back(self, keeper: Keeper) -> bool:
+        """Return whether a process runs, and all is as it was before it was touched."""
+        assert self.view is not None
+        return keeper.phase == Phase.UP and self.is_whole and self.view.ready()
+
+    # Lending.
+
+    def take_back(self, keeper: Keeper) -> None:
+        """Start our own process of a stage again that another one played."""
+        assert self.memory is not None, "it was lent while the run was up"
+        for role in keeper.roles:
+            self.memory.bury(role)
+        if not self.stopping:
+            keeper.deaths.clear()
+            self.start_keeper(keeper)
+
+    def is_flat(self) -> bool:
+        """Return whether the gateway says that nothing of ours stands."""
+        return self.view is not None and self.view.status(wiring.GATEWAY)["is_flat"] == 1
+
+    # Ending.
+
+    def ask_stop(self, number: int, frame: FrameType | None) -> None:
+        """Signal handler: end the run."""
+        self.stopping = True
+        self.compiler.end()
+
+    def stop(self) -> None:
+        """Pull the quotes, end the stages, archive what they left, remove the segments."""
+        self.stopping = True
+        notify_systemd("STOPPING=1")
+        if self.memory is None:
+            return
+        self.pull()
+        for keeper in self.processes():
+            keeper.stop()
+        # One in the foreground is not ours to keep, but leaves too.
+        self.order(self.wiring.roles, Order.STOP)
+        while any(keeper.is_alive for keeper in self.processes()):
+            self.turn()
+        self.log_keeper.stop()  # last: it writes what the others told at their end
+        while self.log_keeper.is_alive:
+            self.turn()
+        try:
+            if self.view is not None:
+                archive.write(self.view, self.run_folder)
+        except OSError as error:
+            self.log.error("the run is not archived in %s: %s", self.run_folder, error.strerror)
+        finally:
+            if self.view is not None:
+                self.view.close()
+                self.view = None
+            self.memory.remove()
+
+    def pull(self) -> None:
+        """Ask the gateway to pull everything and wait until nothing stands."""
+        self.give_pull(1)
+        gateway = self.keepers[wiring.GATEWAY]
+        if self.view is None or self.view.status(wiring.GATEWAY)["started_ns"] == 0:
+            return
+        loan = self.loans.of(gateway)
+        if loan is not None and loan.is_lent and loan.halts:
+            return  # it was pulled first, and has traded nothing since
+        if not gateway.is_alive and loan is None:
+            self.log.warning("the gateway is dead; starting it again to cancel what stands")
+            self.start_keeper(gateway)
+        for keeper in self.processes():
+            if keeper.child is not None:
+                keeper.child.send_signal(signal.SIGCONT)
+        deadline = time.monotonic() + self.config.liveness.stop_timeout_s
+        while (gateway.is_alive or self.loans.of(gateway)) and time.monotonic() < deadline:
+            if self.is_flat():
+                self.log.info("nothing of ours stands at the venue")
+                return
+            self.turn()
+        self.log.error("could not confirm that nothing stands at the venue; look there")
