@@ -48,7 +48,7 @@ STALLS_BYTES = STATUS.offset_bytes("stall_count")
 LOST_BYTES = STATUS.offset_bytes("lost_ns")
 
 
-class Order(IntEnum):
+class StageOrder(IntEnum):
     """What a stage shall do."""
 
     SETTLE = 0  # run, but leave the CPU to those that still start
@@ -71,14 +71,14 @@ class State(IntEnum):
 def must_stop(command_address: int) -> bool:
     """Return whether the stage was asked to end."""
     # pairs with: command given
-    return load_acquire(command_address + ORDER_BYTES) == Order.STOP
+    return load_acquire(command_address + ORDER_BYTES) == StageOrder.STOP
 
 
 @compiled
 def must_run(command_address: int) -> bool:
     """Return whether the whole run is up, so that the loop may take its CPU."""
     # pairs with: command given
-    return load_acquire(command_address + ORDER_BYTES) == Order.RUN
+    return load_acquire(command_address + ORDER_BYTES) == StageOrder.RUN
 
 
 @compiled

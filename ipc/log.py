@@ -71,7 +71,7 @@ SUPPRESSED_BYTES = TOLD.offset_bytes("suppressed_count")
 
 
 @dataclass(frozen=True)
-class Event:
+class LogEvent:
     """What is declared of an event; ``kinds`` says what each of its words is."""
 
     number: int
@@ -96,7 +96,7 @@ class Catalogue:
 
     def __init__(self, kinds: Collection[str] = ()) -> None:
         self.kinds = {"", *kinds}
-        self.events: dict[int, Event] = {}
+        self.events: dict[int, LogEvent] = {}
 
     def event(self, level: int, text: str) -> int:
         """Declare an event; return its number.
@@ -116,7 +116,7 @@ class Catalogue:
         if len(self.events) == EVENT_COUNT_MAX:
             raise ValueError(f"{text!r} is one more than {EVENT_COUNT_MAX} events")
         number = _hash(text) << PLACE_BITS | len(self.events)
-        self.events[number] = Event(number, level, text, kinds)
+        self.events[number] = LogEvent(number, level, text, kinds)
         return number
 
     def info(self, text: str) -> int:

@@ -21,7 +21,7 @@ import msgspec
 
 from procs.machine import scheduling, throttle
 from procs.observe.samples import report
-from procs.observe.samples.view import View, open_view
+from procs.observe.samples.view import RunView, open_view
 from procs.plan import config as configuration
 from procs.plan import instance, placement, wiring
 from procs.plan.config import Config, Tls
@@ -152,7 +152,7 @@ class Demo:
                     process.wait()
 
 
-def status_line(view: View, second: int) -> str:
+def status_line(view: RunView, second: int) -> str:
     """Return how it goes, in one line."""
     facts = report.make(view)
     latency = facts["tick_to_order_ns"]

@@ -27,7 +27,7 @@ from click.testing import CliRunner, Result
 
 from ipc.segment import list_segments
 from procs import cli
-from procs.observe.samples.view import View
+from procs.observe.samples.view import RunView
 from procs.plan import instance
 from procs.plan.credentials import KEY_VARIABLE, SECRET_VARIABLE
 
@@ -235,7 +235,7 @@ class Engine:
         self.write_config()
         self.pids: list[int] = []
         self.supervisor: subprocess.Popen[str] | None = None
-        self._views: list[View] = []
+        self._views: list[RunView] = []
 
     def write_config(self) -> None:
         """Write the configuration that ``start`` reads."""
@@ -342,7 +342,7 @@ class Engine:
             posix_ipc.unlink_shared_memory(name)
 
 
-class Watch(View):
+class Watch(RunView):
     """A view with what tests ask often."""
 
     @classmethod

@@ -10,8 +10,8 @@ from proxy import Proxy
 
 from procs.observe.samples import report
 from procs.plan.instance import launch_path
+from procs.plan.launch import read_launch
 from procs.stages import book_stage
-from procs.stages.base.stage import read_launch
 from procs.stages.gateway import context
 from procs.stages.ingest import ingest_stage
 from vortex import venues
@@ -66,15 +66,15 @@ class Running(NamedTuple):
         """Return one counter."""
         return self.view.counter(role, counter)
 
-    def ingested(self, counter: ingest_stage.Counter) -> int:
+    def ingested(self, counter: ingest_stage.IngestCounter) -> int:
         """Return one counter of ingest, over all sources."""
         return report.ingest_sum(self.view, counter)
 
-    def booked(self, counter: book_stage.Counter) -> int:
+    def booked(self, counter: book_stage.BookCounter) -> int:
         """Return one counter of the book."""
         return self.count("book", counter)
 
-    def gated(self, counter: context.Counter) -> int:
+    def gated(self, counter: context.GatewayCounter) -> int:
         """Return one counter of the gateway."""
         return self.count("gateway", counter)
 

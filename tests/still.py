@@ -7,7 +7,7 @@ import msgspec
 from engines import new_instance, strategy_of
 
 from ipc.shared import SharedRing
-from procs.observe.samples.view import View
+from procs.observe.samples.view import RunView
 from procs.plan import wiring
 from procs.plan.config import Config
 from procs.supervision.run_segments import RunMemory
@@ -34,7 +34,7 @@ class Still:
         clock[0]["wall_offset_ns"] = 1_000
         for row in self.memory.tables["instruments"].records:
             row["tick_e8"], row["lot_e8"] = TICK_E8, LOT_E8
-        self.view = View(self.config, folder)
+        self.view = RunView(self.config, folder)
 
     def records(self, name: str) -> Any:
         """Return a table that the test may write."""

@@ -35,7 +35,7 @@ SECTIONS = {
         "ipc.meter",
         "ipc.log",
     ],
-    "Of the processes": ["procs.plan.wiring"],
+    "Of the processes": ["procs.plan.run_records"],
 }
 
 

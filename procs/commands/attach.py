@@ -21,20 +21,20 @@ from procs.commands.common import (
 )
 from procs.commands.top import INTERVAL_S_MIN, begin, need_textual
 from procs.observe.samples.rates import StageRates
-from procs.observe.samples.sample import Stage, json_of
+from procs.observe.samples.sample import StageSample, json_of
 from procs.observe.screens.stage_pages import StagePages
 from procs.observe.watch import Watch, keeping_house
 
 ATTACH_SCHEMA = 1
 
 
-class Told(msgspec.Struct):
+class AttachOutput(msgspec.Struct):
     """What ``-o json`` prints."""
 
     schema: int
     note: str
     stage: str
-    sample: Stage
+    sample: StageSample
     rates: StageRates
     faults: list[tuple[int, str, str, str]]
 
@@ -139,7 +139,7 @@ def look(watch: Watch, stage: str, output: str, interval_s: float, *, plain: boo
         from procs.observe.events.stage_faults import last_faults
 
         found = last_faults(watch.view.run_folder, stage, 100)
-        told = Told(
+        told = AttachOutput(
             ATTACH_SCHEMA, watch.note, stage, now.stages[stage], rates.stages[stage], list(found)
         )  # fmt: skip
         click.echo(json_of(told))

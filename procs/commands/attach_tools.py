@@ -13,11 +13,11 @@ from procs.commands.common import EXIT_FAILED, EXIT_NOT_RUNNING, EXIT_USAGE, fai
 from procs.observe.process import debugger, profile, stack
 from procs.observe.process.debugger import NoDebugger
 from procs.observe.process.profile import NoProfile
-from procs.observe.samples.view import View
+from procs.observe.samples.view import RunView
 from procs.observe.watch import Watch
 from procs.plan import wiring
 from procs.plan.instance import launch_path
-from procs.stages.base.stage import Launch, read_launch
+from procs.plan.launch import Launch, read_launch
 
 TOP_SHOWN = 15
 
@@ -82,12 +82,12 @@ def run_debugger(watch: Watch, role: str, *, is_sure: bool) -> None:
         fail(f"gdb ended with status {status}", EXIT_FAILED)
 
 
-def launch_of(view: View, role: str) -> Launch:
+def launch_of(view: RunView, role: str) -> Launch:
     """Return how the supervisor started a stage, for the head of a recording."""
     return read_launch(launch_path(view.run_folder, role))
 
 
-def head_of(view: View, ring_name: str, where: str) -> str:
+def head_of(view: RunView, ring_name: str, where: str) -> str:
     """Return the first line of a file of the records of one ring."""
     from procs.debug.steps.recorder import ring_start
     from procs.debug.steps.step_recording import head_line

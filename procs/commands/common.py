@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from procs.plan.instance import NothingKept, NotReady, NotRunning, OtherVersion
-from procs.supervision.control_socket import Command, NoAnswer, ask
+from procs.supervision.control.control_socket import Command, NoAnswer, ask
 
 #: As the LSB has them for init scripts; 99 as s6-svwait has it.
 EXIT_FAILED, EXIT_USAGE, EXIT_NOT_RUNNING, EXIT_TIMEOUT = 1, 2, 3, 99

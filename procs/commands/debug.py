@@ -10,13 +10,22 @@ import msgspec
 
 from ipc.errors import SharedMemoryError
 from ipc.waiting import Wait
-from procs.commands.common import EXIT_NOT_RUNNING, EXIT_USAGE, fail, failing_plainly, send
+from procs.commands.common import (
+    EXIT_FAILED,
+    EXIT_NOT_RUNNING,
+    EXIT_USAGE,
+    fail,
+    failing_plainly,
+    send,
+)
 from procs.debug.steps.stage_modules import modules_of, show_plain_numbers
 from procs.logs import process_log
+from procs.observe.samples.view import RunView
 from procs.observe.watch import open_run
 from procs.plan.credentials import forget_credentials
-from procs.stages.base.stage import Launch, StageError
-from procs.supervision.control_socket import LendStage
+from procs.plan.launch import Launch
+from procs.stages.base.stage import StageError
+from procs.supervision.control.control_socket import LendStage
 
 
 def run(
@@ -28,18 +37,35 @@ def run(
         view = open_run(name)
     try:
         if is_shadow:
-            from procs.debug import shadow
-
-            shadow.run(view, launch, stage, breaks, wants_pdb=wants_pdb)
+            run_shadow(view, launch, stage, breaks, wants_pdb=wants_pdb)
         else:
             run_in_place(name, launch, stage, breaks)
     finally:
         view.close()
 
 
+def run_shadow(
+    view: RunView, launch: Launch, stage: str, breaks: Sequence[str], *, wants_pdb: bool
+) -> None:
+    """Follow a stage in its shadow; fail when the two do not agree."""
+    from procs.debug import shadow
+    from procs.debug.prompt import BadBreak
+    from procs.debug.steps.moments import NotRepeatable
+
+    try:
+        followed = shadow.run(view, launch, stage, breaks, wants_pdb=wants_pdb)
+    except (NotRepeatable, BadBreak) as error:
+        fail(str(error), EXIT_USAGE)
+    except shadow.ShadowError as error:
+        fail(str(error))
+    if followed.is_over:
+        fail(f"instance {view.config.instance!r} has ended", EXIT_NOT_RUNNING)
+    sys.exit(EXIT_FAILED if followed.differing_count else 0)
+
+
 def run_in_place(name: str, launch: Launch, stage: str, breaks: Sequence[str]) -> None:
     """Take a stage over at the prompt; it is given back when this process ends."""
-    from procs.commands.run import keys_of
+    from procs.commands.borrowing import keys_of
     from procs.debug import in_place
     from procs.debug.prompt import BadBreak, Prompt, first_of, places_of
 

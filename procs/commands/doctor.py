@@ -37,7 +37,7 @@ def command(
     Nothing is changed: the commands that would mend it are printed.
     """
     from procs.machine import doctor
-    from procs.machine.findings import Profile
+    from procs.machine.findings import MachineProfile
 
     machine = machine_for(config_path, is_measured=not (grub or tuned))
     if grub or tuned:
@@ -52,7 +52,7 @@ def command(
             click.echo("\n\n".join(texts.values()))
         return
     is_auto = profile_name == "auto"
-    profile = doctor.own_profile(machine) if is_auto else Profile(profile_name)
+    profile = doctor.own_profile(machine) if is_auto else MachineProfile(profile_name)
     findings = doctor.examine(machine, profile)
     if output == "json":
         echo_json(doctor.report(findings, profile))

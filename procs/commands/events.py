@@ -7,7 +7,7 @@ import click
 import msgspec
 
 from procs.commands.common import EXIT_NOT_RUNNING, fail, instance_option, output_option
-from procs.logs.run_events import Event, events_path
+from procs.logs.run_events import RunEvent, events_path
 from procs.plan import instance
 
 LOOK_S = 0.2
@@ -35,7 +35,7 @@ def command(name: str, output: str, follow: bool) -> None:
 
 def text_of(line: bytes) -> str:
     """Return one event for people."""
-    event = msgspec.json.decode(line, type=Event)
+    event = msgspec.json.decode(line, type=RunEvent)
     words = [event.time, event.what, event.stage]
     if event.pid:
         words.append(f"pid {event.pid}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-TEMPLATE = Path(__file__).parents[1] / "strategy_template.py"
+TEMPLATE = Path(__file__).with_name("strategy_template.py")
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 

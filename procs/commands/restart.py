@@ -3,7 +3,7 @@
 import click
 
 from procs.commands.common import command_stage, instance_option, output_option
-from procs.supervision.control_socket import RestartStage
+from procs.supervision.control.control_socket import RestartStage
 
 
 @click.command("restart")

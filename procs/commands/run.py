@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
 from procs.commands.common import (
     EXIT_NOT_RUNNING,
@@ -17,13 +16,11 @@ from procs.commands.common import (
 )
 from procs.debug.plain import run_plain
 from procs.plan import instance
-from procs.plan.credentials import credentials, forget_credentials
-from procs.plan.errors import ConfigError
-from procs.plan.instance import Mark
-from procs.supervision.control_socket import LendStage
+from procs.plan.credentials import forget_credentials
+from procs.supervision.control.control_socket import LendStage
 
 if TYPE_CHECKING:
-    from procs.stages.base.stage import Launch
+    pass
 
 
 @click.command("run")
@@ -47,6 +44,8 @@ def command(
         fail("--break goes with --pdb", EXIT_USAGE)
     if wants_pdb and not is_terminal():
         fail("--pdb needs a terminal", EXIT_USAGE)
+    from procs.commands.borrowing import keys_of, launch_of
+
     mark = instance.read_mark(name)
     if mark is None or not instance.is_up(name):
         fail(f"instance {name!r} is not running", EXIT_NOT_RUNNING)
@@ -67,36 +66,3 @@ def command(
 
     status = run_stage.run((stage,), instance.launch_path(Path(launch.run_folder), stage))
     click.echo(f"{stage} ended with status {status}; the supervisor takes it back")
-
-
-def launch_of(name: str, mark: Mark, stage: str) -> "Launch":
-    """Return how the supervisor starts a stage, or fail with one line."""
-    from procs.plan import wiring
-    from procs.stages.base.stage import read_launch
-
-    path = instance.launch_path(Path(mark.run_folder), wiring.GATEWAY)
-    try:
-        roles = wiring.wire(read_launch(path).config).roles
-        if stage not in roles:
-            fail(f"no stage {stage!r}; there are {', '.join(roles)}", EXIT_USAGE)
-        return read_launch(instance.launch_path(Path(mark.run_folder), stage))
-    except OSError:
-        fail(f"instance {name!r} is just starting or ending; try again")
-    except msgspec.DecodeError as error:
-        fail(f"instance {name!r} was started by another version: {error}; run it with that one")
-
-
-def keys_of(launch: "Launch", stage: str) -> dict[str, str]:
-    """Return the keys that a stage needs, as variables of its environment, or fail."""
-    from procs.plan import wiring
-    from procs.supervision import reference
-
-    for_orders = stage == wiring.GATEWAY
-    for_streams = reference.shows_key(launch.config, wiring.wire(launch.config), stage)
-    if not for_orders and not for_streams:
-        return {}
-    try:
-        key = credentials(launch.config)
-    except ConfigError as error:
-        fail(str(error))
-    return key.variables(for_orders=for_orders, for_streams=for_streams)

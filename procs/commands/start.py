@@ -16,7 +16,7 @@ from procs.commands.common import (
     fail,
     output_option,
 )
-from procs.supervision.control_socket import StartStage
+from procs.supervision.control.control_socket import StartStage
 
 
 @click.command("start")

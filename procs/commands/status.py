@@ -15,9 +15,9 @@ from procs.commands.common import (
 )
 from procs.observe.events import log_writer
 from procs.observe.samples import report
-from procs.observe.samples.view import View, open_view
+from procs.observe.samples.view import RunView, open_view
 from procs.plan.instance import Mark, NotReady, NotRunning, OtherVersion
-from procs.supervision.control_socket import NoAnswer, TellStages, ask
+from procs.supervision.control.control_socket import NoAnswer, TellStages, ask
 from vortex.units import format_e8
 
 STATUS_SCHEMA = 1
@@ -60,7 +60,7 @@ def look(name: str) -> dict[str, Any]:
         view.close()
 
 
-def status_facts(view: View, mark: Mark) -> dict[str, Any]:
+def status_facts(view: RunView, mark: Mark) -> dict[str, Any]:
     """Return what ``status`` tells."""
     stages = {}
     try:
@@ -100,19 +100,17 @@ def status_facts(view: View, mark: Mark) -> dict[str, Any]:
     }
 
 
-def log_writer_facts(view: View) -> dict[str, int | None]:
+def log_writer_facts(view: RunView) -> dict[str, int | None]:
     """Return who writes the log of the hot loops, and how far it came; no pid when nobody does."""
-    marks, living = view.records("log_marks"), log_writer.find(view)
-    if living is not None:
-        living.close()
+    marks = view.records("log_marks")
     return {
-        "pid": None if living is None else living.pid,
+        "pid": log_writer.living_pid(view),
         "written": int(marks["written_count"].sum()),
         "lost": int(marks["lost_count"].sum()),
     }
 
 
-def balances_of(view: View) -> dict[str, dict[str, str]]:
+def balances_of(view: RunView) -> dict[str, dict[str, str]]:
     """Return what the venue said we own, when the gateway last connected."""
     return {
         row["asset"].decode(): {

@@ -17,7 +17,7 @@ from procs.commands.common import (
 from procs.plan import instance
 from procs.plan.instance import Mark
 from procs.supervision import orphans
-from procs.supervision.control_socket import StopStage
+from procs.supervision.control.control_socket import StopStage
 
 STOP_WAIT_S = 60.0
 

@@ -25,7 +25,7 @@ TOP_SCHEMA = 1
 INTERVAL_S_MIN = 0.05
 
 
-class Told(msgspec.Struct):
+class TopOutput(msgspec.Struct):
     """What ``-o json`` prints, one object a line."""
 
     schema: int
@@ -100,7 +100,7 @@ def keep_printing(watch: Watch, output: str, interval_s: float, look_count: int)
         now, rates = watch.look()
         printed += 1
         if output == "json":
-            click.echo(json_of(Told(TOP_SCHEMA, watch.note, now, rates)))
+            click.echo(json_of(TopOutput(TOP_SCHEMA, watch.note, now, rates)))
         else:
             width = shutil.get_terminal_size((100, 40)).columns
             click.echo("\n".join(line.text for line in top.screen(now, rates, width)))

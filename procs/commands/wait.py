@@ -12,7 +12,7 @@ from procs.commands.common import (
     instance_option,
     output_option,
 )
-from procs.observe.samples.view import View, open_view
+from procs.observe.samples.view import RunView, open_view
 from procs.plan import instance
 from procs.plan.instance import NotReady, NotRunning, OtherVersion
 
@@ -38,7 +38,7 @@ def command(state: str, timeout_s: float, name: str, output: str) -> None:
         echo_json({"schema": 1, "state": state})
 
 
-def looked_at(name: str, condition: Callable[[View], bool]) -> bool:
+def looked_at(name: str, condition: Callable[[RunView], bool]) -> bool:
     """Return whether an instance is up, and as ``condition`` wants it."""
     try:
         view, _ = open_view(name)
@@ -50,13 +50,13 @@ def looked_at(name: str, condition: Callable[[View], bool]) -> bool:
         view.close()
 
 
-def is_flat(view: View) -> bool:
+def is_flat(view: RunView) -> bool:
     """Return whether no order of ours stands or may stand."""
     return int(view.records("positions")["open_order_count"].sum()) == 0
 
 
 CONDITIONS: dict[str, Callable[[str], bool]] = {
-    "ready": lambda name: looked_at(name, View.ready),
+    "ready": lambda name: looked_at(name, RunView.ready),
     "stopped": lambda name: not instance.is_up(name),
     "flat": lambda name: looked_at(name, is_flat),
 }

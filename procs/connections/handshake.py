@@ -55,7 +55,7 @@ def check_certificate(url: str, ca_file: str | None) -> None:
         raise HandshakeError(f"cannot connect to {url}: {error}") from error
 
 
-class Link:
+class VenueSocket:
     """One open WebSocket; ``close`` releases the descriptor, after compiled code let go of it."""
 
     def __init__(

@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from procs.dashboard.frames import encode
 from procs.dashboard.pages import PAGES
-from procs.dashboard.sample_feed import Feed
+from procs.dashboard.sample_feed import SampleFeed
 
 UNANSWERED_MAX = 2
 #: A browser that answers nothing for so long is gone, or asleep: it connects again when it wakes.
@@ -33,7 +33,7 @@ class Wish(msgspec.Struct, forbid_unknown_fields=True):
 class Browser:
     """Serves one WebSocket until it ends."""
 
-    def __init__(self, feed: Feed, socket: WebSocket) -> None:
+    def __init__(self, feed: SampleFeed, socket: WebSocket) -> None:
         self.feed, self.socket = feed, socket
         self.wish = Wish()
         self.sent = self.seen = 0

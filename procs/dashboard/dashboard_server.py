@@ -18,8 +18,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from procs.dashboard.browser import Browser
 from procs.dashboard.guard import Guard, token_fits
-from procs.dashboard.sample_feed import Feed
-from procs.supervision.control_socket import (
+from procs.dashboard.sample_feed import SampleFeed
+from procs.supervision.control.control_socket import (
     Command,
     NoAnswer,
     RestartStage,
@@ -53,7 +53,7 @@ async def index(request: Request) -> Response:
 
 async def metrics(request: Request) -> Response:
     """Return the run's metrics for Prometheus, where this version has them."""
-    feed: Feed = request.app.state.feed
+    feed: SampleFeed = request.app.state.feed
     if importlib.util.find_spec(METRICS_MODULE) is None:
         return PlainTextResponse("this version has no metrics\n", status_code=404)
     if feed.watch is None:
@@ -103,7 +103,7 @@ async def following(app: Starlette) -> AsyncIterator[None]:
         app.state.feed.close()
 
 
-def make(feed: Feed, token: str) -> Starlette:
+def make(feed: SampleFeed, token: str) -> Starlette:
     """Return the application for one instance; ``token`` is wanted by what acts."""
     app = Starlette(
         routes=[

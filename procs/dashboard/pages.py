@@ -8,7 +8,8 @@ from procs.observe.samples import report
 from procs.observe.samples.rates import Rates
 from procs.observe.screens import ladder
 from procs.observe.taps.sent import PARTS
-from procs.plan.wiring import BOOK, GATEWAY, HOPS, STRATEGY
+from procs.plan.run_records import HOPS
+from procs.plan.wiring import BOOK, GATEWAY, STRATEGY
 from vortex.codes import BookState, Kind, OrderState, Side
 from vortex.orders.order_table import is_open
 

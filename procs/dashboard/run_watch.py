@@ -7,20 +7,20 @@ import numpy as np
 
 from ipc.histogram import PERCENTILES
 from procs.dashboard.contents.columns import HEAT_ROW_COUNT, PERCENTILE_WIDTH, Columns, heat
-from procs.dashboard.contents.display_units import Units
+from procs.dashboard.contents.display_units import DisplayUnits
 from procs.dashboard.contents.doctor_page import Doctor
 from procs.dashboard.contents.logs_tail import LogTail
-from procs.dashboard.contents.machine_page import Machine
+from procs.dashboard.contents.machine_page import MachinePage
 from procs.dashboard.contents.orders_page import NS_PER_S, OrderWatch
 from procs.dashboard.contents.recent import Recent
 from procs.observe.samples import rates
-from procs.observe.samples.rates import Latency, Rates
+from procs.observe.samples.rates import LatencyRate, Rates
 from procs.observe.samples.sample import Histogram, Sample, histogram_of, take
-from procs.observe.samples.view import View
+from procs.observe.samples.view import RunView
 from procs.observe.screens.ladder import Ladder
 from procs.plan import wiring
 from procs.plan.instance import Mark
-from procs.supervision.control_socket import Supervised
+from procs.supervision.control.control_socket import Supervised
 from vortex.orders.positions import profit_e16
 
 E16 = 10**16
@@ -31,13 +31,13 @@ WINDOW_S = 10
 class RunWatch:
     """What is remembered of one run; ``close`` lets go of it."""
 
-    def __init__(self, view: View, mark: Mark) -> None:
+    def __init__(self, view: RunView, mark: Mark) -> None:
         self.view, self.mark = view, mark
-        self.units = Units(view)
+        self.units = DisplayUnits(view)
         self.orders = OrderWatch(view, self.units)
         self.recent: Recent[Sample] = Recent(NS_PER_S)
         self.window: Recent[dict[str, Histogram]] = Recent(WINDOW_S * NS_PER_S)
-        self.machine = Machine()
+        self.machine = MachinePage()
         self.doctor = Doctor()
         self.log = LogTail(view.run_folder)
         self.latency_names = (*wiring.GATEWAY_LATENCIES, *wiring.STRATEGY_LATENCIES)
@@ -182,7 +182,7 @@ class RunWatch:
         self.view.close()
 
 
-def told_ns(latency: Latency) -> dict[str, int | None]:
+def told_ns(latency: LatencyRate) -> dict[str, int | None]:
     """Return what the pages show of a latency, in nanoseconds."""
     shown = {name: getattr(latency, name) for name in PERCENTILES}
     return {"count": latency.count, **shown, "max": latency.max_ns}

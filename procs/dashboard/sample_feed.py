@@ -19,8 +19,8 @@ from procs.dashboard.run_watch import RunWatch
 from procs.observe.samples.view import open_view
 from procs.plan import instance
 from procs.plan.instance import NotReady, NotRunning, OtherVersion
-from procs.stages.base.stage import read_launch
-from procs.supervision.control_socket import NoAnswer, TellStages, ask
+from procs.plan.launch import read_launch
+from procs.supervision.control.control_socket import NoAnswer, TellStages, ask
 
 SAMPLE_S = 0.1
 CHECK_S = 1.0
@@ -30,7 +30,7 @@ SILENT_MS = 1_000.0
 Frame = dict[str, Any]
 
 
-class Feed:
+class SampleFeed:
     """What all browsers are shown; ``run`` keeps it fresh, ``close`` lets go of it."""
 
     def __init__(self, name: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import uvicorn
 
 from procs.dashboard.dashboard_server import make
-from procs.dashboard.sample_feed import Feed
+from procs.dashboard.sample_feed import SampleFeed
 
 HOST = "127.0.0.1"
 NICENESS = 10
@@ -61,7 +61,7 @@ async def _serve(
     until_ended: bool,
     hello: Callable[[], object],
 ) -> None:
-    feed = Feed(name)
+    feed = SampleFeed(name)
     server = uvicorn.Server(uvicorn.Config(
         make(feed, token), log_level="error", access_log=False, server_header=False,
         proxy_headers=False, ws_max_size=1 << 12, ws_per_message_deflate=False,
@@ -74,7 +74,7 @@ async def _serve(
         end.cancel()
 
 
-async def _end_with_run(feed: Feed, server: uvicorn.Server) -> None:
+async def _end_with_run(feed: SampleFeed, server: uvicorn.Server) -> None:
     """Ask the server to end when the run that it showed has ended."""
     while feed.run_state != "ended":
         await asyncio.sleep(END_LOOK_S)

@@ -17,8 +17,9 @@ from ipc.waiting import Wait
 from procs.debug.prompt import Left, Prompt
 from procs.debug.steps.stage_modules import with_attributes
 from procs.plan import wiring
+from procs.plan.launch import Launch
 from procs.stages.base import running
-from procs.stages.base.stage import Built, Launch, Stage
+from procs.stages.base.stage import Built, Stage
 from procs.stages.joint import stage_module
 
 #: What the others do while one stage stands still at the prompt.

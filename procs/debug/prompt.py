@@ -26,7 +26,7 @@ class Left(Exception):
     """Whoever debugged has left the prompt."""
 
 
-class Place(NamedTuple):
+class BreakPlace(NamedTuple):
     """Where to stop: ``function`` is empty for a line of its own."""
 
     file: str
@@ -34,7 +34,7 @@ class Place(NamedTuple):
     function: str = ""
 
 
-def place_of(text: str, modules: Sequence[ModuleType]) -> Place:
+def place_of(text: str, modules: Sequence[ModuleType]) -> BreakPlace:
     """Return the place that ``FUNCTION``, ``MODULE.FUNCTION`` or ``FILE:LINE`` names.
 
     A function without its module is looked for in ``modules``, the first that has it.
@@ -67,15 +67,15 @@ def functions_named(name: str) -> list[FunctionType]:
     return list({each for each in found if isinstance(each, FunctionType)})
 
 
-def places_of(texts: Sequence[str], modules: Sequence[ModuleType]) -> list[Place]:
+def places_of(texts: Sequence[str], modules: Sequence[ModuleType]) -> list[BreakPlace]:
     """Return the places that several breakpoints name; raises BadBreak as ``place_of`` does."""
     return [place_of(text, modules) for text in texts]
 
 
-def first_of(function: Any) -> Place:
+def first_of(function: Any) -> BreakPlace:
     """Return where a function begins."""
     code = function.__code__
-    return Place(code.co_filename, code.co_firstlineno, code.co_name)
+    return BreakPlace(code.co_filename, code.co_firstlineno, code.co_name)
 
 
 def modules_named(name: str) -> list[ModuleType]:
@@ -89,7 +89,7 @@ def modules_named(name: str) -> list[ModuleType]:
         raise BadBreak(f"--break: no module {name!r}") from error
 
 
-def place_of_line(file_name: str, line: int) -> Place:
+def place_of_line(file_name: str, line: int) -> BreakPlace:
     """Return the place of a line of a file that is loaded; its name may be the end of the path."""
     wanted = Path(file_name).parts
     loaded = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
@@ -102,7 +102,7 @@ def place_of_line(file_name: str, line: int) -> Place:
     if line not in lines:
         nearest = next((each for each in lines if each > line), lines[-1])
         raise BadBreak(f"--break {file_name}:{line}: no code stands there, but on {nearest}")
-    return Place(str(paths[0]), line)
+    return BreakPlace(str(paths[0]), line)
 
 
 def lines_of(code: CodeType) -> Iterator[int]:
@@ -116,7 +116,7 @@ def lines_of(code: CodeType) -> Iterator[int]:
 class Prompt(pdb.Pdb):
     """pdb on calls that it makes itself; nothing is traced where no breakpoint is."""
 
-    def __init__(self, places: Sequence[Place] = (), *, once: bool = False) -> None:
+    def __init__(self, places: Sequence[BreakPlace] = (), *, once: bool = False) -> None:
         """Stop at ``places``, the first time only with ``once``."""
         super().__init__(nosigint=True)
         self.prompt = "(vortex) "

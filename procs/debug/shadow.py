@@ -4,35 +4,39 @@ It observes the stage's rings as any tap does.  What it could not copy in time i
 begins again from what the stage knows then.  It writes to memory of its own alone.
 """
 
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 
 import click
 
-from procs.commands.common import EXIT_FAILED, EXIT_NOT_RUNNING, EXIT_USAGE, fail
-from procs.debug.prompt import BadBreak, Left, Prompt, first_of, places_of
+from procs.debug.prompt import Left, Prompt, first_of, places_of
 from procs.debug.steps import standing
 from procs.debug.steps.apart import Start
 from procs.debug.steps.follow import Follower
-from procs.debug.steps.moments import Moment, NotRepeatable, rings_of
+from procs.debug.steps.moments import Moment, rings_of
 from procs.debug.steps.repeat import Repeater, differences
 from procs.debug.steps.stage_modules import modules_of, show_plain_numbers
 from procs.debug.steps.standing import NeverStill
-from procs.observe.samples.view import View
+from procs.observe.samples.view import RunView
 from procs.observe.watch import is_over, keeping_house
-from procs.stages.base.stage import Launch
+from procs.plan.launch import Launch
 
 LOOK_S = 0.002
 LIFE_S = 0.2
 TOLD_COUNT_MAX = 20
 
 
+class ShadowError(Exception):
+    """The stage could not be followed to the end; the message says why."""
+
+
 class Shadow:
     """One stage's shadow, and how it agreed with the stage."""
 
-    def __init__(self, view: View, role: str, launch: Launch, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, view: RunView, role: str, launch: Launch, say: Callable[[str], None]
+    ) -> None:
         self.view = view
         self.role = role
         self.launch = launch
@@ -121,18 +125,23 @@ def look_where_it_fails(prompt: Prompt, shadow: Shadow) -> None:
         shadow.problem = f"a step failed: {type(error).__name__}: {error}"
 
 
-def run(view: View, launch: Launch, role: str, breaks: Sequence[str], *, wants_pdb: bool) -> None:
-    """Follow a stage until Ctrl-C or the prompt is left; fail when the two do not agree."""
+def run(
+    view: RunView, launch: Launch, role: str, breaks: Sequence[str], *, wants_pdb: bool
+) -> Shadow:
+    """Follow a stage until Ctrl-C, the prompt is left or the run ends; return how it went.
+
+    Raises
+    ------
+    NotRepeatable, BadBreak
+        When the stage or a break is none that can be followed.
+    ShadowError
+        When the stage could not be followed to the end.
+    """
+    shadow = Shadow(view, role, launch, lambda line: click.echo(f"shadow: {line}"))
     prompt = None
-    try:
-        shadow = Shadow(view, role, launch, lambda line: click.echo(f"shadow: {line}"))
-        if wants_pdb:
-            modules = modules_of(role, launch.config)
-            prompt = Prompt(
-                places_of(breaks, modules) or [first_of(modules[0].drain)], once=not breaks
-            )
-    except (NotRepeatable, BadBreak) as error:
-        fail(str(error), EXIT_USAGE)
+    if wants_pdb:
+        modules = modules_of(role, launch.config)
+        prompt = Prompt(places_of(breaks, modules) or [first_of(modules[0].drain)], once=not breaks)
     show_plain_numbers()
     click.echo(banner(role, view.config.instance))
     try:
@@ -147,7 +156,5 @@ def run(view: View, launch: Launch, role: str, breaks: Sequence[str], *, wants_p
     finally:
         click.echo(shadow.summary())
     if shadow.problem:
-        fail(shadow.problem)
-    if shadow.is_over:
-        fail(f"instance {view.config.instance!r} has ended", EXIT_NOT_RUNNING)
-    sys.exit(EXIT_FAILED if shadow.differing_count else 0)
+        raise ShadowError(shadow.problem)
+    return shadow

@@ -20,7 +20,7 @@ import msgspec
 
 from ipc.compiled import cache_directory
 from procs.exchange.core.certificate import make_context
-from procs.exchange.core.exchange_config import ConfigError, load_config
+from procs.exchange.core.exchange_config import ExchangeConfigError, load_config
 from procs.exchange.exchange import Exchange
 from procs.exchange.exchange_server import Server
 
@@ -40,7 +40,7 @@ def read_keys() -> list[tuple[str, str]]:
             keys.append((key, secret))
         elif key or secret or not keys:
             text = f"set {names[0]} and {names[1]} to the key of an account to serve"
-            raise ConfigError(text)
+            raise ExchangeConfigError(text)
         else:
             return keys
 
@@ -80,7 +80,7 @@ def read_speed(text: str) -> float:
     except ValueError:
         speed = 0.0
     if not speed > 0:
-        raise ConfigError(f"--speed {text}: give a number above zero, or max")
+        raise ExchangeConfigError(f"--speed {text}: give a number above zero, or max")
     return speed
 
 
@@ -121,7 +121,7 @@ def main(
     logger.setLevel(logging.INFO)
     try:
         keys, config = read_keys(), load_config(config_path)
-    except ConfigError as error:
+    except ExchangeConfigError as error:
         sys.exit(str(error))
     if seed is not None:
         config = msgspec.structs.replace(config, seed=seed)
@@ -134,11 +134,11 @@ def main(
         if capture is None:
             factor = read_speed(speed)
             if factor == 0:
-                raise ConfigError("--speed max is for a recording: give a factor")
+                raise ExchangeConfigError("--speed max is for a recording: give a factor")
             exchange.open_simulated(life, factor)
         else:
             exchange.open_recording(capture, read_speed(speed))
-    except ConfigError as error:
+    except ExchangeConfigError as error:
         sys.exit(str(error))
     tls = None if ca_path is None else make_context(ca_path)
     server = Server(exchange, request_log, has_faults=faults, has_audit=audit, tls=tls)

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from procs.exchange.accounts.account_desk import Desk
-from procs.exchange.accounts.accounts import Account
+from procs.exchange.accounts.accounts import ExchangeAccount
+from procs.exchange.accounts.desks import Desks
 from procs.exchange.accounts.order_rows import status_row, trade_rows
 from procs.exchange.accounts.rate_limits import RateLimits, weight_window
 from procs.exchange.accounts.venue import Venue
@@ -35,17 +36,18 @@ class Exchange:
         self.config = config
         self.faults = Faults()
         self.venue = Venue(self.faults)
+        self.desks = Desks()
         self.streams = Streams(self.faults)
         self.binary_streams = Streams(self.faults, BINARY)
         self.keyring = Keyring()
         weight = weight_window(config)
         for owner_id, (api_key, secret) in enumerate(keys, start=1):
-            account = Account(config.balances, config.maker_fee, config.taker_fee)
+            account = ExchangeAccount(config.balances, config.maker_fee, config.taker_fee)
             limits = RateLimits(config, weight, self.venue.clock)
-            self.venue.desks.append(Desk(self.venue, owner_id, account, limits))
+            self.desks.add(Desk(self.venue, owner_id, account, limits))
             self.keyring.add(api_key, secret, owner_id)
-        self.methods = Methods(self.venue, self.keyring)
-        self.user_stream = UserStream(self.venue)
+        self.methods = Methods(self.venue, self.desks, self.keyring)
+        self.user_stream = UserStream(self.venue, self.desks)
         self.simulated: list[SimulatedMarket] = []
         self.step_count = 0
         self.speed = 1.0
@@ -66,6 +68,7 @@ class Exchange:
                 self.streams,
                 self.binary_streams,
                 self.venue,
+                self.desks,
                 order_capacity=self.config.order_capacity,
                 seed=self.config.seed,
                 life=life,
@@ -78,7 +81,7 @@ class Exchange:
         summary = summarize(path)
         row = symbol_config(summary, self.config.symbols)
         instrument = Instrument(row, self.config.open_orders_max)
-        market = ReplayMarket(instrument, self.venue, has_snapshot=summary.has_snapshot)
+        market = ReplayMarket(instrument, self.venue, self.desks, has_snapshot=summary.has_snapshot)
         self.venue.markets[row.symbol] = market
         self.player = Player(
             path, market, self.streams, speed=speed, after_batch=self.user_stream.flush
@@ -111,7 +114,7 @@ class Exchange:
 
     def report(self) -> dict[str, Any]:
         """Return what happened so far, with every fill and open order of the first account."""
-        desk = self.venue.desk(1)
+        desk = self.desks.of(1)
         fills = {
             symbol: [row for order in orders for row in trade_rows(order)]
             for symbol, orders in desk.filled.items()
@@ -121,7 +124,7 @@ class Exchange:
 
     def status(self) -> dict[str, Any]:
         """Return what happened so far in numbers, of accounts the first: the status page."""
-        desk = self.venue.desk(1)
+        desk = self.desks.of(1)
         positions = {
             symbol: position_text(self.venue, symbol, desk.positions_lots.get(symbol, 0))
             for symbol in self.venue.markets

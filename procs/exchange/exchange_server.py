@@ -26,7 +26,7 @@ from picows import (
 )
 
 from procs.exchange.accounts.journal import Journal
-from procs.exchange.core.errors import VenueError
+from procs.exchange.core.errors import ExchangeRefusal
 from procs.exchange.doors.request_log import RequestLog
 from procs.exchange.doors.rest import Rest
 from procs.exchange.doors.side_door import AuditRoute, FaultRoutes
@@ -45,17 +45,17 @@ CATCH_UP_MS = 50
 Answer = WSListener | WSUpgradeResponseWithListener | None
 
 
-def refused_format(target: str) -> VenueError | None:
+def refused_format(target: str) -> ExchangeRefusal | None:
     """Return the refusal of a connection that asks for what is not spoken here."""
     query = parse_qs(urlsplit(target).query)
     if query.get("responseFormat", ["json"])[0].lower() == "sbe" or "sbeSchemaId" in query:
-        return VenueError(-1155, "SBE is not enabled.")
+        return ExchangeRefusal(-1155, "SBE is not enabled.")
     if query.get("timeUnit", ["millisecond"])[0].lower() not in ("millisecond", "milliseconds"):
-        return VenueError(-1100, "Illegal characters found in parameter 'timeUnit'.")
+        return ExchangeRefusal(-1100, "Illegal characters found in parameter 'timeUnit'.")
     return None
 
 
-def refuse(error: VenueError) -> Answer:
+def refuse(error: ExchangeRefusal) -> Answer:
     """Return what a client is told instead of an open connection."""
     body = msgspec.json.encode(error.body())
     response = WSUpgradeResponse.create_error_response(error.status, body)
@@ -102,7 +102,9 @@ class Server:
         )
         application = rest.application()
         if self.exchange.venue.journal is not None:
-            AuditRoute(self.exchange.venue, self.exchange.venue.journal).add_to(application)
+            AuditRoute(
+                self.exchange.venue, self.exchange.desks, self.exchange.venue.journal
+            ).add_to(application)
         if self._has_faults:
             FaultRoutes(self.exchange.faults).add_to(application)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_S)
@@ -139,7 +141,7 @@ class Server:
         """Open the binary streams to whoever shows a key; of which kind it is does not matter."""
         try:
             self.exchange.keyring.check_key(request.headers.get("X-MBX-APIKEY"))
-        except VenueError as error:
+        except ExchangeRefusal as error:
             return refuse(error)
         target = request.path.decode()
         if not is_stream(urlsplit(target).path):

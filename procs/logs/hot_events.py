@@ -1,7 +1,7 @@
 """Every event that a hot loop may tell, with its text; told where it happens, by ``ipc.log.tell``.
 
-The words in braces are the event's arguments in their order; ``procs/observe/events/log_text.py`` says how each
-kind reads.  ``{price}`` and ``{qty}`` belong to the instrument of the event's ``{symbol}``.
+The words in braces are the event's arguments in their order; ``log_text`` says how each kind
+reads.  ``{price}`` and ``{qty}`` belong to the instrument of the event's ``{symbol}``.
 """
 
 from ipc.log import Catalogue

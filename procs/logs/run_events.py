@@ -10,8 +10,11 @@ from procs.logs import process_log
 from procs.logs.log_file import LogFile
 from procs.plan import wiring
 
+#: Exit status of a process that the supervisor did not start.
+UNKNOWN_STATUS = 255
 
-class Event(msgspec.Struct, omit_defaults=True):
+
+class RunEvent(msgspec.Struct, omit_defaults=True):
     """One change of state."""
 
     time: str
@@ -56,7 +59,7 @@ class EventLog:
         """Append one event, at once."""
         now_s = time.time()
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now_s)) + f".{now_s % 1:.3f}"[2:]
-        event = Event(stamp + "Z", what, stage, pid, status, delay_s, note)
+        event = RunEvent(stamp + "Z", what, stage, pid, status, delay_s, note)
         line = msgspec.json.encode(event)
         try:
             self._file.append(line + b"\n")

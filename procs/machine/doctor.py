@@ -13,7 +13,7 @@ import msgspec
 from procs.machine import checks_cpus as cpus
 from procs.machine import checks_system as system
 from procs.machine.facts import Machine, list_of, mask_of
-from procs.machine.findings import Check, Finding, Profile, Verdict, judge
+from procs.machine.findings import Check, Finding, MachineProfile, Verdict, judge
 
 SCHEMA = 1
 
@@ -157,7 +157,9 @@ CHECKS = (
 # fmt: on
 
 
-def examine(machine: Machine, profile: Profile, checks: Iterable[Check] = CHECKS) -> list[Finding]:
+def examine(
+    machine: Machine, profile: MachineProfile, checks: Iterable[Check] = CHECKS
+) -> list[Finding]:
     """Return what every check finds."""
     words = {
         "hot": list_of(machine.hot_cpus),
@@ -167,10 +169,10 @@ def examine(machine: Machine, profile: Profile, checks: Iterable[Check] = CHECKS
     return [judge(check, machine, profile, words) for check in checks]
 
 
-def own_profile(machine: Machine) -> Profile:
+def own_profile(machine: Machine) -> MachineProfile:
     """Return the profile of a machine for which none was named: a guest, or a desk."""
     is_guest = "hypervisor" in (machine.text("proc/cpuinfo") or "").split()
-    return Profile.VM if is_guest else Profile.DEV
+    return MachineProfile.VM if is_guest else MachineProfile.DEV
 
 
 def isolation(machine: Machine) -> list[str]:
@@ -244,7 +246,7 @@ def tuned_lines(machine: Machine) -> list[str]:
     ]
 
 
-def report(findings: list[Finding], profile: Profile) -> dict[str, Any]:
+def report(findings: list[Finding], profile: MachineProfile) -> dict[str, Any]:
     """Return the findings for programs."""
     counts = {verdict.value: 0 for verdict in Verdict}
     for finding in findings:
@@ -263,7 +265,7 @@ def has_failed(findings: list[Finding]) -> bool:
 
 
 def lines(
-    findings: list[Finding], profile: Profile, width: int, with_all: bool = False
+    findings: list[Finding], profile: MachineProfile, width: int, with_all: bool = False
 ) -> list[str]:
     """Return the findings for people; what is not as it should be with its reason and its cure."""
     rows = []

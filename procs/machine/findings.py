@@ -16,7 +16,7 @@ class Verdict(StrEnum):
     NOT_APPLICABLE = "n/a"
 
 
-class Profile(StrEnum):
+class MachineProfile(StrEnum):
     """What a machine is for: a desk, a guest that trades on paper, or trading."""
 
     DEV = "dev"
@@ -63,7 +63,9 @@ class Check:
     needs_reboot: bool = False
 
 
-def judge(check: Check, machine: Machine, profile: Profile, words: dict[str, str]) -> Finding:
+def judge(
+    check: Check, machine: Machine, profile: MachineProfile, words: dict[str, str]
+) -> Finding:
     """Return what a check finds; ``words`` fill the braces of what is wanted and of what mends it.
 
     A profile for which a fault means nothing calls it not applicable, and tells it all the same.
@@ -74,7 +76,7 @@ def judge(check: Check, machine: Machine, profile: Profile, words: dict[str, str
     elif seen.is_well:
         verdict = Verdict.OK
     else:
-        verdict = check.graveness[list(Profile).index(profile)]
+        verdict = check.graveness[list(MachineProfile).index(profile)]
     return Finding(
         check.name,
         seen.found or "nothing",

@@ -69,7 +69,7 @@ class Gap:
 
 
 @dataclass(frozen=True)
-class Window:
+class JitterWindow:
     """What was counted in one part of the audit."""
 
     begin_ns: int
@@ -89,7 +89,7 @@ class CpuAudit:
     excursion_count: int = 0
     histogram: RecordArray = field(default_factory=lambda: np.zeros(1, HISTOGRAM.dtype))
     gaps: list[Gap] = field(default_factory=list)
-    windows: list[Window] = field(default_factory=list)
+    windows: list[JitterWindow] = field(default_factory=list)
 
 
 class Spinner:
@@ -211,7 +211,9 @@ def watch_cpu(
         watch(address_of(spinner.record))
         counts = read_counts(cpu_index, thread_id)
         now = now_ns(address_of(spinner.clock))
-        found.windows.append(Window(window_ns - begin_ns, now - begin_ns, counts.since(before)))
+        found.windows.append(
+            JitterWindow(window_ns - begin_ns, now - begin_ns, counts.since(before))
+        )
         before, window_ns = counts, now
     found.watched_ns, found.lost_ns = int(record["watched_ns"]), int(record["lost_ns"])
     found.excursion_count = int(record["excursion_count"])
@@ -275,13 +277,13 @@ def is_on_grid(begin_ns: int, grid: tuple[int, float] | None) -> bool:
     return min(turns, 1.0 - turns) <= GRID_PART
 
 
-def window_of(gap: Gap, windows: Sequence[Window]) -> Window | None:
+def window_of(gap: Gap, windows: Sequence[JitterWindow]) -> JitterWindow | None:
     """Return the window in which a gap ended, whose counts hold what happened in it."""
     end_ns = gap.begin_ns + gap.gap_ns
     return next((each for each in windows if each.begin_ns <= end_ns <= each.end_ns), None)
 
 
-def cause_of(gap: Gap, window: Window | None, grid: tuple[int, float] | None) -> str:
+def cause_of(gap: Gap, window: JitterWindow | None, grid: tuple[int, float] | None) -> str:
     """Return what a gap is laid to: what is known of itself first, then what its window says."""
     if gap.switch_count > 0:
         return TASK

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from procs.observe.samples import report
-from procs.observe.samples.view import View
+from procs.observe.samples.view import RunView
 
 LAST_RECORD_COUNT = 4_096
 ARCHIVED_TABLES = (
@@ -24,7 +24,7 @@ ARCHIVED_TABLES = (
 )
 
 
-def write(view: View, run_folder: Path) -> None:
+def write(view: RunView, run_folder: Path) -> None:
     """Write ``report.json``, ``tables.npz`` and ``rings.npz`` into the run's folder."""
     text = msgspec.json.format(msgspec.json.encode(report.make(view)), indent=2)
     (run_folder / "report.json").write_bytes(text)
@@ -44,7 +44,7 @@ def save(path: Path, arrays: dict[str, "np.ndarray[Any, Any]"]) -> None:
     temporary.replace(path)
 
 
-def ring_copy(view: View, name: str) -> "np.ndarray[Any, Any]":
+def ring_copy(view: RunView, name: str) -> "np.ndarray[Any, Any]":
     """Return a ring's last records: sequence and raw bytes."""
     slot_bytes = view.rings[name].spec.slot_bytes
     kind = np.dtype([("seq", "i8"), ("record", f"V{slot_bytes}")])

@@ -20,8 +20,8 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from ipc.control import State
 from ipc.histogram import bin_top_ns
 from procs.observe.samples import sample
-from procs.observe.samples.sample import Book, Histogram, Ring, Sample, Stage
-from procs.observe.samples.view import View
+from procs.observe.samples.sample import Book, Histogram, Ring, Sample, StageSample
+from procs.observe.samples.view import RunView
 from vortex.codes import Reject
 
 NS = 1e-9
@@ -32,7 +32,7 @@ EDGES_NS = [1 << power for power in range(10, 31)]
 SENT = {"place": "placed", "cancel": "canceled", "replace": "replaced"}
 
 
-def exposition(view: View, accept: str = "") -> tuple[bytes, str]:
+def exposition(view: RunView, accept: str = "") -> tuple[bytes, str]:
     """Return the body and the content type of ``/metrics``.
 
     ``accept`` is the request's Accept header: who asks for OpenMetrics gets it, all others the
@@ -41,7 +41,7 @@ def exposition(view: View, accept: str = "") -> tuple[bytes, str]:
     return of_sample(sample.take(view), accept)
 
 
-def text(view: View) -> str:
+def text(view: RunView) -> str:
     """Return the body of ``/metrics`` in the plain text format."""
     return exposition(view)[0].decode()
 
@@ -114,7 +114,7 @@ def program_version() -> str:
         return "unknown"
 
 
-def of_stages(stages: dict[str, Stage]) -> Iterator[Metric]:
+def of_stages(stages: dict[str, StageSample]) -> Iterator[Metric]:
     """Yield what there is once a stage."""
     label = ("stage",)
     state = gauge("stage_state", "1 for the state that the stage is in.", ("stage", "state"))
@@ -214,7 +214,7 @@ def of_orders(taken: Sample) -> Iterator[Metric]:
     yield from (sent, rejects)
 
 
-def latencies(stages: dict[str, Stage]) -> Metric:
+def latencies(stages: dict[str, StageSample]) -> Metric:
     """Return every latency histogram, in seconds."""
     family = HistogramMetricFamily(
         "vortex_latency_seconds", "Latencies as the stages measure them.",

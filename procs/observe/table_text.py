@@ -35,14 +35,14 @@ class Column(NamedTuple):
     is_text: bool = False
 
 
-class Row(NamedTuple):
+class TextRow(NamedTuple):
     """One row of a table."""
 
     cells: Sequence[str]
     tone: Tone = Tone.PLAIN
 
 
-def table(columns: Sequence[Column], rows: Sequence[Row], width: int) -> list[Line]:
+def table(columns: Sequence[Column], rows: Sequence[TextRow], width: int) -> list[Line]:
     """Return a table no wider than ``width``, the least important columns left out.
 
     Text stands to the left, numbers to the right.

@@ -8,13 +8,13 @@ from pathlib import Path
 from procs.observe.samples import rates, sample
 from procs.observe.samples.rates import Rates
 from procs.observe.samples.sample import Sample
-from procs.observe.samples.view import View, attach
+from procs.observe.samples.view import RunView, attach
 from procs.plan import instance, wiring
 from procs.plan.instance import NothingKept, NotReady, NotRunning, OtherVersion, launch_path
-from procs.stages.base.stage import read_launch
+from procs.plan.launch import read_launch
 
 
-def open_run(name: str) -> View:
+def open_run(name: str) -> RunView:
     """Attach to the running instance, or to what is left of one whose processes died.
 
     Raises
@@ -39,7 +39,7 @@ def open_run(name: str) -> View:
         ) from error
 
 
-def open_or_folder(name: str) -> View | Path:
+def open_or_folder(name: str) -> RunView | Path:
     """Attach as ``open_run`` does; of a run whose memory is gone, return its folder.
 
     Raises
@@ -60,7 +60,7 @@ def open_or_folder(name: str) -> View | Path:
         return Path(mark.run_folder)
 
 
-def is_over(view: View) -> bool:
+def is_over(view: RunView) -> bool:
     """Return whether neither the supervisor nor any stage of a run lives."""
     return not sample.is_supervised(view) and not any(
         view.is_alive(role) for role in view.wiring.roles
@@ -110,7 +110,7 @@ class Watch:
 
 
 @contextmanager
-def keeping_house(view: View) -> Iterator[None]:
+def keeping_house(view: RunView) -> Iterator[None]:
     """Stay off the CPUs of the engine as long as one looks at it."""
     before = os.sched_getaffinity(0)
     with suppress(OSError):

@@ -103,7 +103,7 @@ class StrategyChoice(Strict, frozen=True, kw_only=True, omit_defaults=True):
         return self.file or self.name or ""
 
 
-class Rings(Strict, frozen=True, kw_only=True, omit_defaults=True):
+class RingSizes(Strict, frozen=True, kw_only=True, omit_defaults=True):
     """Sizes of the rings, as powers of two, and what happens when one is full."""
 
     market_bits: Annotated[PowerOfTwoBits, says("records from each ingest to the book")] = 14
@@ -176,7 +176,7 @@ class Liveness(Strict, frozen=True, kw_only=True, omit_defaults=True):
     ] = 6
 
 
-class Latency(Strict, frozen=True, kw_only=True, omit_defaults=True):
+class LatencyConfig(Strict, frozen=True, kw_only=True, omit_defaults=True):
     """What is slow: an order over budget, tick to order, is kept with what held it up."""
 
     budget_us: Annotated[PositiveInt, says("tick to order")] = 200
@@ -212,12 +212,12 @@ class Config(Strict, frozen=True, kw_only=True, omit_defaults=True):
     orders: OrderEntry
     strategies: Annotated[list[StrategyChoice], Meta(min_length=1), says("one for each symbol")]
     quoting: Quoting = Quoting()
-    rings: Rings = Rings()
+    rings: RingSizes = RingSizes()
     books: Books = Books()
     placement: Placement = Placement()
     connections: Connections = Connections()
     liveness: Liveness = Liveness()
-    latency: Latency = Latency()
+    latency: LatencyConfig = LatencyConfig()
     logs: Logs = Logs()
     tls: Tls = Tls()
     secrets: Secrets | None = None

@@ -14,7 +14,7 @@ from procs.plan.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class Place:
+class StagePlace:
     """Where the hot thread of a stage runs."""
 
     cpu_index: int
@@ -25,7 +25,7 @@ class Place:
 class Plan:
     """Where everything runs."""
 
-    places: dict[str, Place]
+    places: dict[str, StagePlace]
     housekeeping_cpus: tuple[int, ...]
     groups: tuple[tuple[str, ...], ...]  # the stages of each process, as a tick passes them
 
@@ -68,11 +68,11 @@ def plan(settings: Placement, roles: list[str], available_cpus: set[int] | None 
     # sleeps or is shared with others.
     is_enough = len(engine) >= len(groups)
     cpus = engine[: len(groups)] if is_enough else [engine[-1]] * len(groups)
-    places: dict[str, Place] = {}
+    places: dict[str, StagePlace] = {}
     for group, cpu in zip(groups, cpus, strict=True):
         automatic = Wait.YIELD if cpus.count(cpu) > 1 or cpu in house else Wait.SPIN
         wait = automatic if settings.wait == "auto" else Wait[settings.wait.upper()]
-        places |= dict.fromkeys(group, Place(cpu, wait))
+        places |= dict.fromkeys(group, StagePlace(cpu, wait))
     return Plan({role: places[role] for role in roles}, tuple(house), groups)
 
 

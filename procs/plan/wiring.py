@@ -10,12 +10,21 @@ from ipc import control
 from ipc.clock import CLOCK
 from ipc.counters import COUNTERS
 from ipc.histogram import HISTOGRAM
-from ipc.layout import Field, Layout, reserved
+from ipc.layout import Layout
 from ipc.log import EVENT_COUNT_MAX, LOG, TOLD
 from ipc.meter import STALL
 from ipc.segment import segment_name
 from ipc.shared import RingSpec
 from procs.plan.config import Config
+from procs.plan.run_records import (
+    BLOCK,
+    BLOCK_BYTES,
+    HOPS,
+    LOG_MARK,
+    MERGE,
+    OUTLIER,
+    STEP,
+)
 from vortex.books import book
 from vortex.deciding import contract
 from vortex.orders.limits import LIMITS, ORDER_RATE
@@ -32,7 +41,6 @@ from vortex.records import (
     POSITION,
     REQUEST,
     SENT,
-    SENT_FIELDS,
     TICKER,
     TOP,
     TOP_SLOT_BYTES,
@@ -50,82 +58,14 @@ BOOK, STRATEGY, GATEWAY = "book", "strategy", "gateway"
 AFTER_INGEST = (BOOK, STRATEGY, GATEWAY)
 
 ORDER_ROWS = 256
-#: What an order passes.
-HOPS = ("ingest", "book", "strategy", "gateway")
-HOP_COUNT = len(HOPS)
 #: Records that observers can look back on.
 SENT_ROWS, WORST_ROWS, STALL_ROWS = 4_096, 1_024, 4_096
 LOG_ROWS = 4_096
 MARKET_MESSAGE_MAX = 4_096
-BLOCK_BYTES = 4_096
-
-MERGE = Layout(
-    "merge",
-    "What a drain has gathered for one instrument and not yet passed on.",
-    Field("is_touched", "i8", "1 when something is to be passed on"),
-    Field("kernel_ns", "i8", "kernel receive stamp of the oldest frame gathered"),
-    Field("recv_ns", "i8", "when recv returned with that frame"),
-    Field("ingest_publish_ns", "i8", "when ingest made it visible"),
-    Field("newest_kernel_ns", "i8", "kernel receive stamp of the newest frame gathered"),
-    Field("venue_ns", "i8", "the venue's event time of the newest frame"),
-    Field("merged_count", "i8", "frames gathered"),
-    Field("resync_count", "i8", "of these, how many brought the book into sync"),
-    Field("cause_id", "i8", "number of the newest frame"),
-    Field("consumed_seq", "i8", "records of its ring consumed"),
-    Field("book_pick_ns", "i8", "strategy: when the book picked the oldest frame up"),
-    Field("book_publish_ns", "i8", "strategy: when the book passed the oldest frame on"),
-    Field("by_event", "i8", "strategy: 1 when an order event asks for a decision"),
-    Field("decided_kernel_ns", "i8", "strategy: kernel_ns of the decision just made; 0 for none"),
-    Field("decided_count", "i8", "strategy: frames that decision stands for"),
-    reserved(8),
-)
-
-STEP = Layout(
-    "step",
-    "One step of a stage that did something: what a replay needs to repeat it.  The first of a "
-    "life did nothing; it tells where the inputs stood.",
-    Field("now_ns", "i8", "the time that the step was given"),
-    Field("publish_ns", "i8", "when its output was committed"),
-    Field("consumed_seq", "i8", "records consumed of each input after it", (4,)),
-    Field("published_seq", "i8", "records published after it"),
-    Field("input_epoch", "i4", "epochs of the first two inputs after it", (2,)),
-)
-
-OUTLIER = Layout(
-    "outlier",
-    "One order over budget, as in `sent`, and what the machine did meanwhile.",
-    *SENT_FIELDS,
-    Field(
-        "lost_ns", "i8", "of each hop, the time in which its CPU did something else", (HOP_COUNT,)
-    ),
-    Field(
-        "busy_ns", "i8", "of each hop, the time in long turns of stages of its CPU", (HOP_COUNT,)
-    ),
-    Field("stall_count", "i8", "gaps and long turns meanwhile"),
-    Field("switch_count", "i8", "switches to other tasks in them"),
-    Field("fault_count", "i8", "page faults in them"),
-    Field("cause", "i8", "outliers.Cause"),
-    Field("budget_ns", "i8", "what it was over"),
-    reserved(56),
-)
-
-LOG_MARK = Layout(
-    "log_mark",
-    "How far the log of one stage was written; the next log writer goes on there.",
-    Field("next_seq", "i8", "the first record not written yet"),
-    Field("written_count", "i8", "records written"),
-    Field("lost_count", "i8", "records overwritten before they could be written"),
-    Field("file_bytes", "i8", "size of the file then, the same in every mark"),
-    Field("pid", "i8", "the log writer's process, the same in every mark"),
-    reserved(24),
-)
-
-BLOCK = Layout("block", "A page of a book's memory; see vortex/books/book.py.",
-               Field("bytes", f"S{BLOCK_BYTES}", "opaque here"))  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Link:
+class RingLink:
     """A ring: who writes it, who reads it (nobody: observers only)."""
 
     name: str
@@ -150,7 +90,7 @@ class Wiring:
 
     instance: str
     ingest_roles: tuple[str, ...]
-    links: dict[str, Link]
+    links: dict[str, RingLink]
     tables: dict[str, Table]
 
     @property
@@ -233,16 +173,16 @@ def wire(config: Config) -> Wiring:
     block_count = count * (book_bytes(config) // BLOCK_BYTES)
     # fmt: off
     links = [
-        *(Link(market_ring(role), market,   role,     BOOK)     for role in ingests),
-        Link("tops",              tops,     BOOK,     STRATEGY),
-        Link("requests",          requests, STRATEGY, GATEWAY),
-        Link("events",            events,   GATEWAY,  STRATEGY),
-        Link("steps.book",        steps,    BOOK,     None),
-        Link("steps.strategy",    steps,    STRATEGY, None),
-        Link("sent",              watched(SENT, SENT_ROWS),     GATEWAY, None),
-        Link("worst",             watched(OUTLIER, WORST_ROWS), GATEWAY, None),
-        *(Link(stall_ring(role),  watched(STALL, STALL_ROWS),   role,    None) for role in roles),
-        *(Link(log_ring(role),    watched(LOG, LOG_ROWS),       role,    None) for role in roles),
+        *(RingLink(market_ring(role), market,   role,     BOOK)     for role in ingests),
+        RingLink("tops",              tops,     BOOK,     STRATEGY),
+        RingLink("requests",          requests, STRATEGY, GATEWAY),
+        RingLink("events",            events,   GATEWAY,  STRATEGY),
+        RingLink("steps.book",        steps,    BOOK,     None),
+        RingLink("steps.strategy",    steps,    STRATEGY, None),
+        RingLink("sent",              watched(SENT, SENT_ROWS),     GATEWAY, None),
+        RingLink("worst",             watched(OUTLIER, WORST_ROWS), GATEWAY, None),
+        *(RingLink(stall_ring(role), watched(STALL, STALL_ROWS), role, None) for role in roles),
+        *(RingLink(log_ring(role), watched(LOG, LOG_ROWS), role, None) for role in roles),
     ]
     strategy_state = config.strategy.state
     latencies = {BOOK: BOOK_LATENCIES, STRATEGY: STRATEGY_LATENCIES, GATEWAY: GATEWAY_LATENCIES}

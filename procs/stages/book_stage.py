@@ -17,7 +17,9 @@ from ipc.log import tell
 from ipc.memory import address_of, copy_bytes, load_byte, load_word, record_at, store_word
 from ipc.ring import NEW_EPOCH, RING_BYTES
 from procs.logs import hot_events
-from procs.plan.wiring import MERGE, book_bytes, market_ring
+from procs.plan.launch import Launch
+from procs.plan.run_records import MERGE
+from procs.plan.wiring import book_bytes, market_ring
 from procs.stages.base.gathering import GATHERING_FIELDS, mark_touched, merge_of
 from procs.stages.base.running import run_alone
 from procs.stages.base.stage import (
@@ -26,7 +28,6 @@ from procs.stages.base.stage import (
     DRAIN_NS_MAX,
     Built,
     Entry,
-    Launch,
     Stage,
     begin_turn,
     end_turn,
@@ -75,7 +76,7 @@ DEPTH_LEVELS = 5
 NO_ROOM = -1
 
 
-class Counter(IntEnum):
+class BookCounter(IntEnum):
     """What the book counts."""
 
     FRAMES = 0  # market messages taken
@@ -119,15 +120,15 @@ def gather(context_address: int, instrument_id: int, record_address: int) -> Non
 def count_code(counters_address: int, code: int) -> None:
     """Count what the sync rules said of a message."""
     if code == Sync.UPDATED or code == Sync.WENT_LIVE:
-        add(counters_address, Counter.UPDATES, 1)
+        add(counters_address, BookCounter.UPDATES, 1)
     elif code == Sync.GAP:
-        add(counters_address, Counter.GAPS, 1)
+        add(counters_address, BookCounter.GAPS, 1)
     elif code == Sync.MISMATCH:
-        add(counters_address, Counter.MISMATCHES, 1)
+        add(counters_address, BookCounter.MISMATCHES, 1)
     elif code == Sync.OVERFLOW:
-        add(counters_address, Counter.OVERFLOWS, 1)
+        add(counters_address, BookCounter.OVERFLOWS, 1)
     elif code == Sync.REFUSED:
-        add(counters_address, Counter.REFUSED, 1)
+        add(counters_address, BookCounter.REFUSED, 1)
 
 
 @compiled
@@ -196,7 +197,7 @@ def pass_trade(context_address: int, record_address: int) -> bool:
         return False
     copy_bytes(slot_address, record_address, TRADE_BYTES)
     ring.append(context.tops_address, 1)
-    add(context.counters_address, Counter.TRADES, 1)
+    add(context.counters_address, BookCounter.TRADES, 1)
     return True
 
 
@@ -210,7 +211,7 @@ def take(context_address: int, ring_index: int, now: int) -> int:
         return 0
     if waiting_count == NEW_EPOCH:
         discarded_count = ring.enter_epoch(ring_address)
-        add(context.counters_address, Counter.EPOCHS, 1)
+        add(context.counters_address, BookCounter.EPOCHS, 1)
         if record_at(ring_address, RING_DTYPE).epoch > 1:  # the first life is nothing to tell of
             tell(context.log_address, hot_events.SOURCE_ANEW, now, ring_index, discarded_count)
         lose_source(context_address, ring_index)
@@ -223,7 +224,7 @@ def take(context_address: int, ring_index: int, now: int) -> int:
         if not pass_trade(context_address, record_address):
             return NO_ROOM
     elif kind == Kind.FEED_DOWN:
-        add(context.counters_address, Counter.FEEDS_DOWN, 1)
+        add(context.counters_address, BookCounter.FEEDS_DOWN, 1)
         tell(context.log_address, hot_events.SOURCE_DOWN, now, ring_index)
         lose_source(context_address, ring_index)
     elif kind != Kind.FEED_UP:
@@ -233,7 +234,7 @@ def take(context_address: int, ring_index: int, now: int) -> int:
         merge = record_at(merge_of(context_address, head.instrument_id), MERGE_DTYPE)
         merge.consumed_seq = record_at(ring_address, RING_DTYPE).next_seq + record_count
     ring.consume(ring_address, record_count)
-    add(context.counters_address, Counter.FRAMES, 1)
+    add(context.counters_address, BookCounter.FRAMES, 1)
     return 1
 
 
@@ -286,8 +287,8 @@ def write_top(context_address: int, instrument_id: int, now_ns: int) -> bool:
     top.resync_count = merge.resync_count
     top.is_valid = touch.is_valid
     ring.append(context.tops_address, 1)
-    add(context.counters_address, Counter.TOPS, 1)
-    add(context.counters_address, Counter.MERGED, max(merge.merged_count - 1, 0))
+    add(context.counters_address, BookCounter.TOPS, 1)
+    add(context.counters_address, BookCounter.MERGED, max(merge.merged_count - 1, 0))
     return True
 
 
@@ -327,7 +328,7 @@ def finish(context_address: int, now_ns: int) -> None:
         if kept_count == 0 and write_top(context_address, instrument_id, now_ns):
             clear_merge(merge_of(context_address, instrument_id))
         else:
-            add(context.counters_address, Counter.TOPS_FULL, 1)
+            add(context.counters_address, BookCounter.TOPS_FULL, 1)
             store_word(context.touched_address + 8 * kept_count, instrument_id)
             kept_count += 1
     context.touched_count = kept_count

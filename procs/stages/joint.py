@@ -20,9 +20,10 @@ from ipc.types import RecordArray
 from ipc.waiting import idle
 from procs.plan import wiring
 from procs.plan.config import Config
+from procs.plan.launch import Launch
 from procs.stages import book_stage, strategy_stage
 from procs.stages.base import running
-from procs.stages.base.stage import COMMON_DTYPE, Built, Entry, Launch, Stage, must_leave, plug_in
+from procs.stages.base.stage import COMMON_DTYPE, Built, Entry, Stage, must_leave, plug_in
 from procs.stages.gateway import gateway_stage
 from procs.stages.ingest import ingest_stage
 from vortex.deciding.contract import Strategy

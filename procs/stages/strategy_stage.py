@@ -23,7 +23,9 @@ from ipc.ring import NEW_EPOCH
 from ipc.types import RecordArray
 from procs.logs import hot_events
 from procs.plan.config import Config, params_of
-from procs.plan.wiring import MERGE, ORDER_ROWS
+from procs.plan.launch import Launch
+from procs.plan.run_records import MERGE
+from procs.plan.wiring import ORDER_ROWS
 from procs.stages.base.gathering import GATHERING_FIELDS, mark_touched, merge_of
 from procs.stages.base.running import run_alone
 from procs.stages.base.stage import (
@@ -31,7 +33,6 @@ from procs.stages.base.stage import (
     DRAIN_NS_MAX,
     Built,
     Entry,
-    Launch,
     Stage,
     begin_turn,
     end_turn,
@@ -84,7 +85,7 @@ ORDER_BYTES = ORDER.dtype.itemsize
 RING_DTYPE = ring.RING_DTYPE
 
 
-class Counter(IntEnum):
+class StrategyCounter(IntEnum):
     """What the strategy counts."""
 
     TOPS = 0  # records of the book taken
@@ -114,12 +115,12 @@ def gather_top(context_address: int, record_address: int) -> None:
         merge.book_pick_ns = top.pick_ns
         merge.book_publish_ns = top.publish_ns
     else:
-        add(context.counters_address, Counter.MERGED, 1)
+        add(context.counters_address, StrategyCounter.MERGED, 1)
     merge.newest_kernel_ns = top.newest_kernel_ns
     merge.cause_id = top.cause_id
     merge.merged_count += top.merged_count
     merge.resync_count += top.resync_count
-    add(context.counters_address, Counter.TOPS, 1)
+    add(context.counters_address, StrategyCounter.TOPS, 1)
 
 
 @compiled
@@ -133,7 +134,7 @@ def see_trade(context_address: int, record_address: int) -> None:
         view.bought_lots += trade.qty_lots
     else:
         view.sold_lots += trade.qty_lots
-    add(context.counters_address, Counter.TRADES, 1)
+    add(context.counters_address, StrategyCounter.TRADES, 1)
 
 
 @compiled
@@ -192,7 +193,7 @@ def take_event(context_address: int, now_ns: int) -> int:
         tell(context.log_address, hot_events.PAUSED, now_ns, instrument_id, event.reason)
     elif event.kind == Kind.RESUMED:
         tell(context.log_address, hot_events.GOES_ON, now_ns, instrument_id)
-    add(context.counters_address, Counter.EVENTS, 1)
+    add(context.counters_address, StrategyCounter.EVENTS, 1)
     ring.consume(context.events_address, 1)
     return 1
 
@@ -201,7 +202,7 @@ def take_event(context_address: int, now_ns: int) -> int:
 def reload(context_address: int) -> None:
     """Some events are missing: read what stands from the gateway's order table."""
     context = record_at(context_address, CONTEXT_DTYPE)
-    add(context.counters_address, Counter.RELOADS, 1)
+    add(context.counters_address, StrategyCounter.RELOADS, 1)
     for instrument_id in range(context.instrument_count):
         quoting.forget_all(context.standing_address + instrument_id * STANDING_BYTES)
         mark_touched(context_address, instrument_id)
@@ -263,7 +264,7 @@ def decide_one(
     context = record_at(context_address, CONTEXT_DTYPE)
     requests_address = ring.claim(context.requests_address)
     if requests_address == 0:
-        add(context.counters_address, Counter.REQUESTS_FULL, 1)
+        add(context.counters_address, StrategyCounter.REQUESTS_FULL, 1)
         tell(context.log_address, hot_events.REQUESTS_FULL, now_ns, instrument_id)
         return False
     wanted_address = context.wanted_address + instrument_id * WANTED_BYTES
@@ -275,16 +276,16 @@ def decide_one(
     if top.is_valid != 0:
         wanted = record_at(wanted_address, WANTED_DTYPE)
         decide(top, view, params[instrument_id], states[instrument_id], wanted)
-        add(context.counters_address, Counter.DECISIONS, 1)
+        add(context.counters_address, StrategyCounter.DECISIONS, 1)
     else:
-        add(context.counters_address, Counter.PULLED, 1)
+        add(context.counters_address, StrategyCounter.PULLED, 1)
     count = quoting.difference(
         wanted_address, standing_address, context.quoting_address, instrument_id,
         requests_address, now_ns,
     )  # fmt: skip
     stamp_requests(context_address, instrument_id, requests_address, count, now_ns)
     ring.append(context.requests_address, count)
-    add(context.counters_address, Counter.REQUESTS, count)
+    add(context.counters_address, StrategyCounter.REQUESTS, count)
     return True
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from procs.logs.run_events import EventLog
 from procs.supervision.children.keeper import Keeper, Phase
 from procs.supervision.children.nursery import Child
-from procs.supervision.control_socket import Answer, Caller, Command, LendStage
+from procs.supervision.control.control_socket import Caller, Command, CommandAnswer, LendStage
 
 
 class Loan:
@@ -45,13 +45,13 @@ class Loan:
         if self.keeper.phase == Phase.STOPPED and is_flat:
             self.keeper.phase = Phase.LENT
             self.is_lent = True
-            self.caller.answer(Answer())
+            self.caller.answer(CommandAnswer())
         elif self.keeper.phase not in (Phase.STOPPED, Phase.STOPPING) and is_flat:
             self.keeper.stop()
         elif time.monotonic() > self._deadline_s and not is_flat:
             self.is_refused = True
             self.caller.answer(
-                Answer(error="nobody confirmed that nothing stands at the venue; look there")
+                CommandAnswer(error="nobody confirmed that nothing stands at the venue; look there")
             )
 
     def close(self) -> None:
@@ -102,7 +102,7 @@ class Loans:
             except ProcessLookupError:
                 error = f"there is no process {command.pid}"
         if error:
-            caller.answer(Answer(error=error))
+            caller.answer(CommandAnswer(error=error))
         return True
 
     def see_to(self, *, is_flat: bool) -> None:

@@ -16,7 +16,7 @@ from procs.plan.credentials import credentials, forget_credentials, leave_no_cor
 from procs.plan.errors import ConfigError, StartError
 from procs.plan.instance import AlreadyRunning, InstanceLock, Mark
 from procs.supervision import orphans
-from procs.supervision.progress import notify_systemd, say
+from procs.supervision.control.progress import notify_systemd, say
 from procs.supervision.supervisor import Supervisor
 
 

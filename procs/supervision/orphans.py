@@ -11,15 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ipc import control
-from ipc.control import Order
+from ipc.control import StageOrder
 from ipc.segment import is_live, list_segments, remove_stale
 from ipc.shared import SharedTable
-from procs.observe.samples.view import View
+from procs.observe.samples.view import RunView
 from procs.plan import strategy_files, wiring
 from procs.plan.config import Config
 from procs.plan.errors import StartError
 from procs.plan.instance import Mark, launch_path
-from procs.stages.base.stage import read_launch
+from procs.plan.launch import read_launch
 
 LEAVE_S = 10.0
 
@@ -62,7 +62,7 @@ def end(instance: str, mark: Mark | None, say: Callable[[str], object]) -> bool:
 
 def end_stages(run_folder: Path, say: Callable[[str], object]) -> None:
     """Tell every stage that still lives to leave; kill those that do not."""
-    view = View.of_run(run_folder)
+    view = RunView.of_run(run_folder)
     commands = SharedTable.attach(view.wiring.segment("commands"), control.COMMAND, writable=True)
     living = {}
     for index, role in enumerate(view.wiring.roles):
@@ -77,7 +77,7 @@ def end_stages(run_folder: Path, say: Callable[[str], object]) -> None:
             break
         time.sleep(0.02)
     for index in range(len(view.wiring.roles)):
-        control.give_order(commands.record_address(index), Order.STOP)
+        control.give_order(commands.record_address(index), StageOrder.STOP)
     while time.monotonic() < deadline and any(view.is_alive(role) for role in living):
         time.sleep(0.02)
     for role, fd in living.items():

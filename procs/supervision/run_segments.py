@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Self
 
 from ipc import control
-from ipc.control import Order, State
+from ipc.control import StageOrder, State
 from ipc.segment import Segment
 from ipc.shared import SharedRing, SharedTable
 from procs.plan.wiring import SUPERVISOR, SUPERVISOR_ROLE, Wiring
@@ -64,7 +64,7 @@ class RunMemory:
         """Write down that a stage is dead: its own last word may have been that it is ready."""
         control.set_state(self.tables[f"status.{role}"].address, State.ABSENT)
 
-    def order(self, roles: Iterable[str], order: Order) -> None:
+    def order(self, roles: Iterable[str], order: StageOrder) -> None:
         """Give some stages one order."""
         for role in roles:
             control.give_order(self.command_address(role), order)

@@ -21,7 +21,7 @@ from types import FrameType
 import numpy as np
 
 from ipc.clock import CLOCK, calibrate, refresh_wall_offset
-from ipc.control import Order, State
+from ipc.control import StageOrder, State
 from ipc.memory import address_of
 from ipc.segment import remove_stale
 from ipc.waiting import Wait
@@ -29,13 +29,13 @@ from procs.logs import process_log
 from procs.logs.run_events import EventLog
 from procs.machine.scheduling import Turns
 from procs.observe import archive
-from procs.observe.samples.view import View
+from procs.observe.samples.view import RunView
 from procs.plan import instance, placement, strategy_files, wiring
 from procs.plan.config import Config
 from procs.plan.credentials import Credentials
 from procs.plan.errors import StartError
-from procs.plan.placement import Place, Plan
-from procs.stages.base.stage import Launch, read_launch, write_launch
+from procs.plan.launch import Launch, read_launch, write_launch
+from procs.plan.placement import Plan, StagePlace
 from procs.supervision import reference
 from procs.supervision.children import nursery, run_stage
 from procs.supervision.children.health import Health, health_of
@@ -45,18 +45,18 @@ from procs.supervision.children.nursery import Child
 from procs.supervision.children.policy import RestartPolicy
 from procs.supervision.compiling import warm
 from procs.supervision.compiling.compiler import Compiler
-from procs.supervision.control_socket import (
-    Answer,
+from procs.supervision.control.control_socket import (
     Caller,
     Command,
+    CommandAnswer,
     ControlSocket,
     RestartStage,
     StopRun,
     StopStage,
     TellStages,
 )
+from procs.supervision.control.progress import notify_systemd, say
 from procs.supervision.loans import Loans
-from procs.supervision.progress import notify_systemd, say
 from procs.supervision.run_segments import RunMemory
 
 WATCH_S = 0.02
@@ -77,7 +77,7 @@ class Supervisor:
         self.keepers: dict[str, Keeper] = {}
         self.waiting: list[tuple[Caller, Keeper]] = []
         self.memory: RunMemory | None = None
-        self.view: View | None = None
+        self.view: RunView | None = None
         self.compiler = Compiler()
         self.is_starting = True
         self.is_whole = False
@@ -127,7 +127,7 @@ class Supervisor:
         calibrating.join()
         self.memory.tables["clock"].records[:] = clock
         reference.fill_tables(self.config, self.memory.tables, instruments)
-        self.view = View(self.config, self.run_folder)
+        self.view = RunView(self.config, self.run_folder)
         self.log_keeper.begin(self.view)
         for keeper in reversed(self.processes()):  # readers before writers
             self.start_keeper(keeper)
@@ -139,7 +139,7 @@ class Supervisor:
             role: read_launch(instance.launch_path(run_folder, role)) for role in self.wiring.roles
         }
         places = {
-            role: Place(launch.cpu_indexes[role], Wait(launch.wait))
+            role: StagePlace(launch.cpu_indexes[role], Wait(launch.wait))
             for role, launch in launches.items()
         }
         housekeeping_cpus = tuple(launches[wiring.GATEWAY].housekeeping_cpus)
@@ -150,7 +150,7 @@ class Supervisor:
         self.turns = Turns(self.config.placement.scheduler, self.plan)
         self.compile()
         self.memory = RunMemory.adopt(self.wiring, self.run_id)
-        self.view = View(self.config, self.run_folder)
+        self.view = RunView(self.config, self.run_folder)
         self.events.tell("adopted", pid=os.getpid())
         self.log_keeper.begin(self.view)
         for keeper in self.processes():
@@ -167,7 +167,7 @@ class Supervisor:
         self.wait_ready()
         # Only now: a start may use every CPU, and the stages went to theirs by themselves.
         os.sched_setaffinity(0, self.plan.housekeeping_cpus)
-        self.order(self.wiring.roles, Order.RUN)
+        self.order(self.wiring.roles, StageOrder.RUN)
         while not self.is_settled():
             self.turn()
         self.is_starting = False
@@ -242,7 +242,7 @@ class Supervisor:
 
     def spawn(self, roles: tuple[str, ...]) -> Child:
         """Start one process; only the one with the gateway gets the secret."""
-        self.order(roles, Order.SETTLE if self.is_starting else Order.RUN)
+        self.order(roles, StageOrder.SETTLE if self.is_starting else StageOrder.RUN)
         variables = self.credentials.variables(
             for_orders=wiring.GATEWAY in roles,
             for_streams=any(reference.shows_key(self.config, self.wiring, role) for role in roles),
@@ -271,7 +271,7 @@ class Supervisor:
                 self.memory.bury(role)
         keeper.ended(self.policy)
         if keeper.phase == Phase.STOPPED and not self.stopping:
-            self.order(keeper.roles, Order.RUN)  # for who runs it in the foreground meanwhile
+            self.order(keeper.roles, StageOrder.RUN)  # for who runs it in the foreground meanwhile
         self.judge()
         message = f"{keeper.name} ended with status {keeper.last_status}"
         if was_asked:
@@ -283,14 +283,14 @@ class Supervisor:
         if keeper.is_alive:
             self.watch_keeper(keeper)
 
-    def order(self, roles: Iterable[str], order: Order) -> None:
+    def order(self, roles: Iterable[str], order: StageOrder) -> None:
         """Give some stages one order."""
         assert self.memory is not None, "orders stand in shared memory"
         self.memory.order(roles, order)
 
     def order_stop(self, roles: tuple[str, ...]) -> None:
         """Tell the stages of one process to leave."""
-        self.order(roles, Order.STOP)
+        self.order(roles, StageOrder.STOP)
 
     def give_pull(self, pull: int) -> None:
         """Tell all stages that what stands must go (1), or that they may work again (0)."""
@@ -376,18 +376,20 @@ class Supervisor:
         """Carry out one command; some are answered when what they ask for has come true."""
         if isinstance(command, StopRun):
             self.stopping = True
-            caller.answer(Answer())
+            caller.answer(CommandAnswer())
             return
         if isinstance(command, TellStages):
             stages = {role: keeper.told() for role, keeper in self.keepers.items()}
-            caller.answer(Answer(stages=stages))
+            caller.answer(CommandAnswer(stages=stages))
             return
         keeper = self.keepers.get(command.stage)
         if keeper is None:
-            caller.answer(Answer(error=f"no stage {command.stage!r}; {', '.join(self.keepers)}"))
+            caller.answer(
+                CommandAnswer(error=f"no stage {command.stage!r}; {', '.join(self.keepers)}")
+            )
             return
         if self.is_starting:
-            caller.answer(Answer(error="the run is just starting; try again"))
+            caller.answer(CommandAnswer(error="the run is just starting; try again"))
             return
         self.log.info("asked: %s", command)
         gateway, timeout_s = self.keepers[wiring.GATEWAY], self.config.liveness.stop_timeout_s
@@ -416,7 +418,7 @@ class Supervisor:
             elif keeper.phase != Phase.STOPPED and not self.is_back(keeper):
                 continue
             self.waiting.remove((caller, keeper))
-            caller.answer(Answer(error=error))
+            caller.answer(CommandAnswer(error=error))
 
     def is_back(self, keeper: Keeper) -> bool:
         """Return whether a process runs, and all is as it was before it was touched."""
@@ -455,7 +457,7 @@ class Supervisor:
         for keeper in self.processes():
             keeper.stop()
         # One in the foreground is not ours to keep, but leaves too.
-        self.order(self.wiring.roles, Order.STOP)
+        self.order(self.wiring.roles, StageOrder.STOP)
         while any(keeper.is_alive for keeper in self.processes()):
             self.turn()
         self.log_keeper.stop()  # last: it writes what the others told at their end

@@ -192,13 +192,13 @@ def test_a_gap_pulls_the_quotes_until_a_snapshot_came(running: Running) -> None:
     """From the lost diff to the snapshot the book is invalid and only cancels are requested."""
     until(running.view.books_in_sync, "the books were in sync")
     gaps = running.report()["gaps"]
-    snapshots = running.count("ingest", ingest_stage.Counter.SNAPSHOTS)
-    pulled = running.count("strategy", strategy_stage.Counter.PULLED)
+    snapshots = running.count("ingest", ingest_stage.IngestCounter.SNAPSHOTS)
+    pulled = running.count("strategy", strategy_stage.StrategyCounter.PULLED)
     running.proxy.once(b"btcusdt@depth", change=lambda text: None)
     until(lambda: running.report()["gaps"] == gaps + 1, "the gap was seen")
     until(running.is_trading(), "orders went out again")
-    assert running.count("ingest", ingest_stage.Counter.SNAPSHOTS) == snapshots + 1
-    assert running.count("strategy", strategy_stage.Counter.PULLED) > pulled
+    assert running.count("ingest", ingest_stage.IngestCounter.SNAPSHOTS) == snapshots + 1
+    assert running.count("strategy", strategy_stage.StrategyCounter.PULLED) > pulled
     found = running.view.last_records("tops", 1 << 20)
     seqs = [seq for seq, _ in found]
     tops = np.frombuffer(b"".join(raw for _, raw in found), TOP.dtype)
@@ -226,39 +226,40 @@ def test_a_gap_pulls_the_quotes_until_a_snapshot_came(running: Running) -> None:
 
 def test_a_cut_connection_is_opened_again(running: Running) -> None:
     """The books are invalid until the new connection has brought snapshots."""
-    down = running.count("book", book_stage.Counter.FEEDS_DOWN)
+    down = running.count("book", book_stage.BookCounter.FEEDS_DOWN)
     running.proxy.cut()
     until(
-        lambda: running.count("book", book_stage.Counter.FEEDS_DOWN) == down + 1,
+        lambda: running.count("book", book_stage.BookCounter.FEEDS_DOWN) == down + 1,
         "the book was told",
     )
     until(running.is_trading(), "orders went out again")
-    assert running.count("ingest", ingest_stage.Counter.CONNECTIONS) >= 2
+    assert running.count("ingest", ingest_stage.IngestCounter.CONNECTIONS) >= 2
 
 
 def test_a_full_ring_is_counted_and_given_up_in_time(running: Running) -> None:
     """While the book stands still its ring fills, its quotes are pulled; then all comes back."""
     until(running.view.books_in_sync, "the books were in sync")
-    epochs = running.count("ingest", ingest_stage.Counter.EPOCHS)
-    entered = running.count("book", book_stage.Counter.EPOCHS)
+    epochs = running.count("ingest", ingest_stage.IngestCounter.EPOCHS)
+    entered = running.count("book", book_stage.BookCounter.EPOCHS)
     # The supervisor as well: it would continue the book.
     pids = [running.engine.mark.pid, running.view.pid("book")]
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     try:
         until(
-            lambda: running.count("ingest", ingest_stage.Counter.EPOCHS) > epochs, "it was given up"
+            lambda: running.count("ingest", ingest_stage.IngestCounter.EPOCHS) > epochs,
+            "it was given up",
         )
         until(lambda: running.open_orders() == 0, "the gateway missed the heartbeat and pulled")
     finally:
         for pid in pids:
             os.kill(pid, signal.SIGCONT)
-    until(lambda: running.count("book", book_stage.Counter.EPOCHS) > entered, "the book knew")
+    until(lambda: running.count("book", book_stage.BookCounter.EPOCHS) > entered, "the book knew")
     until(running.is_trading(), "orders went out again")
     facts = running.report()
     assert facts["dropped"] > 0
-    assert running.count("ingest", ingest_stage.Counter.STALLS) > 0
-    assert running.count("ingest", ingest_stage.Counter.STALL_NS) >= 100_000_000
+    assert running.count("ingest", ingest_stage.IngestCounter.STALLS) > 0
+    assert running.count("ingest", ingest_stage.IngestCounter.STALL_NS) >= 100_000_000
 
 
 def test_the_report_is_consistent(running: Running) -> None:
@@ -266,8 +267,8 @@ def test_the_report_is_consistent(running: Running) -> None:
     until(running.is_trading(), "orders went out")
     view = running.view
     facts = running.report()
-    assert facts["messages"] <= running.count("ingest", ingest_stage.Counter.FRAMES)
-    assert facts["book_updates"] <= running.count("book", book_stage.Counter.FRAMES)
+    assert facts["messages"] <= running.count("ingest", ingest_stage.IngestCounter.FRAMES)
+    assert facts["book_updates"] <= running.count("book", book_stage.BookCounter.FRAMES)
     counts = {hop["wait"]["count"] for hop in facts["hops_ns"].values()}
     counts |= {hop["service"]["count"] for hop in facts["hops_ns"].values()}
     assert max(counts) - min(counts) <= 2  # read while it runs

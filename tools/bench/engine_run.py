@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from procs.machine import throttle
 from procs.machine.scheduling import PRIORITY
 from procs.observe.samples import report
-from procs.observe.samples.view import View, open_view
+from procs.observe.samples.view import RunView, open_view
 from procs.plan import instance, wiring
 from procs.plan.config import Placement
 from procs.plan.credentials import KEY_VARIABLE, SECRET_VARIABLE
@@ -170,7 +170,7 @@ class EngineRun:
         return took_s
 
     @contextmanager
-    def view(self) -> Iterator[View]:
+    def view(self) -> Iterator[RunView]:
         """Look at the run from outside."""
         view, _ = open_view(self.instance)
         try:

@@ -19,10 +19,10 @@ import psutil
 from ipc.memory import address_of
 from ipc.sockets import new_receiver
 from procs.observe.samples import report
-from procs.observe.samples.view import View
+from procs.observe.samples.view import RunView
 from procs.plan import wiring
-from procs.stages.book_stage import Counter as Booked
-from procs.stages.ingest.ingest_stage import Counter as Ingested
+from procs.stages.book_stage import BookCounter as Booked
+from procs.stages.ingest.ingest_stage import IngestCounter as Ingested
 from tools.bench import flood_loops as loops
 from tools.bench import flood_picows
 from tools.bench.bars import verdict
@@ -91,7 +91,7 @@ class Engine(EngineRun):
         self.sent_count += int(flood.frame_counts[first_index:end_index].sum())
         self.sent_bytes += int(flood.chunks[first_index:end_index, 1].sum())
 
-    def until_taken(self, view: View) -> None:
+    def until_taken(self, view: RunView) -> None:
         """Wait until the book has taken all that was sent."""
         deadline = time.monotonic() + TAKEN_S
         while view.counter(INGEST, Ingested.FRAMES) < self.sent_count or view.backlog(MARKET):
@@ -121,7 +121,7 @@ class Memory:
         self.resident_bytes.append(sum(p.memory_info().rss for p in self.processes))
 
 
-def counts(view: View) -> dict[str, int]:
+def counts(view: RunView) -> dict[str, int]:
     """Return what must not change."""
     facts = report.make(view)
     return {name: facts[name] for name in ("gaps", "dropped", "invalid_messages")} | {
@@ -132,7 +132,7 @@ def counts(view: View) -> dict[str, int]:
     }
 
 
-def check_book(view: View, flood: Flood, id_offset: int) -> int:
+def check_book(view: RunView, flood: Flood, id_offset: int) -> int:
     """Compare the engine's book with the twin's; return its levels."""
     address = view.tables["books"].address
     deadline = time.monotonic() + TAKEN_S
@@ -150,7 +150,7 @@ def check_book(view: View, flood: Flood, id_offset: int) -> int:
     return count
 
 
-def drive(engine: Engine, view: View, seconds: float) -> dict[str, Any]:
+def drive(engine: Engine, view: RunView, seconds: float) -> dict[str, Any]:
     """Flood the engine for so long; return the figures."""
     end = time.monotonic() + min(WARM_S, seconds)
     while time.monotonic() < end:

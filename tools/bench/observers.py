@@ -24,7 +24,7 @@ import numpy as np
 from ipc.histogram import bin_top_ns
 from ipc.types import Int64Array
 from procs.observe.latency.excursions import bins_of
-from procs.observe.samples.view import View
+from procs.observe.samples.view import RunView
 from tools.bench.bars import verdict
 from tools.bench.engine_run import as_far_side, house_cpu
 from tools.bench.frames import ROOT
@@ -128,7 +128,7 @@ def quantile_ns(bins: Int64Array, q: float) -> float | None:
     return float(low_ns + share * (bin_top_ns(index) - low_ns))
 
 
-def segment(engine: Engine, view: View, tick_count: int) -> dict[str, Int64Array]:
+def segment(engine: Engine, view: RunView, tick_count: int) -> dict[str, Int64Array]:
     """Show the engine so many tickers; return what its gateway counted meanwhile."""
     before = bins_of(view)
     for count in bursts(RATE, tick_count):

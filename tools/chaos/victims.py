@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from procs.observe.samples.view import open_view
 from procs.plan import instance
-from procs.stages.gateway.context import Counter
-from procs.supervision.control_socket import NoAnswer, TellStages, ask
+from procs.stages.gateway.context import GatewayCounter
+from procs.supervision.control.control_socket import NoAnswer, TellStages, ask
 
 STAGES = ("ingest", "book", "strategy", "gateway")
 SUPERVISOR = "supervisor"
@@ -66,7 +66,7 @@ def traces(name: str) -> Traces | None:
         view, mark = open_view(name)
     except (NoAnswer, instance.NotRunning, instance.NotReady):
         return None
-    connection_count = view.counter("gateway", Counter.CONNECTIONS)
+    connection_count = view.counter("gateway", GatewayCounter.CONNECTIONS)
     view.close()
     pids = {victim: stage.pid for victim, stage in stages.items()}
     return Traces({**pids, SUPERVISOR: mark.pid}, connection_count)

@@ -12,7 +12,7 @@ import psutil
 from ipc.segment import list_segments
 from procs.observe.samples import kernel, sample
 from procs.observe.samples.sample import Histogram
-from procs.observe.samples.view import View
+from procs.observe.samples.view import RunView
 from procs.plan.instance import Mark
 from procs.plan.wiring import GATEWAY, LOG_WRITER, SUPERVISOR
 
@@ -65,7 +65,7 @@ class Look(msgspec.Struct, frozen=True):
 class Watcher:
     """Takes looks at one run."""
 
-    def __init__(self, view: View, mark: Mark, others: dict[str, int]) -> None:
+    def __init__(self, view: RunView, mark: Mark, others: dict[str, int]) -> None:
         """``others`` are further processes to look at, by name."""
         self.view, self.mark, self.others = view, mark, others
         self.side = dict(others)

@@ -46,7 +46,7 @@ class Filter(msgspec.Struct, rename="camel"):
     max_num_orders: int = 0
 
 
-class Symbol(msgspec.Struct, rename="camel"):
+class ListedSymbol(msgspec.Struct, rename="camel"):
     """One row of the venue's reference data; keys that we do not know are passed over."""
 
     symbol: str
@@ -59,7 +59,7 @@ class Symbol(msgspec.Struct, rename="camel"):
 class ExchangeInfo(msgspec.Struct, rename="camel"):
     """The venue's reference data."""
 
-    symbols: list[Symbol]
+    symbols: list[ListedSymbol]
 
 
 def read_exchange_info(body: bytes, symbols: list[str], source_id: int = 0) -> RecordArray:
@@ -85,7 +85,7 @@ def read_exchange_info(body: bytes, symbols: list[str], source_id: int = 0) -> R
     return rows
 
 
-def fill_instrument(row: Any, symbol: Symbol, instrument_id: int, source_id: int) -> None:
+def fill_instrument(row: Any, symbol: ListedSymbol, instrument_id: int, source_id: int) -> None:
     """Fill one row of the INSTRUMENT table.
 
     Prices and quantities are multiples of the step counted from zero, as the venue checks them.
@@ -128,7 +128,7 @@ def fill_instrument(row: Any, symbol: Symbol, instrument_id: int, source_id: int
     _check(row, symbol.symbol)
 
 
-def _fill_names(row: Any, symbol: Symbol) -> None:
+def _fill_names(row: Any, symbol: ListedSymbol) -> None:
     name = symbol.symbol.encode()
     if len(name) > SYMBOL_BYTES_MAX:
         raise ValueError(f"{symbol.symbol}: symbols have at most {SYMBOL_BYTES_MAX} bytes")

@@ -1,1 +1,8 @@
-"""Our orders: their table, what they add up to, what is refused, what is wanted."""
+"""Our orders: their table, what they add up to, what is refused, what is wanted.
+
+limits       what the gateway refuses, whoever asks
+order_table  the order table and how an order may change
+positions    what our fills add up to, in integers
+desk         the order desk: what becomes of requests and answers, as pure state
+quoting      the difference between the quotes that a strategy wants and those that stand
+"""

@@ -1,6 +1,6 @@
 """Ticks, lots and the run's clock as text and time for people."""
 
-from procs.observe.samples.view import View
+from procs.observe.samples.view import RunView
 
 DECIMALS = 8
 NS_PER_MS = 10**6
@@ -19,10 +19,10 @@ def fixed(value_e8: int, decimals: int) -> str:
     return f"{sign}{whole}.{digits}" if digits else f"{sign}{whole}"
 
 
-class Units:
+class DisplayUnits:
     """The steps of each instrument of a run, and its clock's distance to wall time."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: RunView) -> None:
         rows = view.records("instruments")
         self.symbols = view.config.symbols
         self.tick_e8 = [int(row["tick_e8"]) for row in rows]

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from procs.logs.log_lines import LogFolder, LogFollower, LogLine, in_order, local_time
-from procs.logs.run_events import Event, events_path
+from procs.logs.run_events import RunEvent, events_path
 
 LINE_COUNT = 400
 FIRST_BYTES = 1 << 16
@@ -38,7 +38,7 @@ class LogTail:
 def event_of(line: str) -> LogLine:
     """Return one event as a line of the log."""
     try:
-        event = msgspec.json.decode(line, type=Event)
+        event = msgspec.json.decode(line, type=RunEvent)
     except msgspec.DecodeError:
         return LogLine("", "info", "events", line, line)
     words = [event.what, event.stage, f"pid {event.pid}" if event.pid else ""]

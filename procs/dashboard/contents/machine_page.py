@@ -63,7 +63,7 @@ def pressure(root: Path) -> dict[str, float]:
     return found
 
 
-class Machine:
+class MachinePage:
     """Differences of what /proc says, from second to second."""
 
     def __init__(self, root: Path = Path("/proc")) -> None:

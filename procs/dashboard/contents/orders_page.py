@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from ipc.types import RecordArray
-from procs.dashboard.contents.display_units import Units
-from procs.observe.samples.view import View
+from procs.dashboard.contents.display_units import DisplayUnits
+from procs.observe.samples.view import RunView
 from procs.observe.taps.sent import SentOrders, cause_over, cause_text, parts_ns, total_ns
 from procs.observe.taps.tap import Tap
-from procs.plan.wiring import OUTLIER
+from procs.plan.run_records import OUTLIER
 from vortex.codes import Kind, Reject, Side
 from vortex.records import ORDER_EVENT
 
@@ -22,7 +22,7 @@ EVENT_COUNT = 60
 ORDERS_A_LOOK, EVENTS_A_LOOK = 512, 1_024
 
 
-def whole_orders(view: View) -> "np.ndarray[Any, Any]":
+def whole_orders(view: RunView) -> "np.ndarray[Any, Any]":
     """Return the rows of the order table that nobody was writing."""
     rows = view.records("orders")
     copy = np.array(rows)
@@ -63,7 +63,7 @@ def slowest_of(rows: RecordArray) -> RecordArray:
 class OrderWatch:
     """Follows what one run sends, and its order events."""
 
-    def __init__(self, view: View, units: Units) -> None:
+    def __init__(self, view: RunView, units: DisplayUnits) -> None:
         self.view, self.units = view, units
         self.sent = SentOrders(view, ORDERS_A_LOOK)
         self.events = Tap(view.rings["events"], from_oldest=False)

@@ -16,13 +16,14 @@ from ipc.memory import address_of, words_at
 from ipc.shared import RingSpec, SharedRing, SharedTable
 from ipc.types import RecordArray
 from procs.observe.taps.tap import Copy
-from procs.stages.base.stage import Launch, Stage
+from procs.plan.launch import Launch
+from procs.stages.base.stage import Stage
 
 #: A step may read more than the ring holds at once, because it was filled again meanwhile.
 ROOM = 4
 
 
-class Place(NamedTuple):
+class RingPosition(NamedTuple):
     """Where an end of a ring stands: its next record, and the epoch it is in."""
 
     seq: int
@@ -38,14 +39,14 @@ class Start(NamedTuple):
 
     now_ns: int
     life: int
-    places: Mapping[str, Place]
+    places: Mapping[str, RingPosition]
     tables: Mapping[str, RecordArray]
 
 
 class PrivateRing:
     """One ring in memory of this process, standing where another one stood."""
 
-    def __init__(self, name: str, spec: RingSpec, place: Place) -> None:
+    def __init__(self, name: str, spec: RingSpec, place: RingPosition) -> None:
         self.shared = SharedRing.private(name, spec)
         self.seen_seq = place.seq
         handle = self.shared.handle[0]
@@ -65,7 +66,7 @@ class PrivateRing:
         address = int(handle["slots_address"]) + index * self.shared.spec.slot_bytes
         ctypes.memmove(address, copy.raw, len(copy.raw))
 
-    def show(self, place: Place) -> None:
+    def show(self, place: RingPosition) -> None:
         """Publish what stands before ``place``, in its epoch."""
         self._writer[ring.PUBLISHED_BYTES // 8] = place.seq
         self._writer[ring.EPOCH_BYTES // 8] = place.epoch
@@ -123,7 +124,7 @@ class Apart(Stage):
 
     def ring(self, name: str, spec: RingSpec) -> SharedRing:
         """Make a ring that stands where the real one stood."""
-        made = PrivateRing(name, spec, self.start.places.get(name, Place(0, 1)))
+        made = PrivateRing(name, spec, self.start.places.get(name, RingPosition(0, 1)))
         self._open.append(made.shared)
         self.rings[name] = made
         return made.shared

@@ -2,14 +2,14 @@
 
 from procs.debug.steps.apart import Start
 from procs.debug.steps.moments import Gatherer, Moment, rings_of
-from procs.observe.samples.view import View
+from procs.observe.samples.view import RunView
 from procs.observe.taps.tap import Tap
 
 
 class Follower:
     """Observes the rings of a running stage from one of its steps on."""
 
-    def __init__(self, view: View, role: str, start: Start) -> None:
+    def __init__(self, view: RunView, role: str, start: Start) -> None:
         rings = rings_of(view.wiring, role)
         self.gatherer = Gatherer(rings, start)
         self.taps = {name: Tap(view.rings[name], from_oldest=False) for name in rings.all}

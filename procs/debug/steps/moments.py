@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from procs.debug.steps.apart import Place, Start
+from procs.debug.steps.apart import RingPosition, Start
 from procs.observe.taps.tap import Copy
 from procs.plan import wiring
-from procs.plan.wiring import STEP, Wiring
+from procs.plan.run_records import STEP
+from procs.plan.wiring import Wiring
 
 #: How many inputs a STEP record tells of.
 INPUT_COUNT_MAX = 2
@@ -30,13 +31,13 @@ class Moment(NamedTuple):
     now_ns: int
     publish_ns: int
     inputs: Mapping[str, list[Copy]]
-    places: Mapping[str, Place]
+    places: Mapping[str, RingPosition]
     outputs: list[Copy]
     #: What the numbers of its inputs are behind those of the ring, where they were numbered anew.
     shift: int = 0
 
 
-class Rings(NamedTuple):
+class StepRings(NamedTuple):
     """The rings of one stage by name."""
 
     inputs: tuple[str, ...]
@@ -49,7 +50,7 @@ class Rings(NamedTuple):
         return (*self.inputs, self.output, self.steps)
 
 
-def rings_of(wires: Wiring, role: str) -> Rings:
+def rings_of(wires: Wiring, role: str) -> StepRings:
     """Return the rings of a stage whose steps can be repeated.
 
     Raises
@@ -74,13 +75,13 @@ def rings_of(wires: Wiring, role: str) -> Rings:
             "it on an instance with fewer sources"
         )
     (output,) = (link.name for link in links if link.writer == role and link.reader is not None)
-    return Rings(inputs, output, steps)
+    return StepRings(inputs, output, steps)
 
 
-def places_after(rings: Rings, step: Any) -> dict[str, Place]:
+def places_after(rings: StepRings, step: Any) -> dict[str, RingPosition]:
     """Return where a STEP record says that the inputs stood after it."""
     return {
-        name: Place(int(step["consumed_seq"][index]), int(step["input_epoch"][index]))
+        name: RingPosition(int(step["consumed_seq"][index]), int(step["input_epoch"][index]))
         for index, name in enumerate(rings.inputs)
     }
 
@@ -91,7 +92,7 @@ class Gatherer:
     ``broken`` says why no moment can follow: something is missing, or the stage began anew.
     """
 
-    def __init__(self, rings: Rings, start: Start) -> None:
+    def __init__(self, rings: StepRings, start: Start) -> None:
         self.rings = rings
         self.start = start
         self.places = {name: start.places[name] for name in rings.inputs}

@@ -12,17 +12,17 @@ from procs.debug.steps.follow import Follower
 from procs.debug.steps.moments import Moment, rings_of
 from procs.debug.steps.sources import KNOWN_TABLES
 from procs.debug.steps.step_recording import head_line
-from procs.observe.samples.view import View
+from procs.observe.samples.view import RunView
 from procs.observe.taps import decode
 from procs.observe.taps.tap import Copy
 from procs.observe.watch import is_over
-from procs.stages.base.stage import Launch
+from procs.plan.launch import Launch
 
 LOOK_S = 0.002
 LIFE_S = 0.2
 
 
-def ring_start(view: View) -> Start:
+def ring_start(view: RunView) -> Start:
     """Return where to begin with the records of one ring alone: with nothing known."""
     tables = {name: np.array(view.records(name)) for name in KNOWN_TABLES}
     return Start(view.now_ns(), 1, {}, tables)
@@ -31,7 +31,7 @@ def ring_start(view: View) -> Start:
 class Recorder:
     """One recording of one stage; ``run`` writes it."""
 
-    def __init__(self, view: View, role: str, launch: Launch, count_max: int | None) -> None:
+    def __init__(self, view: RunView, role: str, launch: Launch, count_max: int | None) -> None:
         """Raise NotRepeatable when the steps of the stage cannot be repeated."""
         self.view = view
         self.role = role

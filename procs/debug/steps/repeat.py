@@ -15,8 +15,8 @@ from procs.debug.steps.stage_modules import with_attributes
 from procs.observe.taps import decode
 from procs.observe.taps.tap import Copy
 from procs.plan import wiring
+from procs.plan.launch import Launch
 from procs.stages.base.gathering import GATHERING_DTYPE
-from procs.stages.base.stage import Launch
 from procs.stages.joint import stage_module
 
 #: ``finish(*arguments of the loop, now_ns, *plugs)``, as ``turn`` calls it after the drain.

@@ -7,16 +7,23 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from procs.debug.steps.apart import Place, Start
-from procs.debug.steps.moments import Gatherer, Moment, NotRepeatable, Rings, places_after, rings_of
+from procs.debug.steps.apart import RingPosition, Start
+from procs.debug.steps.moments import (
+    Gatherer,
+    Moment,
+    NotRepeatable,
+    StepRings,
+    places_after,
+    rings_of,
+)
 from procs.debug.steps.step_recording import BadRecording, Head, copy_of, read_head
 from procs.observe import archive
 from procs.observe.taps import decode
 from procs.observe.taps.tap import Copy
-from procs.plan import wiring
+from procs.plan import run_records, wiring
 from procs.plan.instance import launch_path
+from procs.plan.launch import Launch, read_launch
 from procs.plan.wiring import Wiring
-from procs.stages.base.stage import Launch, read_launch
 
 #: What a stage of whose past nothing is known reads besides its rings.
 KNOWN_TABLES = ("instruments", "limits", "quoting")
@@ -35,7 +42,7 @@ class Part(NamedTuple):
     note: str
 
 
-class Source(NamedTuple):
+class StepSource(NamedTuple):
     """The recorded steps of one stage."""
 
     role: str
@@ -43,7 +50,7 @@ class Source(NamedTuple):
     parts: Iterator[Part]
 
 
-def open_source(path: Path, role: str | None) -> Source:
+def open_source(path: Path, role: str | None) -> StepSource:
     """Return the steps that a file or a run's folder holds; ``role`` where there is a choice.
 
     Raises
@@ -61,7 +68,7 @@ def open_source(path: Path, role: str | None) -> Source:
 # Files.
 
 
-def of_file(path: Path, role: str | None) -> Source:
+def of_file(path: Path, role: str | None) -> StepSource:
     """Return the steps of a file that ``attach --to`` wrote."""
     with path.open("rb") as file:
         head = read_head(file.readline())
@@ -70,7 +77,7 @@ def of_file(path: Path, role: str | None) -> Source:
         raise NotRepeatable(f"{path} holds what {recorded} reads, not {role}")
     lines = lines_after_head(path)
     parts = parts_of_stage(head, lines) if head.stage else parts_of_ring(head, recorded, lines)
-    return Source(recorded, head.launch, parts)
+    return StepSource(recorded, head.launch, parts)
 
 
 def reader_of(wires: Wiring, ring_name: str) -> str:
@@ -137,10 +144,10 @@ def parts_of_ring(head: Head, role: str, lines: Lines) -> Iterator[Part]:
     yield Part(head.standing.start(wires), messages(head, rings, wires, lines), False, note)
 
 
-def messages(head: Head, rings: Rings, wires: Wiring, lines: Lines) -> Iterator[Moment]:
+def messages(head: Head, rings: StepRings, wires: Wiring, lines: Lines) -> Iterator[Moment]:
     """Yield a moment for each whole message; its records are numbered anew, without gaps."""
     spec = wires.links[head.ring].spec
-    places = {name: Place(0, 1) for name in rings.inputs}
+    places = {name: RingPosition(0, 1) for name in rings.inputs}
     message: list[Copy] = []
     missing_count = 0
     for facts, _ in lines:
@@ -156,7 +163,7 @@ def messages(head: Head, rings: Rings, wires: Wiring, lines: Lines) -> Iterator[
         missing_count -= 1
         if missing_count > 0:
             continue
-        places = {**places, head.ring: Place(places[head.ring].seq + len(message), 1)}
+        places = {**places, head.ring: RingPosition(places[head.ring].seq + len(message), 1)}
         publish_ns = int(facts["publish_ns"])
         inputs = {name: message if name == head.ring else [] for name in rings.inputs}
         shift = int(facts["seq"]) - message[-1].seq
@@ -167,7 +174,7 @@ def messages(head: Head, rings: Rings, wires: Wiring, lines: Lines) -> Iterator[
 # Folders.
 
 
-def of_folder(folder: Path, role: str) -> Source:
+def of_folder(folder: Path, role: str) -> StepSource:
     """Return the steps that stood in the rings when a run ended."""
     try:
         launch = read_launch(launch_path(folder, role))
@@ -190,7 +197,7 @@ def of_folder(folder: Path, role: str) -> Source:
         records.dtype != wires.tables[name].layout.dtype for name, records in known.items()
     ):
         raise BadRecording("this folder was left by another version; step it with that one")
-    return Source(role, launch, parts_of_folder(wires, role, copies, known))
+    return StepSource(role, launch, parts_of_folder(wires, role, copies, known))
 
 
 def parts_of_folder(
@@ -202,12 +209,12 @@ def parts_of_folder(
         index = first_repeatable(rings, steps, copies)
         if index is None:
             continue
-        begun = np.frombuffer(steps[index].raw, wiring.STEP.dtype, 1)[0]
+        begun = np.frombuffer(steps[index].raw, run_records.STEP.dtype, 1)[0]
         life = life_of(wires, rings, int(begun["published_seq"]), copies)
         places = {
             **places_after(rings, begun),
-            rings.output: Place(int(begun["published_seq"]), life),
-            rings.steps: Place(steps[index].seq + 1, life),
+            rings.output: RingPosition(int(begun["published_seq"]), life),
+            rings.steps: RingPosition(steps[index].seq + 1, life),
         }
         gatherer = Gatherer(rings, Start(int(begun["now_ns"]), life, places, known))
         for name in rings.all:
@@ -233,18 +240,20 @@ def lives_of(steps: list[Copy]) -> list[list[Copy]]:
     return lives
 
 
-def first_repeatable(rings: Rings, steps: list[Copy], copies: dict[str, list[Copy]]) -> int | None:
+def first_repeatable(
+    rings: StepRings, steps: list[Copy], copies: dict[str, list[Copy]]
+) -> int | None:
     """Return the first step after which all that was read and published is there."""
     oldest = {name: copies[name][0].seq if copies[name] else 0 for name in rings.all}
     for index, copy in enumerate(steps):
-        step = np.frombuffer(copy.raw, wiring.STEP.dtype, 1)[0]
+        step = np.frombuffer(copy.raw, run_records.STEP.dtype, 1)[0]
         has_inputs = all(oldest[n] <= p.seq for n, p in places_after(rings, step).items())
         if has_inputs and oldest[rings.output] <= int(step["published_seq"]):
             return index
     return None
 
 
-def life_of(wires: Wiring, rings: Rings, seq: int, copies: dict[str, list[Copy]]) -> int:
+def life_of(wires: Wiring, rings: StepRings, seq: int, copies: dict[str, list[Copy]]) -> int:
     """Return which life published what follows ``seq``; 1 when nothing says so."""
     spec = wires.links[rings.output].spec
     for copy in copies[rings.output]:

@@ -13,10 +13,10 @@ from ipc.memory import address_of, words_at
 from ipc.ring import EPOCH_BYTES, observe
 from ipc.shared import SharedRing
 from ipc.types import RecordArray
-from procs.debug.steps.apart import Place, Start
-from procs.debug.steps.moments import Rings, rings_of
-from procs.observe.samples.view import View
-from procs.plan.wiring import STEP
+from procs.debug.steps.apart import RingPosition, Start
+from procs.debug.steps.moments import StepRings, rings_of
+from procs.observe.samples.view import RunView
+from procs.plan.run_records import STEP
 
 PATIENCE_S = 10.0
 PAUSE_S = 0.0002
@@ -33,17 +33,17 @@ class Standing(NamedTuple):
 
     life: int
     step_seq: int
-    inputs: tuple[Place, ...]
-    output: Place
+    inputs: tuple[RingPosition, ...]
+    output: RingPosition
 
 
-def place(shared: SharedRing, seq: int) -> Place:
+def place(shared: SharedRing, seq: int) -> RingPosition:
     """Return a place on a ring, in its newest epoch."""
     writer_address = int(shared.handle[0]["writer_address"])
-    return Place(seq, int(words_at(writer_address + EPOCH_BYTES, 1)[0]))
+    return RingPosition(seq, int(words_at(writer_address + EPOCH_BYTES, 1)[0]))
 
 
-def standing(view: View, role: str, rings: Rings) -> Standing | None:
+def standing(view: RunView, role: str, rings: StepRings) -> Standing | None:
     """Return where a stage stands, or None when it may be in the middle of a step."""
     steps, output = view.rings[rings.steps], view.rings[rings.output]
     inputs = [view.rings[name] for name in rings.inputs]
@@ -53,7 +53,7 @@ def standing(view: View, role: str, rings: Rings) -> Standing | None:
         return None
     places = tuple(place(shared, shared.published_seq) for shared in inputs)
     read = tuple(
-        Place(int(newest[0]["consumed_seq"][index]), int(newest[0]["input_epoch"][index]))
+        RingPosition(int(newest[0]["consumed_seq"][index]), int(newest[0]["input_epoch"][index]))
         for index in range(len(inputs))
     )
     end = place(output, output.published_seq)
@@ -62,7 +62,7 @@ def standing(view: View, role: str, rings: Rings) -> Standing | None:
     return Standing(int(view.status(role)["epoch"]), step_seq, places, end)
 
 
-def take(view: View, role: str) -> Start:
+def take(view: RunView, role: str) -> Start:
     """Return a stage as it was between two steps.
 
     Raises
@@ -88,17 +88,19 @@ def take(view: View, role: str) -> Start:
     )
 
 
-def known_tables(view: View, role: str) -> list[str]:
+def known_tables(view: RunView, role: str) -> list[str]:
     """Return the tables of what a stage knows: its own, but for what it says of itself."""
     said = ("status.", "counters.", "latency.", "told.")
     tables = view.wiring.tables.items()
     return [name for name, table in tables if table.owner == role and not name.startswith(said)]
 
 
-def start_of(view: View, rings: Rings, at: Standing, copies: dict[str, RecordArray]) -> Start:
+def start_of(
+    view: RunView, rings: StepRings, at: Standing, copies: dict[str, RecordArray]
+) -> Start:
     """Return what a stage is repeated from, with what it reads of others."""
     others = {name: np.array(view.records(name)) for name in READ_BESIDES}
     places = dict(zip(rings.inputs, at.inputs, strict=True))
     places[rings.output] = at.output
-    places[rings.steps] = Place(at.step_seq, 1)
+    places[rings.steps] = RingPosition(at.step_seq, 1)
     return Start(view.now_ns(), at.life, places, {**others, **copies})

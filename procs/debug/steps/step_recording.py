@@ -15,12 +15,12 @@ import numpy as np
 
 from ipc.shared import RingSpec
 from ipc.types import RecordArray
-from procs.debug.steps.apart import Place, Start
+from procs.debug.steps.apart import RingPosition, Start
 from procs.observe.taps import decode
 from procs.observe.taps.tap import Copy
 from procs.plan import wiring
+from procs.plan.launch import Launch
 from procs.plan.wiring import Wiring
-from procs.stages.base.stage import Launch
 
 RECORDING_SCHEMA = 1
 
@@ -29,7 +29,7 @@ class BadRecording(ValueError):
     """The file cannot be used; the message says why, and what to do."""
 
 
-class Standing(msgspec.Struct, frozen=True):
+class RecordedStanding(msgspec.Struct, frozen=True):
     """A ``Start`` as text: where rings stand, and tables as base64 of their bytes by zlib."""
 
     now_ns: int
@@ -49,7 +49,7 @@ class Standing(msgspec.Struct, frozen=True):
 
     def start(self, wires: Wiring) -> Start:
         """Return the start that it is the text of."""
-        places = {name: Place(*place) for name, place in self.places.items()}
+        places = {name: RingPosition(*place) for name, place in self.places.items()}
         tables = {name: table_of(wires, name, text) for name, text in self.tables.items()}
         return Start(self.now_ns, self.life, places, tables)
 
@@ -66,7 +66,7 @@ class Head(msgspec.Struct, frozen=True, tag="head", tag_field="line"):
     where: str
     declarations: dict[str, int]
     launch: Launch
-    standing: Standing
+    standing: RecordedStanding
 
 
 def declarations(wires: Wiring) -> dict[str, int]:
@@ -80,7 +80,13 @@ def head_line(launch: Launch, stage: str, ring: str, where: str, start: Start) -
     """Return the first line of a file."""
     wires = wiring.wire(launch.config)
     head = Head(
-        RECORDING_SCHEMA, stage, ring, where, declarations(wires), launch, Standing.of(start)
+        RECORDING_SCHEMA,
+        stage,
+        ring,
+        where,
+        declarations(wires),
+        launch,
+        RecordedStanding.of(start),
     )
     return msgspec.json.encode(head).decode() + "\n"
 

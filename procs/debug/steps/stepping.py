@@ -10,7 +10,7 @@ import numpy as np
 from ipc.types import RecordArray
 from procs.debug.steps.moments import Moment
 from procs.debug.steps.repeat import Repeater, differences
-from procs.debug.steps.sources import Part, Source
+from procs.debug.steps.sources import Part, StepSource
 from procs.observe.taps import decode
 from procs.observe.taps.tap import Copy
 
@@ -22,7 +22,7 @@ UNTOLD = (*decode.HIDDEN, "version", "cause_id", "consumed_seq", "update_id", "u
 class Stepper:
     """Steps through a source and says what happens; ``close`` releases what it works with."""
 
-    def __init__(self, source: Source, say: Callable[[str], None]) -> None:
+    def __init__(self, source: StepSource, say: Callable[[str], None]) -> None:
         self.source = source
         self.say = say
         self.symbols = source.launch.config.symbols

@@ -13,7 +13,7 @@ from procs.exchange.core.errors import (
     MARKET_CLOSED,
     UNKNOWN_ORDER,
     WOULD_TAKE,
-    VenueError,
+    ExchangeRefusal,
     amend_rejected,
     filter_failure,
     rejected,
@@ -47,7 +47,7 @@ class Desk(Ledger):
         order = self._build(market, request)
         try:
             self._admit(market, order)
-        except VenueError as error:
+        except ExchangeRefusal as error:
             if tells_rejection:
                 order.status = "REJECTED"
                 is_take = error.message == WOULD_TAKE
@@ -126,10 +126,10 @@ class Desk(Ledger):
     def cancel(self, order: Order | None, cancel_id: str) -> dict[str, Any]:
         """Cancel an open order and return the answer, or refuse."""
         if order is None or not order.is_open:
-            raise VenueError(-2011, UNKNOWN_ORDER)
+            raise ExchangeRefusal(-2011, UNKNOWN_ORDER)
         symbol = order.instrument.symbol
         if self.venue.status(symbol) == "HALT":
-            raise VenueError(-2011, MARKET_CLOSED)
+            raise ExchangeRefusal(-2011, MARKET_CLOSED)
         self.venue.market(symbol).withdraw(order)
         cancel_id = cancel_id or new_client_id()
         self.finish(order, "CANCELED")
@@ -154,7 +154,7 @@ class Desk(Ledger):
         if self.venue.status(instrument.symbol) != "TRADING":
             raise amend_rejected(MARKET_CLOSED)
         if len(order.former_client_order_ids) >= AMENDS_MAX:
-            raise VenueError(-2038, "Filter failure: MAX_NUM_ORDER_AMENDS")
+            raise ExchangeRefusal(-2038, "Filter failure: MAX_NUM_ORDER_AMENDS")
         same = self.by_client_id.get((instrument.symbol, client_id))
         if same is not None and same.is_open and same is not order:
             raise amend_rejected(DUPLICATE)

@@ -9,26 +9,26 @@ from procs.exchange.core.instrument import E8, text_e8, to_e8
 
 
 @dataclass
-class Balance:
+class ExchangeBalance:
     """What the account has of one asset, in 1e-8."""
 
     free_e8: int = 0
     locked_e8: int = 0
 
 
-class Account:
+class ExchangeAccount:
     """Balances, locks and fees of an account."""
 
     def __init__(self, balances: Mapping[str, str], maker_fee: str, taker_fee: str) -> None:
-        self.balances = {asset: Balance(to_e8(text)) for asset, text in balances.items()}
+        self.balances = {asset: ExchangeBalance(to_e8(text)) for asset, text in balances.items()}
         self.fees_e8 = dict.fromkeys(balances, 0)
         self.maker_fee_e8 = to_e8(maker_fee)
         self.taker_fee_e8 = to_e8(taker_fee)
         self.update_ms = 0
 
-    def balance(self, asset: str) -> Balance:
+    def balance(self, asset: str) -> ExchangeBalance:
         """Return the balance of an asset, empty if it was never held."""
-        return self.balances.setdefault(asset, Balance())
+        return self.balances.setdefault(asset, ExchangeBalance())
 
     def lock(self, asset: str, amount_e8: int) -> None:
         """Set an amount aside for an order, or refuse the order."""

@@ -3,7 +3,7 @@
 *Source:* the venue's documents, "Filters".
 """
 
-from procs.exchange.core.errors import VenueError, filter_failure
+from procs.exchange.core.errors import ExchangeRefusal, filter_failure
 from procs.exchange.core.instrument import E8, Instrument
 from procs.exchange.core.parameters import OrderRequest
 
@@ -31,7 +31,7 @@ def check_order(
 def check_qty(instrument: Instrument, qty_e8: int) -> None:
     """Refuse a quantity of zero, off the step, or out of bounds."""
     if qty_e8 <= 0:
-        raise VenueError(-1013, "Invalid quantity.")
+        raise ExchangeRefusal(-1013, "Invalid quantity.")
     if qty_e8 % instrument.lot_e8 or qty_e8 > instrument.qty_max_e8:
         raise filter_failure("LOT_SIZE")
 
@@ -39,7 +39,7 @@ def check_qty(instrument: Instrument, qty_e8: int) -> None:
 def check_price(instrument: Instrument, price_e8: int, reference_e8: int) -> None:
     """Refuse a price of zero, off the tick, out of bounds, or far from the last one."""
     if price_e8 <= 0:
-        raise VenueError(-1013, "Invalid price.")
+        raise ExchangeRefusal(-1013, "Invalid price.")
     if price_e8 % instrument.tick_e8 or price_e8 > instrument.price_max_e8:
         raise filter_failure("PRICE_FILTER")
     if reference_e8 and not (

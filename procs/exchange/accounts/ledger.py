@@ -7,11 +7,11 @@ when somebody trades with it.
 import time
 from typing import Any
 
-from procs.exchange.accounts.accounts import Account
+from procs.exchange.accounts.accounts import ExchangeAccount
 from procs.exchange.accounts.order_rows import report
 from procs.exchange.accounts.rate_limits import RateLimits
 from procs.exchange.accounts.venue import Venue
-from procs.exchange.core.exchange_order import Fill, Order, Prevention
+from procs.exchange.core.exchange_order import Fill, Order, PreventedMatch
 from vortex.codes import Side
 
 FINISHED_KEPT_MAX = 50_000
@@ -20,7 +20,9 @@ FINISHED_KEPT_MAX = 50_000
 class Ledger:
     """Orders of one account on all markets; ``outbox`` collects its events."""
 
-    def __init__(self, venue: Venue, owner_id: int, account: Account, limits: RateLimits) -> None:
+    def __init__(
+        self, venue: Venue, owner_id: int, account: ExchangeAccount, limits: RateLimits
+    ) -> None:
         self.venue = venue
         self.owner_id = owner_id
         self.account = account
@@ -104,7 +106,7 @@ class Ledger:
         if last is not None and last.counter_order_id == order.order_id:
             counter_lots += last.qty_lots
             match_id = last.match_id
-        prevention = Prevention(
+        prevention = PreventedMatch(
             match_id or self.venue.next_prevention_id(),
             counter.order_id,
             price_ticks,

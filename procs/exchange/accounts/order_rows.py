@@ -6,7 +6,7 @@ data stream" (executionReport) and "Self-trade prevention".
 
 from typing import Any
 
-from procs.exchange.core.exchange_order import Fill, Order, Prevention
+from procs.exchange.core.exchange_order import Fill, Order, PreventedMatch
 from procs.exchange.core.instrument import text_e8
 from vortex.codes import Side
 
@@ -153,7 +153,7 @@ def report(
     now_ms: int,
     *,
     fill: Fill | None = None,
-    prevention: Prevention | None = None,
+    prevention: PreventedMatch | None = None,
     client_id: str = "",
     former_id: str = "",
     reject_reason: str = "NONE",
@@ -207,7 +207,7 @@ def report(
     return event
 
 
-def prevention_fields(order: Order, prevention: Prevention) -> dict[str, Any]:
+def prevention_fields(order: Order, prevention: PreventedMatch) -> dict[str, Any]:
     """Return what a TRADE_PREVENTION report has beside the rest."""
     instrument = order.instrument
     return {

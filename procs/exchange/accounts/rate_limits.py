@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from procs.exchange.core.errors import VenueError
+from procs.exchange.core.errors import ExchangeRefusal
 from procs.exchange.core.exchange_clock import Clock
 from procs.exchange.core.exchange_config import ExchangeConfig
 
@@ -72,14 +72,14 @@ class RateLimits:
                 "polling the API."
             )
             data = {"serverTime": now_ms, "retryAfter": self.weight.end_ms()}
-            raise VenueError(-1003, text, 429, data)
+            raise ExchangeRefusal(-1003, text, 429, data)
         self.weight.count += weight
 
     def refund_weight(self, weight: int) -> None:
         """Take a request's weight back: a successful order request costs none."""
         self.weight.count = max(0, self.weight.count - weight)
 
-    def order_refusal(self) -> VenueError | None:
+    def order_refusal(self) -> ExchangeRefusal | None:
         """Return the refusal of one more order; None when there is room."""
         self._roll()
         for window in (self.orders_10s, self.orders_day):
@@ -88,7 +88,7 @@ class RateLimits:
                     f"Too many new orders; current limit is {window.limit} orders per "
                     f"{window.interval_count} {window.interval}."
                 )
-                return VenueError(-1015, text, 429)
+                return ExchangeRefusal(-1015, text, 429)
         return None
 
     def add_order(self) -> None:

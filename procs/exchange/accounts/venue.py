@@ -3,19 +3,16 @@
 import asyncio
 import itertools
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from procs.exchange.core.errors import VenueError
+from procs.exchange.accounts.journal import Journal
+from procs.exchange.core.errors import ExchangeRefusal
 from procs.exchange.core.exchange_clock import Clock
 from procs.exchange.core.exchange_order import Order
 from procs.exchange.core.instrument import Instrument
 from procs.exchange.core.tape import Tape
 from procs.exchange.faults.arming import Faults
-from procs.exchange.faults.faults import Halt, StaleSnapshots
-
-if TYPE_CHECKING:
-    from procs.exchange.accounts.account_desk import Desk
-    from procs.exchange.accounts.journal import Journal
+from procs.exchange.faults.faults import StaleSnapshots, SymbolHalt
 
 FIRST_EXECUTION_ID = 1_000_001
 SNAPSHOT_LEVELS = 5000
@@ -59,13 +56,12 @@ class Market(Protocol):
 
 
 class Venue:
-    """The markets by symbol, and the desks by owner: owner 1 is the first account."""
+    """The markets by symbol, and what they share."""
 
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
         self.clock = Clock(faults.skew_ms)
         self.markets: dict[str, Market] = {}
-        self.desks: list[Desk] = []
         self.journal: Journal | None = None
         self._stale: dict[str, asyncio.Future[str]] = {}
         self._execution_ids = itertools.count(FIRST_EXECUTION_ID)
@@ -75,16 +71,12 @@ class Venue:
         """Return the market of a symbol, or refuse the symbol."""
         market = self.markets.get(symbol)
         if market is None:
-            raise VenueError(-1121, "Invalid symbol.")
+            raise ExchangeRefusal(-1121, "Invalid symbol.")
         return market
-
-    def desk(self, owner_id: int) -> "Desk":
-        """Return the desk of an account, by the number under which its orders match."""
-        return self.desks[owner_id - 1]
 
     def status(self, symbol: str) -> str:
         """Return the status of a symbol as exchangeInfo has it."""
-        halt = self.faults.standing(Halt, lambda fault: fault.symbol == symbol)
+        halt = self.faults.standing(SymbolHalt, lambda fault: fault.symbol == symbol)
         return "TRADING" if halt is None else halt.status
 
     def stale_snapshot(self, symbol: str) -> Awaitable[str] | None:

@@ -6,7 +6,7 @@
 from typing import Any
 
 
-class VenueError(Exception):
+class ExchangeRefusal(Exception):
     """What the venue answers instead of a result."""
 
     def __init__(self, code: int, message: str, status: int = 400, data: Any = None) -> None:
@@ -24,30 +24,30 @@ class VenueError(Exception):
         return body
 
 
-def missing(name: str) -> VenueError:
+def missing(name: str) -> ExchangeRefusal:
     """Return the refusal of a request that lacks a mandatory parameter."""
     text = f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed."
-    return VenueError(-1102, text)
+    return ExchangeRefusal(-1102, text)
 
 
-def not_required(name: str) -> VenueError:
+def not_required(name: str) -> ExchangeRefusal:
     """Return the refusal of a parameter that this kind of order does not take."""
-    return VenueError(-1106, f"Parameter '{name}' sent when not required.")
+    return ExchangeRefusal(-1106, f"Parameter '{name}' sent when not required.")
 
 
-def filter_failure(name: str) -> VenueError:
+def filter_failure(name: str) -> ExchangeRefusal:
     """Return the refusal of an order that breaks a filter of its symbol."""
-    return VenueError(-1013, f"Filter failure: {name}")
+    return ExchangeRefusal(-1013, f"Filter failure: {name}")
 
 
-def rejected(text: str) -> VenueError:
+def rejected(text: str) -> ExchangeRefusal:
     """Return the refusal of an order by the matching engine."""
-    return VenueError(-2010, text)
+    return ExchangeRefusal(-2010, text)
 
 
-def amend_rejected(text: str) -> VenueError:
+def amend_rejected(text: str) -> ExchangeRefusal:
     """Return the refusal of an amendment by the matching engine."""
-    return VenueError(-2038, text)
+    return ExchangeRefusal(-2038, text)
 
 
 UNKNOWN_ORDER = "Unknown order sent."

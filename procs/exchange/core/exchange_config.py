@@ -63,7 +63,7 @@ class ExchangeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     order_capacity: int = 8192
 
 
-class ConfigError(Exception):
+class ExchangeConfigError(Exception):
     """The configuration cannot be used; the message says which key and why."""
 
 
@@ -80,4 +80,4 @@ def load_config(path: Path | None) -> ExchangeConfig:
     try:
         return msgspec.toml.decode(path.read_bytes(), type=ExchangeConfig)
     except (OSError, msgspec.DecodeError) as error:
-        raise ConfigError(f"{path}: {error}") from error
+        raise ExchangeConfigError(f"{path}: {error}") from error

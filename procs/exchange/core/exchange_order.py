@@ -24,7 +24,7 @@ class Fill:
 
 
 @dataclass(slots=True)
-class Prevention:
+class PreventedMatch:
     """One loss of quantity to an order of the same account; ``met_lots`` would have matched."""
 
     match_id: int
@@ -61,7 +61,7 @@ class Order:
     locked_e8: int = 0
     expiry_reason: str = ""
     fills: list[Fill] = field(default_factory=list)
-    preventions: list[Prevention] = field(default_factory=list)
+    preventions: list[PreventedMatch] = field(default_factory=list)
     former_client_order_ids: list[str] = field(default_factory=list)
 
     @property

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from procs.exchange.core.errors import VenueError, missing, not_required
+from procs.exchange.core.errors import ExchangeRefusal, missing, not_required
 from procs.exchange.core.instrument import (
     DEFAULT_PREVENTION_MODE,
     E8,
@@ -67,10 +67,10 @@ def require(parameters: Parameters, name: str) -> str:
     return value
 
 
-def illegal(name: str, pattern: str) -> VenueError:
+def illegal(name: str, pattern: str) -> ExchangeRefusal:
     """Return the refusal of a value that does not have the form of its parameter."""
     text = f"Illegal characters found in parameter '{name}'; legal range is '{pattern}'."
-    return VenueError(-1100, text)
+    return ExchangeRefusal(-1100, text)
 
 
 def read_integer(parameters: Parameters, name: str) -> int | None:
@@ -99,7 +99,7 @@ def read_decimal_e8(parameters: Parameters, name: str) -> int:
     if not re.fullmatch(DECIMAL_PATTERN, value):
         raise illegal(name, DECIMAL_PATTERN)
     if len(value.partition(".")[2]) > DECIMALS_MAX:
-        raise VenueError(-1111, f"Parameter '{name}' has too much precision.")
+        raise ExchangeRefusal(-1111, f"Parameter '{name}' has too much precision.")
     return int(Decimal(value) * E8)
 
 
@@ -111,7 +111,7 @@ def refuse_unknown(parameters: Parameters, known: frozenset[str]) -> None:
             f"Not all sent parameters were read; read '{read}' parameter(s) but was sent "
             f"'{len(parameters)}'."
         )
-        raise VenueError(-1104, text)
+        raise ExchangeRefusal(-1104, text)
 
 
 def require_order(parameters: Parameters) -> None:
@@ -119,13 +119,13 @@ def require_order(parameters: Parameters) -> None:
     for name in ("symbol", "side", "type"):
         require(parameters, name)
     if parameters["side"] not in ("BUY", "SELL"):
-        raise VenueError(-1117, "Invalid side.")
+        raise ExchangeRefusal(-1117, "Invalid side.")
     order_type = parameters["type"]
     if order_type not in ORDER_TYPES:
-        raise VenueError(-1116, "Invalid orderType.")
+        raise ExchangeRefusal(-1116, "Invalid orderType.")
     if order_type == "LIMIT":
         if require(parameters, "timeInForce") not in ("GTC", "IOC", "FOK"):
-            raise VenueError(-1115, "Invalid timeInForce.")
+            raise ExchangeRefusal(-1115, "Invalid timeInForce.")
     elif "timeInForce" in parameters:
         raise not_required("timeInForce")
     if order_type == "MARKET":
@@ -140,11 +140,11 @@ def require_order(parameters: Parameters) -> None:
     if "quoteOrderQty" not in parameters:
         require(parameters, "quantity")
     if parameters.get("newOrderRespType", "ACK") not in ("ACK", "RESULT", "FULL"):
-        raise VenueError(-1103, "Invalid newOrderRespType.")
+        raise ExchangeRefusal(-1103, "Invalid newOrderRespType.")
     mode = parameters.get("selfTradePreventionMode", DEFAULT_PREVENTION_MODE)
     if mode not in PREVENTION_MODES:
         text = "This symbol does not allow the specified self-trade prevention mode."
-        raise VenueError(-1013, text)
+        raise ExchangeRefusal(-1013, text)
 
 
 def read_order(parameters: Parameters) -> OrderRequest:

@@ -5,16 +5,14 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from procs.exchange.core.errors import VenueError, missing
+from procs.exchange.core.errors import ExchangeRefusal, missing
 from procs.exchange.core.parameters import Parameters, refuse_unknown
+from procs.exchange.doors.client import Client
 from procs.exchange.doors.user_stream import UserStream
-from procs.exchange.methods.methods import Credentials, Methods
+from procs.exchange.methods.methods import Methods, RequestProof
 from procs.exchange.methods.signatures import sorted_payload
-
-if TYPE_CHECKING:
-    from procs.exchange.doors.ws_api import ApiConnection
 
 SESSION_WEIGHT = 2
 
@@ -26,7 +24,7 @@ class Session:
         self,
         methods: Methods,
         user_stream: UserStream,
-        connection: "ApiConnection",
+        connection: Client,
         tells_limits: bool,
     ) -> None:
         self._methods = methods
@@ -49,11 +47,11 @@ class Session:
             "userDataStream.unsubscribe": self._unsubscribe,
         }
 
-    def credentials(self, parameters: Parameters) -> Credentials:
+    def credentials(self, parameters: Parameters) -> RequestProof:
         """Return what a request proves itself with: its signature, or the session's logon."""
         if self.api_key is not None and "apiKey" not in parameters:
-            return Credentials(self.api_key, "", "", is_logged_on=True)
-        return Credentials(
+            return RequestProof(self.api_key, "", "", is_logged_on=True)
+        return RequestProof(
             parameters.get("apiKey"), sorted_payload(parameters), parameters.get("signature", "")
         )
 
@@ -90,7 +88,7 @@ class Session:
 
     def _subscribe_own(self, parameters: Parameters) -> dict[str, int]:
         if self.api_key is None:
-            raise VenueError(-1002, "You are not authorized to execute this request.", 401)
+            raise ExchangeRefusal(-1002, "You are not authorized to execute this request.", 401)
         return self._subscribe(self._methods.keyring.owner_id(self.api_key))
 
     def _subscribe_signed(self, parameters: Parameters) -> dict[str, int]:
@@ -101,9 +99,9 @@ class Session:
         return self._subscribe(desk.owner_id)
 
     def _subscribe(self, owner_id: int) -> dict[str, int]:
-        self._methods.venue.desk(owner_id).limits.add_weight(SESSION_WEIGHT)
+        self._methods.desks.of(owner_id).limits.add_weight(SESSION_WEIGHT)
         if owner_id in self._user_stream.numbers(self._connection):
-            raise VenueError(-2035, "User Data Stream subscription already active.")
+            raise ExchangeRefusal(-2035, "User Data Stream subscription already active.")
         number = self._subscription_count
         self._subscription_count += 1
         self._user_stream.subscribe(self._connection, owner_id, number)
@@ -117,7 +115,7 @@ class Session:
             if wanted in (None, str(number))
         ]
         if not owners:
-            raise VenueError(-2036, "User Data Stream subscription is not active.")
+            raise ExchangeRefusal(-2036, "User Data Stream subscription is not active.")
         self.after_reply = partial(self._end_subscriptions, owners)
         return {}
 

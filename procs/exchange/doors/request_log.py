@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from procs.exchange.core.errors import VenueError
+from procs.exchange.core.errors import ExchangeRefusal
 
 FLUSH_LINES = 256
 FLUSH_NS = 500_000_000
@@ -19,7 +19,9 @@ class RequestLog:
         self._lines: list[bytes] = []
         self._flushed_ns = 0
 
-    def write(self, recv_ns: int, via: str, request: bytes, refusal: VenueError | None) -> None:
+    def write(
+        self, recv_ns: int, via: str, request: bytes, refusal: ExchangeRefusal | None
+    ) -> None:
         """Keep one request and how it ended; code 0 is success."""
         if self._file is None:
             return

@@ -15,11 +15,11 @@ import msgspec
 from aiohttp import web
 
 from procs.exchange.accounts.account_desk import Desk
-from procs.exchange.core.errors import VenueError
+from procs.exchange.core.errors import ExchangeRefusal
 from procs.exchange.doors.request_log import RequestLog
 from procs.exchange.doors.user_stream import UserStream
 from procs.exchange.faults.faults import Delay, Lose
-from procs.exchange.methods.methods import Credentials, Methods
+from procs.exchange.methods.methods import Methods, RequestProof
 
 ROUTES = (
     ("GET", "/api/v3/ping", "ping"),
@@ -101,7 +101,7 @@ class Rest:
             body = await request.text()
             parameters = dict(parse_qsl(query) + parse_qsl(body))
             api_key = request.headers.get("X-MBX-APIKEY")
-            credentials = Credentials(
+            credentials = RequestProof(
                 api_key, signed_text(query, body), parameters.get("signature", "")
             )
             refusal = None
@@ -110,7 +110,7 @@ class Rest:
                 result = self._methods.call(name, parameters, credentials)
                 if inspect.isawaitable(result):
                     result = await result
-            except VenueError as error:
+            except ExchangeRefusal as error:
                 refusal, result = error, error.body()
             self._user_stream.flush()
             line = f"{request.method} {request.raw_path} {body}".encode()
@@ -128,7 +128,7 @@ class Rest:
             request.transport.abort()
 
     @staticmethod
-    def _respond(desk: Desk, body: Any, refusal: VenueError | None) -> web.Response:
+    def _respond(desk: Desk, body: Any, refusal: ExchangeRefusal | None) -> web.Response:
         counts = [str(row["count"]) for row in desk.limits.counts(with_orders=True)]
         headers = {
             "X-MBX-ORDER-COUNT-10S": counts[0],

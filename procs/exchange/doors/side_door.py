@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from procs.exchange.accounts.desks import Desks
 from procs.exchange.accounts.journal import Journal
 from procs.exchange.accounts.order_rows import status_row
 from procs.exchange.accounts.venue import Venue
@@ -27,7 +28,7 @@ def position_text(venue: Venue, symbol: str, lots: int) -> str:
     return text if lots >= 0 else f"-{text}"
 
 
-def account_rows(venue: Venue) -> list[dict[str, Any]]:
+def account_rows(venue: Venue, desks: Desks) -> list[dict[str, Any]]:
     """Return each account's positions, balances and open orders."""
     return [
         {
@@ -39,7 +40,7 @@ def account_rows(venue: Venue) -> list[dict[str, Any]]:
             "balances": desk.account.status(False, desk.owner_id)["balances"],
             "open_orders": [status_row(order) for order in desk.open_orders.values()],
         }
-        for desk in venue.desks
+        for desk in desks
     ]
 
 
@@ -73,8 +74,9 @@ class FaultRoutes:
 class AuditRoute:
     """The route that opens the books."""
 
-    def __init__(self, venue: Venue, journal: Journal) -> None:
+    def __init__(self, venue: Venue, desks: Desks, journal: Journal) -> None:
         self._venue = venue
+        self._desks = desks
         self._journal = journal
 
     def add_to(self, application: web.Application) -> None:
@@ -82,4 +84,4 @@ class AuditRoute:
         application.router.add_get("/vortex/audit", self._tell)
 
     async def _tell(self, _: web.Request) -> web.Response:
-        return json_response(200, self._journal.books(account_rows(self._venue)))
+        return json_response(200, self._journal.books(account_rows(self._venue, self._desks)))

@@ -1,54 +1,54 @@
 """The user data streams: who listens to which account, and the sending of what happens there."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
+from procs.exchange.accounts.desks import Desks
 from procs.exchange.accounts.venue import Venue
-
-if TYPE_CHECKING:
-    from procs.exchange.doors.ws_api import ApiConnection
+from procs.exchange.doors.client import Client
 
 
 class UserStream:
     """Sends each desk's events to every connection that subscribed to it."""
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: Venue, desks: Desks) -> None:
         self._venue = venue
-        self._numbers: dict[tuple[ApiConnection, int], int] = {}
+        self._desks = desks
+        self._numbers: dict[tuple[Client, int], int] = {}
         self.frames_sent_count = 0
 
-    def numbers(self, connection: "ApiConnection") -> dict[int, int]:
+    def numbers(self, connection: Client) -> dict[int, int]:
         """Return the subscriptions of a connection: their numbers by owner."""
         return {owner: n for (c, owner), n in self._numbers.items() if c is connection}
 
-    def subscribe(self, connection: "ApiConnection", owner_id: int, number: int) -> None:
+    def subscribe(self, connection: Client, owner_id: int, number: int) -> None:
         """Let a connection hear of an account from now on."""
         self._numbers[connection, owner_id] = number
 
-    def end(self, connection: "ApiConnection", owner_id: int) -> None:
+    def end(self, connection: Client, owner_id: int) -> None:
         """Tell a connection that it hears of an account no more."""
         number = self._numbers.pop((connection, owner_id), None)
         if number is not None:
             event = {"e": "eventStreamTerminated", "E": self._venue.clock.now_ms()}
             self._send(connection, number, msgspec.json.encode(event))
 
-    def forget(self, connection: "ApiConnection") -> None:
+    def forget(self, connection: Client) -> None:
         """Drop the subscriptions of a connection that is gone."""
         self._numbers = {key: n for key, n in self._numbers.items() if key[0] is not connection}
 
     @staticmethod
-    def _send(connection: "ApiConnection", number: int, event: bytes) -> None:
+    def _send(connection: Client, number: int, event: bytes) -> None:
         connection.send_text(b'{"subscriptionId":%d,"event":%b}' % (number, event))
 
     def has_news(self) -> bool:
         """Return whether any desk has something to tell."""
-        return any(desk.outbox for desk in self._venue.desks)
+        return any(desk.outbox for desk in self._desks)
 
     def flush(self) -> None:
         """Send what the desks have collected."""
-        for desk in self._venue.desks:
+        for desk in self._desks:
             if desk.outbox:
                 events, desk.outbox = desk.outbox, []
                 for event in events:

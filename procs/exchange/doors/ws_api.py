@@ -16,7 +16,7 @@ import msgspec
 from picows import WSTransport
 
 from procs.exchange.accounts.account_desk import Desk
-from procs.exchange.core.errors import VenueError
+from procs.exchange.core.errors import ExchangeRefusal
 from procs.exchange.core.parameters import Parameters
 from procs.exchange.doors.api_session import Session
 from procs.exchange.doors.request_log import RequestLog
@@ -100,7 +100,7 @@ class ApiConnection(Connection):
             request = REQUEST.decode(message)
             parameters = {name: parameter_text(raw) for name, raw in request.params.items()}
         except (msgspec.DecodeError, UnicodeDecodeError):
-            malformed = VenueError(-1135, "Invalid JSON Request")
+            malformed = ExchangeRefusal(-1135, "Invalid JSON Request")
             desk = self._desk({})
             self._carry(self._reply(msgspec.Raw(b"null"), malformed, None, desk), desk)
             self._log.write(recv_ns, "ws-api", message, malformed)
@@ -108,10 +108,10 @@ class ApiConnection(Connection):
         name = request.method.removeprefix("v3/")
         method, desk = METHODS.get(name), self._desk(parameters)
         result: Any = None
-        refusal: VenueError | None = None
+        refusal: ExchangeRefusal | None = None
         try:
             result = self._call(name, parameters)
-        except VenueError as error:
+        except ExchangeRefusal as error:
             refusal = error
         if inspect.isawaitable(result):
             task = asyncio.ensure_future(self._reply_later(request.id, result, method, desk))
@@ -132,7 +132,7 @@ class ApiConnection(Connection):
         if name in self._session.table:
             return self._session.table[name](parameters)
         if name not in METHODS:
-            raise VenueError(-1000, f"Unknown method '{name}'.")
+            raise ExchangeRefusal(-1000, f"Unknown method '{name}'.")
         return self._methods.call(name, parameters, self._session.credentials(parameters))
 
     async def _reply_later(
@@ -164,7 +164,7 @@ class ApiConnection(Connection):
         self, request_id: msgspec.Raw, result: Any, method: Method | None, desk: Desk
     ) -> bytes:
         reply: dict[str, Any] = {"id": request_id, "status": 200}
-        if isinstance(result, VenueError):
+        if isinstance(result, ExchangeRefusal):
             reply["status"] = result.status
             reply["error"] = result.body()
         else:

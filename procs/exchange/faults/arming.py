@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from procs.exchange.core.errors import VenueError
+from procs.exchange.core.errors import ExchangeRefusal
 from procs.exchange.faults.faults import (
     FAULT,
     AnyFault,
@@ -118,7 +118,9 @@ class Faults:
         text = "Too much request weight used; please use WebSocket Streams for live updates."
         if fault.status == 418:
             text = f"Way too much request weight used; IP banned until {until_ms}."
-        raise VenueError(-1003, text, fault.status, {"serverTime": now_ms, "retryAfter": until_ms})
+        raise ExchangeRefusal(
+            -1003, text, fault.status, {"serverTime": now_ms, "retryAfter": until_ms}
+        )
 
     def strikes_lane(self, lane: Lane, account: int = 0) -> LaneFault | None:
         """Return the fault that strikes what a lane carries now."""

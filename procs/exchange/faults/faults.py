@@ -115,7 +115,7 @@ class SkewClock(TimedFault, frozen=True, forbid_unknown_fields=True, tag="skew_c
     skew_ms: int
 
 
-class Halt(TimedFault, frozen=True, forbid_unknown_fields=True, tag="halt"):
+class SymbolHalt(TimedFault, frozen=True, forbid_unknown_fields=True, tag="halt"):
     """A symbol does not trade; under CANCEL_ONLY its orders can still be cancelled."""
 
     symbol: str
@@ -169,7 +169,7 @@ AnyFault = (
     | Silence
     | NoPings
     | SkewClock
-    | Halt
+    | SymbolHalt
     | Revoke
     | Freeze
     | Shutdown

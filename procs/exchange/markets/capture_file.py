@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from procs.exchange.core.exchange_config import ConfigError, SymbolConfig
+from procs.exchange.core.exchange_config import ExchangeConfigError, SymbolConfig
 from procs.exchange.core.instrument import E8, text_e8
 
 QUOTE_ASSETS = ("FDUSD", "USDT", "USDC", "TUSD", "BUSD", "BTC", "ETH", "BNB", "EUR", "TRY")
@@ -20,7 +20,7 @@ ODD_SHARE_MAX = 0.001
 NUMBER = re.compile(rb'"([0-9]+)\.([0-9]{1,8})"')
 
 
-class Line(NamedTuple):
+class CaptureLine(NamedTuple):
     """One line: when it was received, and what."""
 
     recv_ns: int
@@ -34,7 +34,7 @@ class Frame(msgspec.Struct):
     data: msgspec.Raw
 
 
-class Level(NamedTuple):
+class RecordedLevel(NamedTuple):
     """Price and quantity as sent."""
 
     price: str
@@ -45,8 +45,8 @@ class Snapshot(msgspec.Struct):
     """The answer to a depth request."""
 
     last_update_id: int = msgspec.field(name="lastUpdateId")
-    bids: list[Level]
-    asks: list[Level]
+    bids: list[RecordedLevel]
+    asks: list[RecordedLevel]
 
 
 class Diff(msgspec.Struct):
@@ -54,8 +54,8 @@ class Diff(msgspec.Struct):
 
     first_update_id: int = msgspec.field(name="U")
     last_update_id: int = msgspec.field(name="u")
-    bids: list[Level] = msgspec.field(name="b")
-    asks: list[Level] = msgspec.field(name="a")
+    bids: list[RecordedLevel] = msgspec.field(name="b")
+    asks: list[RecordedLevel] = msgspec.field(name="a")
 
 
 class Ticker(msgspec.Struct):
@@ -67,7 +67,7 @@ class Ticker(msgspec.Struct):
     ask_qty: str = msgspec.field(name="A")
 
 
-class Trade(msgspec.Struct):
+class RecordedTrade(msgspec.Struct):
     """A trade; the taker sold when the buyer was the maker."""
 
     price: str = msgspec.field(name="p")
@@ -87,13 +87,13 @@ def is_snapshot(text: bytes) -> bool:
     return text.startswith(b'{"lastUpdateId"')
 
 
-def read_lines(path: Path) -> Iterator[Line]:
+def read_lines(path: Path) -> Iterator[CaptureLine]:
     """Yield the lines of a recording in order."""
     with gzip.open(path, "rb") as file:
         for raw in file:
             stamp, _, text = raw.rstrip(b"\n").partition(b" ")
             if text:
-                yield Line(int(stamp), text)
+                yield CaptureLine(int(stamp), text)
 
 
 class Summary(NamedTuple):
@@ -147,9 +147,11 @@ def summarize(path: Path) -> Summary:
             price_steps.update(map(power_of_ten, numbers[0::2]))
             qty_steps.update(map(power_of_ten, filter(None, numbers[1::2])))
     except (OSError, EOFError, ValueError, msgspec.MsgspecError) as error:
-        raise ConfigError(f"{path}: not a recording of combined streams: {error}") from error
+        raise ExchangeConfigError(
+            f"{path}: not a recording of combined streams: {error}"
+        ) from error
     if not symbol or not price_steps or not qty_steps:
-        raise ConfigError(f"{path}: holds no market data")
+        raise ExchangeConfigError(f"{path}: holds no market data")
     tick_e8, lot_e8 = min(price_steps), common_step(qty_steps)
     return Summary(symbol.upper(), tick_e8, lot_e8, has_snapshot)
 
@@ -163,7 +165,9 @@ def symbol_config(summary: Summary, known: tuple[SymbolConfig, ...]) -> SymbolCo
             return row
     quote = next((asset for asset in QUOTE_ASSETS if summary.symbol.endswith(asset)), "")
     if not quote:
-        raise ConfigError(f"{summary.symbol}: unknown quote asset; name the symbol in --config")
+        raise ExchangeConfigError(
+            f"{summary.symbol}: unknown quote asset; name the symbol in --config"
+        )
     return SymbolConfig(
         symbol=summary.symbol,
         base_asset=summary.symbol.removesuffix(quote),

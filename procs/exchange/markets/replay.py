@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from procs.exchange.accounts.desks import Desks
 from procs.exchange.accounts.venue import Venue
 from procs.exchange.core.exchange_order import Order
 from procs.exchange.core.instrument import Instrument, text_e8
@@ -20,10 +21,10 @@ from procs.exchange.core.tape import Tape, TapeTrade
 from procs.exchange.markets.capture_file import (
     Diff,
     Frame,
-    Level,
+    RecordedLevel,
+    RecordedTrade,
     Snapshot,
     Ticker,
-    Trade,
     is_snapshot,
     read_e8,
     read_lines,
@@ -40,7 +41,7 @@ FRAME = msgspec.json.Decoder(Frame)
 SNAPSHOT = msgspec.json.Decoder(Snapshot)
 DIFF = msgspec.json.Decoder(Diff)
 TICKER = msgspec.json.Decoder(Ticker)
-TRADE = msgspec.json.Decoder(Trade)
+TRADE = msgspec.json.Decoder(RecordedTrade)
 
 
 @dataclass(slots=True)
@@ -54,10 +55,13 @@ class Resting:
 class ReplayMarket:
     """The recorded symbol."""
 
-    def __init__(self, instrument: Instrument, venue: Venue, *, has_snapshot: bool) -> None:
+    def __init__(
+        self, instrument: Instrument, venue: Venue, desks: Desks, *, has_snapshot: bool
+    ) -> None:
         self.instrument = instrument
         self.tape = Tape(instrument)
         self._venue = venue
+        self._desks = desks
         self._levels_e8: dict[int, dict[int, int]] = {Side.BUY: {}, Side.SELL: {}}
         self._touch: dict[int, int] = {Side.BUY: 0, Side.SELL: 0}
         self._touch_lots: dict[int, int] = {Side.BUY: 0, Side.SELL: 0}
@@ -111,7 +115,7 @@ class ReplayMarket:
             self._set_levels(diff.bids, diff.asks)
             self._update_id = diff.last_update_id
 
-    def _set_levels(self, bids: list[Level], asks: list[Level]) -> None:
+    def _set_levels(self, bids: list[RecordedLevel], asks: list[RecordedLevel]) -> None:
         for side, rows in ((Side.BUY, bids), (Side.SELL, asks)):
             levels = self._levels_e8[side]
             for price, qty in rows:
@@ -133,7 +137,7 @@ class ReplayMarket:
             if self.would_take(order.side, order.price_ticks):
                 self._fill(order, order.price_ticks, order.left_lots, is_maker=True)
 
-    def _on_trade(self, trade: Trade) -> None:
+    def _on_trade(self, trade: RecordedTrade) -> None:
         price_ticks = self._last_ticks = self._ticks(trade.price)
         taker_side = Side.SELL if trade.is_buyer_maker else Side.BUY
         left_lots = self._lots(trade.qty)
@@ -157,7 +161,7 @@ class ReplayMarket:
         self._trade_id += 1
         if qty_lots == order.left_lots:
             self._resting.pop(order.order_id, None)
-        desk = self._venue.desk(order.owner_id)
+        desk = self._desks.of(order.owner_id)
         desk.on_trade(order, price_ticks, qty_lots, self._trade_id, is_maker)
 
     def next_order_id(self) -> int:
@@ -172,9 +176,9 @@ class ReplayMarket:
         if best_ticks and (is_market or self.would_take(order.side, order.price_ticks)):
             self._fill(order, best_ticks, order.left_lots, is_maker=False)
         elif is_market:
-            self._venue.desk(order.owner_id).on_expired(order, "INSUFFICIENT_LIQUIDITY")
+            self._desks.of(order.owner_id).on_expired(order, "INSUFFICIENT_LIQUIDITY")
         elif order.time_in_force != "GTC":
-            self._venue.desk(order.owner_id).on_expired(
+            self._desks.of(order.owner_id).on_expired(
                 order,
                 "UNFILLED_IOC_QUANTITY_EXPIRED"
                 if order.time_in_force == "IOC"
@@ -236,8 +240,8 @@ class ReplayMarket:
         best_asks = [self._level(*row) for row in rows[Side.SELL][:limit]]
         return msgspec.json.encode(Snapshot(self._update_id, best_bids, best_asks)).decode()
 
-    def _level(self, price_ticks: int, qty_e8: int) -> Level:
-        return Level(self.instrument.price_text(price_ticks), text_e8(qty_e8))
+    def _level(self, price_ticks: int, qty_e8: int) -> RecordedLevel:
+        return RecordedLevel(self.instrument.price_text(price_ticks), text_e8(qty_e8))
 
 
 class Player:

@@ -3,12 +3,13 @@
 import numpy as np
 
 from ipc.memory import address_of, record_at, records_at
+from procs.exchange.accounts.desks import Desks
 from procs.exchange.accounts.venue import Venue
 from procs.exchange.core.exchange_config import SymbolConfig
 from procs.exchange.core.exchange_order import Order
 from procs.exchange.core.instrument import Instrument, to_e8
 from procs.exchange.core.tape import Tape, TapeTrade
-from procs.exchange.streams.json_feed import Feed, Rows
+from procs.exchange.streams.json_feed import JsonFeed, Rows
 from procs.exchange.streams.sbe_feed import BinaryFeed
 from procs.exchange.streams.streams import Streams
 from vortex.codes import Side
@@ -53,6 +54,7 @@ class SimulatedMarket:
         streams: Streams,
         binary_streams: Streams,
         venue: Venue,
+        desks: Desks,
         *,
         order_capacity: int,
         seed: int,
@@ -60,9 +62,10 @@ class SimulatedMarket:
     ) -> None:
         self.instrument = instrument
         self.tape = Tape(instrument)
-        self.feed = Feed(instrument, streams, venue.clock, self.rows)
+        self.feed = JsonFeed(instrument, streams, venue.clock, self.rows)
         self.binary_feed = BinaryFeed(instrument, binary_streams, venue.clock, self.rows)
         self._venue = venue
+        self._desks = desks
         self._store = np.zeros(store_bytes(order_capacity), dtype=np.uint8)
         self._book_address = address_of(self._store)
         open_store(self._book_address, order_capacity)
@@ -150,11 +153,11 @@ class SimulatedMarket:
             (maker_owner_id, maker_id, True),
         ):
             if owner:
-                desk = self._venue.desk(owner)
+                desk = self._desks.of(owner)
                 desk.on_trade(desk.orders[symbol, number], price, qty, trade_id, is_maker)
 
     def _tell_desk(self, row: list[int]) -> None:
-        symbol, kind, desk = self.instrument.symbol, row[0], self._venue.desk(row[3])
+        symbol, kind, desk = self.instrument.symbol, row[0], self._desks.of(row[3])
         order = desk.orders[symbol, row[2]]
         if kind == PREVENTED:
             desk.on_prevented(order, desk.orders[symbol, row[4]], row[6], row[7])

@@ -8,7 +8,7 @@ import msgspec
 
 from procs.exchange.accounts.account_desk import Desk
 from procs.exchange.accounts.venue import Market
-from procs.exchange.core.errors import VenueError
+from procs.exchange.core.errors import ExchangeRefusal
 from procs.exchange.core.instrument import E8, text_e8
 from procs.exchange.core.parameters import Parameters, read_integer
 
@@ -25,7 +25,7 @@ def symbols_of(desk: Desk, parameters: Parameters) -> list[str]:
     try:
         return msgspec.json.decode(parameters["symbols"], type=list[str])
     except msgspec.DecodeError:
-        raise VenueError(-1100, "Illegal characters found in parameter 'symbols'.") from None
+        raise ExchangeRefusal(-1100, "Illegal characters found in parameter 'symbols'.") from None
 
 
 def tell_time(desk: Desk, _: Parameters) -> dict[str, int]:

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from procs.exchange.accounts.account_desk import Desk
+from procs.exchange.accounts.desks import Desks
 from procs.exchange.accounts.venue import Venue
-from procs.exchange.core.errors import VenueError, missing
+from procs.exchange.core.errors import ExchangeRefusal, missing
 from procs.exchange.core.parameters import (
     ORDER_NAMES,
     Parameters,
@@ -44,7 +45,7 @@ class Method(NamedTuple):
     tells_order_limits: bool = False
 
 
-class Credentials(NamedTuple):
+class RequestProof(NamedTuple):
     """What a request proves itself with; ``is_logged_on`` stands in for a signature."""
 
     api_key: str | None
@@ -118,15 +119,16 @@ METHODS = {
 class Methods:
     """All methods, for all accounts."""
 
-    def __init__(self, venue: Venue, keyring: Keyring) -> None:
+    def __init__(self, venue: Venue, desks: Desks, keyring: Keyring) -> None:
         self.venue = venue
+        self.desks = desks
         self.keyring = keyring
 
     def desk(self, api_key: str | None) -> Desk:
         """Return the desk of the account that has this key; that of the first for a stranger."""
-        return self.venue.desk(self.keyring.owner_id(api_key) or 1)
+        return self.desks.of(self.keyring.owner_id(api_key) or 1)
 
-    def authorize(self, parameters: Parameters, credentials: Credentials) -> Desk:
+    def authorize(self, parameters: Parameters, credentials: RequestProof) -> Desk:
         """Return the desk of the account that asks, or refuse who is none or comes late."""
         if "timestamp" not in parameters:
             raise missing("timestamp")
@@ -142,7 +144,7 @@ class Methods:
         check_freshness(parameters, self.venue.clock)
         return desk
 
-    def call(self, name: str, parameters: Parameters, credentials: Credentials) -> Any:
+    def call(self, name: str, parameters: Parameters, credentials: RequestProof) -> Any:
         """Return the method's result, or an awaitable of it; raises the venue's refusal."""
         method, journal = METHODS[name], self.venue.journal
         if journal is None or not method.is_order:
@@ -150,14 +152,14 @@ class Methods:
         recv_ns, code = time.monotonic_ns(), 0
         try:
             return self._call(method, parameters, credentials)
-        except VenueError as error:
+        except ExchangeRefusal as error:
             code = error.code
             raise
         finally:
             owner_id = self.keyring.owner_id(credentials.api_key)
             journal.add_request(recv_ns, owner_id, name, parameters, code)
 
-    def _call(self, method: Method, parameters: Parameters, credentials: Credentials) -> Any:
+    def _call(self, method: Method, parameters: Parameters, credentials: RequestProof) -> Any:
         if method.check is not None:
             method.check(parameters)
         refuse_unknown(parameters, method.names)
@@ -178,5 +180,5 @@ class Methods:
                     "Timeout waiting for response from backend server. Send status unknown; "
                     "execution status unknown."
                 )
-                raise VenueError(-1007, text, 504)
+                raise ExchangeRefusal(-1007, text, 504)
         return result

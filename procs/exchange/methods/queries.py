@@ -4,7 +4,7 @@ from typing import Any
 
 from procs.exchange.accounts.account_desk import Desk
 from procs.exchange.accounts.order_rows import status_row, trade_rows
-from procs.exchange.core.errors import VenueError
+from procs.exchange.core.errors import ExchangeRefusal
 from procs.exchange.core.parameters import Parameters, read_integer
 from procs.exchange.methods.trading import find_order
 
@@ -16,7 +16,7 @@ def status(desk: Desk, parameters: Parameters) -> dict[str, Any]:
     """Return an order, open or finished."""
     order = find_order(desk, parameters)
     if order is None:
-        raise VenueError(-2013, "Order does not exist.")
+        raise ExchangeRefusal(-2013, "Order does not exist.")
     return status_row(order)
 
 

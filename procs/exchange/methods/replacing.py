@@ -7,7 +7,7 @@ from typing import Any
 
 from procs.exchange.accounts.account_desk import Desk
 from procs.exchange.accounts.order_rows import placed
-from procs.exchange.core.errors import VenueError
+from procs.exchange.core.errors import ExchangeRefusal
 from procs.exchange.core.parameters import (
     ORDER_NAMES,
     OrderRequest,
@@ -32,18 +32,18 @@ SUCCESS, FAILURE, NOT_ATTEMPTED = "SUCCESS", "FAILURE", "NOT_ATTEMPTED"
 def check_replace(parameters: Parameters) -> None:
     """Refuse a request that lacks a parameter of either half."""
     if require(parameters, "cancelReplaceMode") not in ("STOP_ON_FAILURE", "ALLOW_FAILURE"):
-        raise VenueError(-1100, "Invalid cancelReplaceMode.")
+        raise ExchangeRefusal(-1100, "Invalid cancelReplaceMode.")
     if "cancelOrderId" not in parameters and "cancelOrigClientOrderId" not in parameters:
         text = (
             "Param 'cancelOrigClientOrderId' or 'cancelOrderId' must be sent, but both were "
             "empty/null!"
         )
-        raise VenueError(-1128, text)
+        raise ExchangeRefusal(-1128, text)
     if parameters.get("orderRateLimitExceededMode", "DO_NOTHING") not in (
         "DO_NOTHING",
         "CANCEL_ONLY",
     ):
-        raise VenueError(-1100, "Invalid orderRateLimitExceededMode.")
+        raise ExchangeRefusal(-1100, "Invalid orderRateLimitExceededMode.")
     require_order(parameters)
 
 
@@ -63,7 +63,7 @@ def replace_order(desk: Desk, parameters: Parameters) -> dict[str, Any]:
     try:
         cancel_id = read_client_id(parameters, "cancelNewClientOrderId")
         cancel_response = desk.cancel(old, cancel_id)
-    except VenueError as error:
+    except ExchangeRefusal as error:
         cancel_result, cancel_response = FAILURE, error.body()
     may_place = cancel_result == SUCCESS or parameters["cancelReplaceMode"] == "ALLOW_FAILURE"
     new_result, new_response = NOT_ATTEMPTED, None
@@ -88,11 +88,11 @@ def place_half(desk: Desk, request: OrderRequest, has_canceled: bool) -> tuple[s
     """Place the new order; return how it ended and the answer or error."""
     try:
         return SUCCESS, placed(desk.place(request, tells_rejection=has_canceled))
-    except VenueError as error:
+    except ExchangeRefusal as error:
         return FAILURE, error.body()
 
 
-def failure(answer: dict[str, Any], *, is_limited: bool, mode: str) -> VenueError:
+def failure(answer: dict[str, Any], *, is_limited: bool, mode: str) -> ExchangeRefusal:
     """Return the refusal that carries both halves of a request that did not wholly succeed."""
     if SUCCESS in (answer["cancelResult"], answer["newOrderResult"]):
         status, code, text = 409, -2021, "Order cancel-replace partially failed."
@@ -100,4 +100,4 @@ def failure(answer: dict[str, Any], *, is_limited: bool, mode: str) -> VenueErro
         status, code, text = 400, -2022, "Order cancel-replace failed."
     if is_limited and mode == "STOP_ON_FAILURE":
         status = 429
-    return VenueError(code, text, status, answer)
+    return ExchangeRefusal(code, text, status, answer)

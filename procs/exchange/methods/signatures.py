@@ -15,9 +15,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from procs.exchange.core.errors import VenueError, missing
+from procs.exchange.core.errors import ExchangeRefusal, missing
 from procs.exchange.core.exchange_clock import Clock
-from procs.exchange.core.exchange_config import ConfigError
+from procs.exchange.core.exchange_config import ExchangeConfigError
 
 RECV_WINDOW_MS = 5000
 RECV_WINDOW_MS_MAX = 60_000
@@ -31,9 +31,9 @@ def sorted_payload(parameters: Mapping[str, str]) -> str:
     return "&".join(f"{name}={parameters[name]}" for name in names)
 
 
-def revoked() -> VenueError:
+def revoked() -> ExchangeRefusal:
     """Return the refusal of a key that is not, or no longer, accepted."""
-    return VenueError(-2015, "Invalid API-key, IP, or permissions for action.", 401)
+    return ExchangeRefusal(-2015, "Invalid API-key, IP, or permissions for action.", 401)
 
 
 class HmacKey:
@@ -59,9 +59,11 @@ class Ed25519Key:
         try:
             key = load_pem_public_key(pem.encode())
         except ValueError as error:
-            raise ConfigError(f"the account's public key cannot be read: {error}") from error
+            raise ExchangeConfigError(
+                f"the account's public key cannot be read: {error}"
+            ) from error
         if not isinstance(key, Ed25519PublicKey):
-            raise ConfigError("the account's public key is not of the kind Ed25519")
+            raise ExchangeConfigError("the account's public key is not of the kind Ed25519")
         self._key = key
 
     def signs(self, payload: str, signature: str) -> bool:
@@ -83,7 +85,7 @@ class Keyring:
     def add(self, api_key: str, secret: str, owner_id: int) -> None:
         """Take an account's key: an HMAC secret, or the PEM of an Ed25519 public key."""
         if api_key in self._keys:
-            raise ConfigError(f"account {owner_id} has the key of another one")
+            raise ExchangeConfigError(f"account {owner_id} has the key of another one")
         # A PEM that came through an environment file may have its line ends written out.
         pem = secret.replace("\\n", "\n")
         key = Ed25519Key(pem) if pem.startswith(PEM_HEAD) else HmacKey(secret)
@@ -96,7 +98,7 @@ class Keyring:
     def check_key(self, api_key: str | None) -> None:
         """Refuse a key that is missing, malformed or nobody's."""
         if not api_key:
-            raise VenueError(-2014, "API-key format invalid.", 401)
+            raise ExchangeRefusal(-2014, "API-key format invalid.", 401)
         if api_key not in self._keys:
             raise revoked()
 
@@ -105,13 +107,13 @@ class Keyring:
         self.check_key(api_key)
         if not self._keys[api_key or ""][0].signs(payload, signature):
             self.failure_count += 1
-            raise VenueError(-1022, "Signature for this request is not valid.")
+            raise ExchangeRefusal(-1022, "Signature for this request is not valid.")
 
     def check_may_log_on(self, api_key: str | None) -> None:
         """Refuse a key with which no session can be opened."""
         self.check_key(api_key)
         if not self._keys[api_key or ""][0].may_log_on:
-            raise VenueError(-4056, "HMAC_SHA256 API key is not supported.")
+            raise ExchangeRefusal(-4056, "HMAC_SHA256 API key is not supported.")
 
 
 def check_freshness(parameters: Mapping[str, str], clock: Clock) -> None:
@@ -124,17 +126,17 @@ def check_freshness(parameters: Mapping[str, str], clock: Clock) -> None:
         raise missing("timestamp")
     window = parameters.get("recvWindow", str(RECV_WINDOW_MS))
     if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,3})?", window):
-        raise VenueError(
+        raise ExchangeRefusal(
             -1100,
             "Illegal characters found in parameter 'recvWindow'; legal range is "
             "'^([0-9]{1,5})(\\.[0-9]{1,3})?$'.",
         )
     if float(window) > RECV_WINDOW_MS_MAX:
-        raise VenueError(-1131, "recvWindow must be less than 60000.")
+        raise ExchangeRefusal(-1131, "recvWindow must be less than 60000.")
     sent_ms = int(text) if len(text) < 16 else int(text) / 1000
     now_ms = clock.now_ms()
     if sent_ms >= now_ms + AHEAD_MS:
         ahead = "Timestamp for this request was 1000ms ahead of the server's time."
-        raise VenueError(-1021, ahead)
+        raise ExchangeRefusal(-1021, ahead)
     if now_ms - sent_ms > float(window):
-        raise VenueError(-1021, "Timestamp for this request is outside of the recvWindow.")
+        raise ExchangeRefusal(-1021, "Timestamp for this request is outside of the recvWindow.")

@@ -4,7 +4,7 @@ from typing import Any
 
 from procs.exchange.accounts.account_desk import Desk
 from procs.exchange.accounts.order_rows import placed
-from procs.exchange.core.errors import VenueError
+from procs.exchange.core.errors import ExchangeRefusal
 from procs.exchange.core.exchange_order import Order
 from procs.exchange.core.parameters import (
     Parameters,
@@ -28,7 +28,7 @@ def check_find(parameters: Parameters) -> None:
     require(parameters, "symbol")
     if "orderId" not in parameters and "origClientOrderId" not in parameters:
         text = "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!"
-        raise VenueError(-1128, text)
+        raise ExchangeRefusal(-1128, text)
 
 
 def check_amend(parameters: Parameters) -> None:
@@ -44,7 +44,7 @@ def find_order(desk: Desk, parameters: Parameters) -> Order | None:
     symbol = parameters["symbol"]
     order = desk.find(symbol, order_id, client_id)
     if order is None and order_id is not None and desk.find(symbol, order_id, "") is not None:
-        raise VenueError(-2039, "Client order ID is not correct for this order ID.")
+        raise ExchangeRefusal(-2039, "Client order ID is not correct for this order ID.")
     return order
 
 
@@ -68,12 +68,12 @@ def cancel(desk: Desk, parameters: Parameters) -> dict[str, Any]:
     """Cancel an open order."""
     restriction = parameters.get("cancelRestrictions", "")
     if restriction not in CANCEL_RESTRICTIONS:
-        raise VenueError(-1145, "Invalid cancelRestrictions")
+        raise ExchangeRefusal(-1145, "Invalid cancelRestrictions")
     order = find_order(desk, parameters)
     wanted = restriction.removeprefix("ONLY_")
     if order is not None and order.is_open and wanted not in ("", order.status):
         text = "Order was not canceled due to cancel restrictions."
-        raise VenueError(-2011, text)
+        raise ExchangeRefusal(-2011, text)
     return desk.cancel(order, read_client_id(parameters, "newClientOrderId"))
 
 

@@ -33,7 +33,7 @@ class DiffWindow:
         self.last_update_id = 0
 
 
-class Feed:
+class JsonFeed:
     """Encodes and publishes what happens on one symbol."""
 
     def __init__(

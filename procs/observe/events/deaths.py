@@ -15,22 +15,21 @@ import numpy as np
 
 from procs.logs import log_lines, process_log
 from procs.logs.hot_events import LIFE_BEGAN
-from procs.logs.run_events import Event, events_path
+from procs.logs.run_events import UNKNOWN_STATUS, RunEvent, events_path
 from procs.observe import archive
-from procs.observe.events.log_text import Names, Told, level_of, log_line, text_of, told_of
+from procs.observe.events.log_text import LoggedEvent, Names, level_of, log_line, text_of, told_of
 from procs.observe.watch import open_or_folder
 from procs.plan import wiring
 from procs.plan.config import Config
 from procs.plan.instance import NothingKept, OtherVersion, launch_path
+from procs.plan.launch import read_launch
 from procs.plan.wiring import LOG_ROWS, log_ring
-from procs.stages.base.stage import read_launch
-from procs.supervision.children.nursery import UNKNOWN
 
 DIED = ("died", "given up")
 _LIFE_LINE = re.compile(r": pid (\d+)$")
 
 #: The events that stand in a stage's ring, the oldest first; None when nothing is left of it.
-ReadRing = Callable[[str], list[Told] | None]
+ReadRing = Callable[[str], list[LoggedEvent] | None]
 
 
 class Death(msgspec.Struct):
@@ -82,7 +81,7 @@ class Remains:
         ]  # fmt: skip
 
 
-def life_of(told: list[Told], pid: int, pids: list[int]) -> list[Told]:
+def life_of(told: list[LoggedEvent], pid: int, pids: list[int]) -> list[LoggedEvent]:
     """Return the events of the life of one process.
 
     Each life begins with an event that names its process.  What stands before the first such event
@@ -119,7 +118,7 @@ def of_instance(name: str, count: int) -> list[Death]:
         return deaths_of(view, of_archive(view), count)
     try:
 
-        def read_ring(role: str) -> list[Told] | None:
+        def read_ring(role: str) -> list[LoggedEvent] | None:
             raws = view.last_records(log_ring(role), LOG_ROWS)
             return [told_of(raw) for _, raw in raws]
 
@@ -145,7 +144,7 @@ def of_archive(run_folder: Path) -> Remains:
         nothing = np.zeros(0, [("tick_e8", "i8"), ("lot_e8", "i8")])
         return Remains(config, nothing, 0, lambda role: None)
 
-    def read_ring(role: str) -> list[Told] | None:
+    def read_ring(role: str) -> list[LoggedEvent] | None:
         try:
             return [told_of(raw) for _, raw in archive.read_ring(run_folder, log_ring(role))]
         except (KeyError, ValueError) as error:
@@ -160,7 +159,7 @@ def deaths_of(run_folder: Path, remains: Remains, count: int) -> list[Death]:
         text = events_path(run_folder).read_bytes()
     except FileNotFoundError:
         return []
-    events = [msgspec.json.decode(line, type=Event) for line in text.splitlines()]
+    events = [msgspec.json.decode(line, type=RunEvent) for line in text.splitlines()]
     return [
         death_of(run_folder, remains, events, index, count)
         for index, event in enumerate(events)
@@ -169,7 +168,7 @@ def deaths_of(run_folder: Path, remains: Remains, count: int) -> list[Death]:
 
 
 def death_of(
-    run_folder: Path, remains: Remains, events: list[Event], index: int, count: int
+    run_folder: Path, remains: Remains, events: list[RunEvent], index: int, count: int
 ) -> Death:
     """Return one death; ``index`` is that of its event."""
     event = events[index]
@@ -202,7 +201,7 @@ def newest(things: list[Any], count: int) -> list[Any]:
 
 def how(status: int | None) -> str:
     """Return how a process ended."""
-    if status is None or status == UNKNOWN:
+    if status is None or status == UNKNOWN_STATUS:
         return "ended, with a status that nobody saw"
     if status >= 0:
         return f"ended with status {status}"
@@ -212,7 +211,7 @@ def how(status: int | None) -> str:
         return f"was killed by signal {-status}"
 
 
-def what_then(event: Event, later: list[int]) -> str:
+def what_then(event: RunEvent, later: list[int]) -> str:
     """Return what the supervisor did about a death."""
     if event.what == "given up":
         then = "given up, for it died too often"

@@ -18,7 +18,7 @@ from procs.stages.gateway.context import Halt
 from vortex.codes import Kind, Refusal, Reject, Side
 
 
-class Told(NamedTuple):
+class LoggedEvent(NamedTuple):
     """One event as it stands in its ring."""
 
     at_ns: int  # on the run's clock
@@ -44,11 +44,11 @@ class Names:
         )  # fmt: skip
 
 
-def told_of(raw: bytes) -> Told:
+def told_of(raw: bytes) -> LoggedEvent:
     """Return a LOG record."""
     record = np.frombuffer(raw, LOG_DTYPE, 1)[0]
     words = tuple(record["words"].tolist())
-    return Told(int(record["publish_ns"]), int(record["event_id"]), words)
+    return LoggedEvent(int(record["publish_ns"]), int(record["event_id"]), words)
 
 
 def named(codes: type[IntEnum], value: int) -> str:
@@ -116,7 +116,7 @@ def level_of(event_id: int) -> int:
     return event.level if event else logging.WARNING
 
 
-def text_of(told: Told, names: Names) -> str:
+def text_of(told: LoggedEvent, names: Names) -> str:
     """Return the text of one event; one that is not in the catalogue is of another version."""
     event = CATALOGUE.events.get(told.event_id)
     if event is None:

@@ -25,14 +25,13 @@ from procs.logs import process_log
 from procs.logs.hot_events import CATALOGUE
 from procs.logs.log_file import LogFile
 from procs.observe.events.log_text import Names, level_of, log_line, text_of, told_of
-from procs.observe.samples.view import View
+from procs.observe.samples.view import RunView
 from procs.observe.taps.tap import Tap
 from procs.plan import instance, wiring
 from procs.plan.config import Logs
-from procs.plan.wiring import LOG_MARK, LOG_ROWS, SUPERVISOR_ROLE, log_ring
-from procs.stages.base.stage import read_launch
-from procs.supervision.children import nursery
-from procs.supervision.children.nursery import Child
+from procs.plan.launch import read_launch
+from procs.plan.run_records import LOG_MARK
+from procs.plan.wiring import LOG_ROWS, SUPERVISOR_ROLE, log_ring
 
 LOOK_S = 0.05
 SECOND_NS = 1_000_000_000
@@ -40,7 +39,7 @@ SECOND_NS = 1_000_000_000
 HOLD_NS = 20_000_000
 
 
-class Entry(NamedTuple):
+class LogEntry(NamedTuple):
     """One line to be written; the time never falls within the entries of one stage."""
 
     at_ns: int
@@ -59,13 +58,13 @@ class Queue:
         self.names = names
         self.told = told.records
         self.suppressed = self.told["suppressed_count"].copy()
-        self.entries: deque[Entry] = deque()
+        self.entries: deque[LogEntry] = deque()
         self.newest_ns = 0
 
     def put(self, at_ns: int, level: int, message: str, seq: int = -1) -> None:
         """Put one line at the end."""
         self.newest_ns = max(self.newest_ns, at_ns)
-        self.entries.append(Entry(self.newest_ns, level, self.role, message, seq))
+        self.entries.append(LogEntry(self.newest_ns, level, self.role, message, seq))
 
     def read(self) -> None:
         """Read what is new, unless a whole ring of it waits already: the ring keeps the newest."""
@@ -106,7 +105,7 @@ class Queue:
         return next((entry.seq for entry in self.entries if entry.seq >= 0), self.tap.next_seq)
 
 
-def merged(streams: Iterable[Iterable[Entry]]) -> Iterator[Entry]:
+def merged(streams: Iterable[Iterable[LogEntry]]) -> Iterator[LogEntry]:
     """Yield the entries of all stages in the order of time, those of each in their own order."""
     return heapq.merge(*streams, key=lambda entry: entry.at_ns)
 
@@ -114,7 +113,7 @@ def merged(streams: Iterable[Iterable[Entry]]) -> Iterator[Entry]:
 class LogWriter:
     """Writes what the stages of one run tell; ``close`` closes the file."""
 
-    def __init__(self, view: View, marks: SharedTable, settings: Logs) -> None:
+    def __init__(self, view: RunView, marks: SharedTable, settings: Logs) -> None:
         self.view = view
         self.marks = marks.records
         self.log = process_log.logger(wiring.LOG_WRITER)
@@ -173,7 +172,7 @@ class LogWriter:
                 queue.entries.popleft()
         self.mark(due)
 
-    def mark(self, written: list[list[Entry]]) -> None:
+    def mark(self, written: list[list[LogEntry]]) -> None:
         """Write down how far all is written."""
         marks = self.marks.copy()
         for mark, queue, entries in zip(marks, self.queues, written, strict=True):
@@ -208,7 +207,7 @@ def run(launch_path: Path) -> int:
     signal.signal(signal.SIGTERM, lambda number, _: stopping.append(number))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.sched_setaffinity(0, launch.housekeeping_cpus)
-    with closing(View(launch.config, Path(launch.run_folder))) as view:
+    with closing(RunView(launch.config, Path(launch.run_folder))) as view:
         segment = view.wiring.segment("log_marks")
         marks = SharedTable.attach(segment, LOG_MARK, run_id=launch.run_id, writable=True)
         with closing(marks), closing(LogWriter(view, marks, launch.config.logs)) as writer:
@@ -219,19 +218,13 @@ def run(launch_path: Path) -> int:
     return 0
 
 
-def spawn(run_folder: Path) -> Child:
-    """Start the log writer of a run."""
-    launch = instance.launch_path(run_folder, wiring.GATEWAY)
-    return nursery.spawn(enter, launch, process_log.log_path(run_folder, wiring.LOG_WRITER))
-
-
-def find(view: View) -> Child | None:
-    """Return the log writer of a run whose supervisor died, which goes on with the stages."""
+def living_pid(view: RunView) -> int | None:
+    """Return the process of a run's log writer, or None when there is none."""
     pid = int(view.records("log_marks")[0]["pid"])
     try:
         # By its title: its number may be another's by now.
         title = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode()
-        return Child(pid) if title == process_title(view.run_folder) else None
+        return pid if title == process_title(view.run_folder) else None
     except OSError:
         return None
 

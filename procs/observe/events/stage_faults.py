@@ -11,7 +11,7 @@ TAIL_BYTES = 256 << 10
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
-class Fault(NamedTuple):
+class StageFault(NamedTuple):
     """One kind of message: numbers aside, its lines are alike."""
 
     times: int
@@ -20,9 +20,9 @@ class Fault(NamedTuple):
     message: str  # the newest one
 
 
-def last_faults(run_folder: Path, role: str, count_max: int) -> list[Fault]:
+def last_faults(run_folder: Path, role: str, count_max: int) -> list[StageFault]:
     """Return the distinct warnings and errors of a stage's logs, the newest last."""
-    found: dict[str, Fault] = {}
+    found: dict[str, StageFault] = {}
     for path in sorted((run_folder / "logs").glob("*.log")):
         # Stages of one process share its log, and all of them that of their hot loops.
         if path.stem != process_log.HOT and role not in path.stem.split("+"):
@@ -32,7 +32,7 @@ def last_faults(run_folder: Path, role: str, count_max: int) -> list[Fault]:
             if line.level in ("warning", "error") and role in line.log.split("+"):
                 key = _NUMBER.sub("#", line.message)
                 times = found[key].times + 1 if key in found else 1
-                found[key] = Fault(times, line.time, line.level, line.message)
+                found[key] = StageFault(times, line.time, line.level, line.message)
     return sorted(found.values(), key=lambda fault: fault.last)[-count_max:]
 
 

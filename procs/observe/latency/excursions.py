@@ -18,7 +18,7 @@ import numpy as np
 from ipc.histogram import bin_top_ns, summary
 from ipc.types import Int64Array, RecordArray
 from procs.machine.kernel_counts import Counts, read_counts, thread_waited_ns
-from procs.observe.samples.view import View
+from procs.observe.samples.view import RunView
 from procs.observe.taps.sent import PARTS, SentOrders, cause_over, cause_text, parts_ns, total_ns
 from procs.plan import wiring
 from procs.stages.base.outliers import Cause
@@ -79,7 +79,7 @@ def worst_of(found: Sequence[Excursion]) -> list[Excursion]:
     return list(by_tick.values())[:WORST_COUNT]
 
 
-def bins_of(view: View) -> dict[str, Int64Array]:
+def bins_of(view: RunView) -> dict[str, Int64Array]:
     """Return a copy of the bins of the gateway's histograms, by name."""
     return {
         name: np.array(view.histogram(wiring.GATEWAY, name)[0]["bin_count"])
@@ -112,7 +112,7 @@ class Platform:
     stalls: dict[str, tuple[int, int]]  # how many, and the time lost in them, ns
 
     @classmethod
-    def of(cls, view: View) -> "Platform":
+    def of(cls, view: RunView) -> "Platform":
         """Read it now."""
         stages = {role: view.status(role) for role in view.wiring.roles}
         return cls(
@@ -129,7 +129,7 @@ class Platform:
 
 
 def audit(
-    view: View, seconds: float, bar_ns: int, sleep: Callable[[float], None] = time.sleep
+    view: RunView, seconds: float, bar_ns: int, sleep: Callable[[float], None] = time.sleep
 ) -> dict[str, Any]:
     """Watch a running instance for some seconds; Ctrl-C ends it early."""
     orders = SentOrders(view)
@@ -158,7 +158,7 @@ def audit(
     }
 
 
-def report(view: View, rows: RecordArray, took_s: float, bar_ns: int) -> dict[str, Any]:
+def report(view: RunView, rows: RecordArray, took_s: float, bar_ns: int) -> dict[str, Any]:
     """Return what the orders tell."""
     found = excursions_of(rows, bar_ns)
     origin_ns = int(rows["kernel_ns"].min()) if len(rows) else 0

@@ -11,11 +11,11 @@ import numpy as np
 from procs.observe import archive, table_text
 from procs.observe.taps.sent import PARTS, cause_text, parts_ns, total_ns
 from procs.observe.watch import open_or_folder
-from procs.plan import wiring
+from procs.plan import run_records, wiring
 from procs.plan.instance import NothingKept, OtherVersion, launch_path
-from procs.plan.wiring import OUTLIER
+from procs.plan.launch import read_launch
+from procs.plan.run_records import OUTLIER
 from procs.stages.base.outliers import Cause
-from procs.stages.base.stage import read_launch
 from vortex.codes import Kind, Side
 
 #: Parts of an order's way that are worth a word.
@@ -51,8 +51,8 @@ class Slow:
             "total_ns": total_ns(row),
             "budget_ns": int(row["budget_ns"]),
             **parts,
-            "lost_ns": dict(zip(wiring.HOPS, row["lost_ns"].tolist(), strict=True)),
-            "busy_ns": dict(zip(wiring.HOPS, row["busy_ns"].tolist(), strict=True)),
+            "lost_ns": dict(zip(run_records.HOPS, row["lost_ns"].tolist(), strict=True)),
+            "busy_ns": dict(zip(run_records.HOPS, row["busy_ns"].tolist(), strict=True)),
             "merged_count": int(row["merged_count"]),
             "stall_count": int(row["stall_count"]),
             "switch_count": int(row["switch_count"]),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from procs.observe.process import flame
 from procs.observe.process.flame import Folded
-from procs.observe.process.symbols import NoSymbols, Symbol, compiled_functions, write_perf_map
+from procs.observe.process.symbols import CodeSymbol, NoSymbols, compiled_functions, write_perf_map
 
 #: A prime, so that the samples do not keep step with anything periodic.
 SAMPLES_PER_S = 997
@@ -90,7 +90,7 @@ def last_line(text: str) -> str:
     return lines[-1] if lines else "said nothing"
 
 
-def fold(script: str, symbols: list[Symbol]) -> Folded:
+def fold(script: str, symbols: list[CodeSymbol]) -> Folded:
     """Return how often each stack was seen, outermost function first.
 
     ``script`` is what ``perf script -F ip,sym`` prints: a block of lines a sample, the innermost
@@ -115,7 +115,7 @@ def fold(script: str, symbols: list[Symbol]) -> Folded:
     return dict(counts)
 
 
-def name_at(address: int, name: str, symbols: list[Symbol], starts: list[int]) -> str:
+def name_at(address: int, name: str, symbols: list[CodeSymbol], starts: list[int]) -> str:
     """Return the compiled function at an address, or else what perf calls it."""
     index = bisect_right(starts, address) - 1
     if index >= 0 and address < symbols[index].address + symbols[index].size:

@@ -15,7 +15,7 @@ from bisect import bisect_right
 from itertools import groupby
 from pathlib import Path
 
-from procs.observe.process.symbols import NoSymbols, Symbol, compiled_functions
+from procs.observe.process.symbols import CodeSymbol, NoSymbols, compiled_functions
 
 COST = (
     "reads the process's memory from outside, as a debugger would, without stopping it: it costs "
@@ -69,7 +69,7 @@ def _stack_words(pid: int, thread_id: int) -> tuple[int, ...] | None:
     return None
 
 
-def names_on(words: tuple[int, ...], symbols: list[Symbol]) -> list[str]:
+def names_on(words: tuple[int, ...], symbols: list[CodeSymbol]) -> list[str]:
     """Return the compiled functions that words of a stack point into, in their order."""
     starts = [symbol.address for symbol in symbols]
     found = []

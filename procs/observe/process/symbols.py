@@ -39,7 +39,7 @@ class NoSymbols(Exception):
     """The names cannot be read; the message says why."""
 
 
-class Symbol(NamedTuple):
+class CodeSymbol(NamedTuple):
     """One compiled function in the memory of a process."""
 
     address: int
@@ -47,7 +47,7 @@ class Symbol(NamedTuple):
     name: str
 
 
-def compiled_functions(pid: int) -> list[Symbol]:
+def compiled_functions(pid: int) -> list[CodeSymbol]:
     """Return the compiled functions of a process, by address.
 
     Raises
@@ -109,7 +109,7 @@ def _images(memory_fd: int, descriptor_address: int) -> Iterator[bytes]:
                 yield image
 
 
-def functions_of_image(image: bytes) -> Iterator[Symbol]:
+def functions_of_image(image: bytes) -> Iterator[CodeSymbol]:
     """Yield the functions of one ELF image whose sections lie at their addresses."""
     sections = _sections(image)
     for symbols, names in _symbol_tables(image):
@@ -119,7 +119,7 @@ def functions_of_image(image: bytes) -> Iterator[Symbol]:
                 start = int(symbol["name"])
                 name = names[start : names.index(b"\0", start)].decode(errors="replace")
                 address = int(sections[section]["address"]) + int(symbol["value"])
-                yield Symbol(address, int(symbol["size"]), plain_name(name))
+                yield CodeSymbol(address, int(symbol["size"]), plain_name(name))
 
 
 def _sections(image: bytes) -> "np.ndarray[tuple[int], np.dtype[np.void]]":
@@ -157,7 +157,7 @@ def plain_name(mangled: str) -> str:
     return head + ".".join(parts) if parts else mangled
 
 
-def write_perf_map(symbols: list[Symbol], path: Path) -> None:
+def write_perf_map(symbols: list[CodeSymbol], path: Path) -> None:
     """Write the file in which perf looks for names of code that no file holds."""
     # The folder may be everybody's: a link that somebody put there must not be followed.
     path.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 from enum import IntEnum
 
 from procs.plan import wiring
-from procs.plan.wiring import Link, Wiring
+from procs.plan.wiring import RingLink, Wiring
 from procs.stages import book_stage, strategy_stage
 from procs.stages.gateway import context
 from procs.stages.ingest import ingest_stage
@@ -11,10 +11,10 @@ from vortex.codes import Refusal, Reject
 
 #: Counters of each stage by its kind; ingest stages may have names of their own.
 COUNTERS: dict[str, type[IntEnum]] = {
-    "ingest": ingest_stage.Counter,
-    wiring.BOOK: book_stage.Counter,
-    wiring.STRATEGY: strategy_stage.Counter,
-    wiring.GATEWAY: context.Counter,
+    "ingest": ingest_stage.IngestCounter,
+    wiring.BOOK: book_stage.BookCounter,
+    wiring.STRATEGY: strategy_stage.StrategyCounter,
+    wiring.GATEWAY: context.GatewayCounter,
 }
 
 LATENCIES: dict[str, tuple[str, ...]] = {
@@ -44,14 +44,14 @@ def counter_names(role: str) -> dict[int, str]:
     return names
 
 
-def lost_counter(link: Link) -> tuple[str, str] | None:
+def lost_counter(link: RingLink) -> tuple[str, str] | None:
     """Return the (role, counter) that counts what a ring's writer gave up; None: it never does."""
     if kind_of(link.writer) == "ingest":
         return link.writer, "dropped"
     return {"events": (link.writer, "events_lost")}.get(link.name)
 
 
-def wait_counter(link: Link) -> tuple[str, str] | None:
+def wait_counter(link: RingLink) -> tuple[str, str] | None:
     """Return the (role, counter) that counts how often a ring's writer found it full."""
     if kind_of(link.writer) == "ingest":
         return link.writer, "stalls"

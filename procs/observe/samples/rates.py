@@ -4,12 +4,12 @@ import msgspec
 import numpy as np
 
 from ipc.histogram import PERCENTILES, bin_top_ns, percentile_ns
-from procs.observe.samples.sample import Histogram, Ring, Sample, Stage
+from procs.observe.samples.sample import Histogram, Ring, Sample, StageSample
 
 SCHEMA = 1
 
 
-class Latency(msgspec.Struct, frozen=True):
+class LatencyRate(msgspec.Struct, frozen=True):
     """What a histogram took in between; a percentile that the sample does not carry is None."""
 
     count: int
@@ -35,7 +35,7 @@ class StageRates(msgspec.Struct, frozen=True):
     major_faults: int | None
     is_restarted: bool
     counters_per_s: dict[str, float]
-    latencies: dict[str, Latency]
+    latencies: dict[str, LatencyRate]
 
 
 class RingRates(msgspec.Struct, frozen=True):
@@ -81,7 +81,7 @@ def between(before: Sample, after: Sample) -> Rates:
     )
 
 
-def stage_rates(before: Stage, after: Stage, seconds: float) -> StageRates:
+def stage_rates(before: StageSample, after: StageSample, seconds: float) -> StageRates:
     """Return what one stage did between two samples."""
     old, new = before.thread, after.thread
     is_restarted = before.epoch != after.epoch or before.thread_id != after.thread_id
@@ -132,7 +132,7 @@ def grown(before: int, after: int) -> int:
     return after - before if after >= before else after
 
 
-def latency(after: Histogram, before: Histogram | None = None) -> Latency:
+def latency(after: Histogram, before: Histogram | None = None) -> LatencyRate:
     """Return what a histogram took in since ``before``, or in all."""
     bins = after.bins if before is None else np.maximum(after.bins - before.bins, 0)
     count = int(bins.sum())
@@ -144,4 +144,4 @@ def latency(after: Histogram, before: Histogram | None = None) -> Latency:
         name: None if value is None or largest_ns is None else min(value, largest_ns)
         for name, value in values.items()
     }
-    return Latency(count=count, max_ns=largest_ns, **shown)
+    return LatencyRate(count=count, max_ns=largest_ns, **shown)

@@ -4,8 +4,8 @@ from decimal import Decimal
 from typing import Any
 
 from ipc.histogram import summary
-from procs.observe.samples.view import View
-from procs.plan import wiring
+from procs.observe.samples.view import RunView
+from procs.plan import run_records, wiring
 from procs.stages import book_stage, strategy_stage
 from procs.stages.gateway import context
 from procs.stages.ingest import ingest_stage
@@ -17,7 +17,7 @@ E8 = Decimal(10) ** 8
 E16 = Decimal(10) ** 16
 
 
-def ingest_sum(view: View, index: int) -> int:
+def ingest_sum(view: RunView, index: int) -> int:
     """Return one counter, summed over all ingest processes."""
     return sum(view.counter(role, index) for role in view.wiring.ingest_roles)
 
@@ -28,14 +28,14 @@ def text(value: Decimal) -> str:
     return shown.rstrip("0").rstrip(".") if "." in shown else shown
 
 
-def position_text(view: View, instrument_id: int) -> str:
+def position_text(view: RunView, instrument_id: int) -> str:
     """Return the position of one instrument in base units."""
     instrument = view.records("instruments")[instrument_id]
     lots = int(view.records("positions")[instrument_id]["base_lots"])
     return text(Decimal(lots * int(instrument["lot_e8"])) / E8)
 
 
-def profit(view: View) -> Decimal:
+def profit(view: RunView) -> Decimal:
     """Return profit in the quote asset over all instruments, marked at mid, after fees.
 
     While a book is not in sync its mid is not known; the market's last trade stands in for it.
@@ -50,7 +50,7 @@ def profit(view: View) -> Decimal:
     return Decimal(total) / E16
 
 
-def rejects(view: View) -> dict[str, int]:
+def rejects(view: RunView) -> dict[str, int]:
     """Return how many requests were refused, by reason, ours and the venue's."""
     counts = {}
     for reason in Reject:
@@ -60,7 +60,7 @@ def rejects(view: View) -> dict[str, int]:
     return counts
 
 
-def refusals(view: View) -> dict[str, int]:
+def refusals(view: RunView) -> dict[str, int]:
     """Return how many market messages were not taken, by reason."""
     counts = {}
     for reason in Refusal:
@@ -70,36 +70,36 @@ def refusals(view: View) -> dict[str, int]:
     return counts
 
 
-def dropped(view: View) -> int:
+def dropped(view: RunView) -> int:
     """Return how many records were lost on the way: none in a healthy run."""
-    lost_events = view.counter(wiring.GATEWAY, context.Counter.EVENTS_LOST)
-    return ingest_sum(view, ingest_stage.Counter.DROPPED) + lost_events
+    lost_events = view.counter(wiring.GATEWAY, context.GatewayCounter.EVENTS_LOST)
+    return ingest_sum(view, ingest_stage.IngestCounter.DROPPED) + lost_events
 
 
-def merged(view: View) -> int:
+def merged(view: RunView) -> int:
     """Return how many frames went into another frame's decision."""
-    in_book = view.counter(wiring.BOOK, book_stage.Counter.MERGED)
-    return in_book + view.counter(wiring.STRATEGY, strategy_stage.Counter.MERGED)
+    in_book = view.counter(wiring.BOOK, book_stage.BookCounter.MERGED)
+    return in_book + view.counter(wiring.STRATEGY, strategy_stage.StrategyCounter.MERGED)
 
 
-def orders(view: View) -> int:
+def orders(view: RunView) -> int:
     """Return how many new orders were sent, replacements included."""
-    placed = view.counter(wiring.GATEWAY, context.Counter.PLACED)
-    return placed + view.counter(wiring.GATEWAY, context.Counter.REPLACED)
+    placed = view.counter(wiring.GATEWAY, context.GatewayCounter.PLACED)
+    return placed + view.counter(wiring.GATEWAY, context.GatewayCounter.REPLACED)
 
 
-def cancels(view: View) -> int:
+def cancels(view: RunView) -> int:
     """Return how many cancels were sent, replacements included."""
-    canceled = view.counter(wiring.GATEWAY, context.Counter.CANCELED)
-    return canceled + view.counter(wiring.GATEWAY, context.Counter.REPLACED)
+    canceled = view.counter(wiring.GATEWAY, context.GatewayCounter.CANCELED)
+    return canceled + view.counter(wiring.GATEWAY, context.GatewayCounter.REPLACED)
 
 
-def latency(view: View, name: str) -> dict[str, int | None]:
+def latency(view: RunView, name: str) -> dict[str, int | None]:
     """Return the summary of one of the gateway's histograms."""
     return summary(view.histogram(wiring.GATEWAY, name)[0])
 
 
-def make(view: View) -> dict[str, Any]:
+def make(view: RunView) -> dict[str, Any]:
     """Return the report of the run so far."""
     started_ns = min(int(view.status(role)["started_ns"]) for role in view.wiring.roles)
     seconds = (view.now_ns() - started_ns) / 1e9 if started_ns else 0.0
@@ -107,18 +107,18 @@ def make(view: View) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "seconds": round(seconds, 3),
-        "messages": ingest_sum(view, ingest_stage.Counter.MESSAGES),
-        "book_updates": view.counter(wiring.BOOK, book_stage.Counter.UPDATES),
+        "messages": ingest_sum(view, ingest_stage.IngestCounter.MESSAGES),
+        "book_updates": view.counter(wiring.BOOK, book_stage.BookCounter.UPDATES),
         "orders": orders(view),
         "cancels": cancels(view),
-        "fills": view.counter(wiring.GATEWAY, context.Counter.FILLS),
+        "fills": view.counter(wiring.GATEWAY, context.GatewayCounter.FILLS),
         "rejects": rejects(view),
         "merged": merged(view),
         "dropped": dropped(view),
-        "gaps": view.counter(wiring.BOOK, book_stage.Counter.GAPS),
-        "invalid_messages": ingest_sum(view, ingest_stage.Counter.INVALID)
-        + view.counter(wiring.GATEWAY, context.Counter.INVALID),
-        "general_messages": ingest_sum(view, ingest_stage.Counter.GENERAL),
+        "gaps": view.counter(wiring.BOOK, book_stage.BookCounter.GAPS),
+        "invalid_messages": ingest_sum(view, ingest_stage.IngestCounter.INVALID)
+        + view.counter(wiring.GATEWAY, context.GatewayCounter.INVALID),
+        "general_messages": ingest_sum(view, ingest_stage.IngestCounter.GENERAL),
         "refusals": refusals(view),
         "position": {s: position_text(view, i) for i, s in enumerate(view.config.symbols)},
         "pnl": text(profit(view).quantize(Decimal("0.00000001"))),
@@ -129,7 +129,7 @@ def make(view: View) -> dict[str, Any]:
         "order_round_trip_ns": latency(view, "order_round_trip_ns"),
         "hops_ns": {
             hop: {part: latency(view, f"{hop}_{part}_ns") for part in ("wait", "service")}
-            for hop in wiring.HOPS
+            for hop in run_records.HOPS
         },
         "placement": view.placement(),
     }

@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from ipc.control import Order, State
+from ipc.control import StageOrder, State
 from ipc.memory import words_at
 from ipc.ring import EPOCH_BYTES
 from ipc.types import Int64Array
 from ipc.waiting import Wait
 from procs.observe.samples import kernel, names, report
-from procs.observe.samples.view import View
+from procs.observe.samples.view import RunView
 from procs.plan.wiring import SUPERVISOR_ROLE
 from vortex.codes import BookState, Kind, OrderState, Side
 from vortex.orders.order_table import is_open
@@ -62,7 +62,7 @@ class Histogram(msgspec.Struct, frozen=True, eq=False):
         return used_of(self.bins)
 
 
-class Stage(msgspec.Struct, frozen=True):
+class StageSample(msgspec.Struct, frozen=True):
     """One stage: what it says of itself, and what the kernel says of its hot thread."""
 
     state: str  # of control.State, lower case
@@ -103,7 +103,7 @@ class Book(msgspec.Struct, frozen=True):
     fill_count: int
 
 
-class OpenOrder(msgspec.Struct, frozen=True):
+class OrderSample(msgspec.Struct, frozen=True):
     """One order that stands, or may stand."""
 
     order_id: int
@@ -131,10 +131,10 @@ class Sample(msgspec.Struct, frozen=True):
     is_pulled: bool  # the supervisor told the gateway to pull everything
     is_flat: bool  # the gateway says that nothing of ours stands
     profit: str  # in the quote asset, marked at mid, after fees
-    stages: dict[str, Stage]
+    stages: dict[str, StageSample]
     rings: dict[str, Ring]
     books: dict[str, Book]
-    orders: list[OpenOrder]
+    orders: list[OrderSample]
 
 
 def used_of(bins: Int64Array) -> dict[int, int]:
@@ -148,7 +148,7 @@ def used_of(bins: Int64Array) -> dict[int, int]:
 json_of = msgspec.json.Encoder(enc_hook=used_of).encode
 
 
-def take(view: View, *, has_latencies: bool = True) -> Sample:
+def take(view: RunView, *, has_latencies: bool = True) -> Sample:
     """Return a run as it is now; its histograms only when they are wanted, for they are large."""
     now_ns = view.now_ns()
     states = {role: view.state(role) for role in view.wiring.roles}
@@ -167,7 +167,7 @@ def take(view: View, *, has_latencies: bool = True) -> Sample:
         wall_ns=now_ns + int(view.records("clock")[0]["wall_offset_ns"]),
         is_supervised=is_supervised(view),
         is_ready=is_ready,
-        is_pulled=bool(command["pull"]) or int(command["order"]) == Order.STOP,
+        is_pulled=bool(command["pull"]) or int(command["order"]) == StageOrder.STOP,
         is_flat=bool(view.status("gateway")["is_flat"]),
         profit=report.text(report.profit(view)),
         stages=stages,
@@ -177,18 +177,18 @@ def take(view: View, *, has_latencies: bool = True) -> Sample:
     )
 
 
-def is_supervised(view: View) -> bool:
+def is_supervised(view: RunView) -> bool:
     """Return whether the supervisor of the run lives: the kernel frees its lock when it dies."""
     return view.tables["clock"].segment.is_locked(SUPERVISOR_ROLE)
 
 
-def stage_of(view: View, role: str, state: State, *, has_latencies: bool) -> Stage:
+def stage_of(view: RunView, role: str, state: State, *, has_latencies: bool) -> StageSample:
     """Return one stage as it is now."""
     status = view.status(role)
     pid, thread_id = int(status["pid"]), int(status["thread_id"])
     values = view.counters(role)
     latencies = names.LATENCIES[names.kind_of(role)] if has_latencies else ()
-    return Stage(
+    return StageSample(
         state=state.name.lower(),
         pid=pid,
         thread_id=thread_id,
@@ -219,7 +219,7 @@ def histogram_of(record: Any) -> Histogram:
     )
 
 
-def ring_of(view: View, name: str, stages: dict[str, Stage]) -> Ring:
+def ring_of(view: RunView, name: str, stages: dict[str, StageSample]) -> Ring:
     """Return one ring as it is now."""
     link, shared = view.wiring.links[name], view.rings[name]
     counts = []
@@ -241,7 +241,7 @@ def ring_of(view: View, name: str, stages: dict[str, Stage]) -> Ring:
     )
 
 
-def book_of(view: View, index: int) -> Book:
+def book_of(view: RunView, index: int) -> Book:
     """Return one instrument as it is now."""
     touch, position = view.cell("touches", index), view.cell("positions", index)
     instrument = view.records("instruments")[index]
@@ -265,7 +265,7 @@ def book_of(view: View, index: int) -> Book:
     )
 
 
-def open_orders(view: View) -> list[OpenOrder]:
+def open_orders(view: RunView) -> list[OrderSample]:
     """Return the orders that stand or may stand, the best price of each side first."""
     found = []
     for index, state in enumerate(view.records("orders")["state"].tolist()):
@@ -276,7 +276,7 @@ def open_orders(view: View) -> list[OpenOrder]:
             continue  # it ended in between
         request = int(row["request_kind"])
         found.append(
-            OpenOrder(
+            OrderSample(
                 order_id=int(row["order_id"]),
                 symbol=view.config.symbols[int(row["instrument_id"])],
                 side=Side(int(row["side"])).name.lower(),

@@ -20,11 +20,11 @@ from ipc.waiting import Wait
 from procs.plan import instance, wiring
 from procs.plan.config import Config
 from procs.plan.instance import Mark, NotReady, NotRunning, OtherVersion, launch_path
-from procs.stages.base.stage import read_launch
+from procs.plan.launch import read_launch
 from vortex.codes import BookState
 
 
-class View:
+class RunView:
     """Read-only maps of one run; ``close`` releases them."""
 
     def __init__(self, config: Config, run_folder: Path, run_id: int | None = None) -> None:
@@ -163,7 +163,7 @@ class View:
             shared.close()
 
 
-def open_view(name: str) -> tuple[View, Mark]:
+def open_view(name: str) -> tuple[RunView, Mark]:
     """Attach to a running instance.
 
     Raises
@@ -181,7 +181,7 @@ def open_view(name: str) -> tuple[View, Mark]:
     return attach(name, mark), mark
 
 
-def attach(name: str, mark: Mark) -> View:
+def attach(name: str, mark: Mark) -> RunView:
     """Attach to what there is of an instance's run, whether anybody lives in it or not.
 
     Raises
@@ -192,7 +192,7 @@ def attach(name: str, mark: Mark) -> View:
         When its records are not those of this program.
     """
     try:
-        return View.of_run(Path(mark.run_folder))
+        return RunView.of_run(Path(mark.run_folder))
     except (SegmentMissing, SegmentNotYet, OSError) as error:
         raise NotReady(f"instance {name!r} is just starting or ending; try again") from error
     except msgspec.DecodeError as error:

@@ -13,8 +13,8 @@ import numpy as np
 from ipc.memory import records_at, words_at
 from procs.observe import table_text
 from procs.observe.samples.sample import Sample
-from procs.observe.samples.view import View
-from procs.observe.table_text import Column, Line, Row, Tone
+from procs.observe.samples.view import RunView
+from procs.observe.table_text import Column, Line, TextRow, Tone
 from procs.plan import wiring
 from vortex.books.book import BOOK, BOOK_BYTES, LEVEL_BYTES
 from vortex.codes import Side
@@ -22,7 +22,7 @@ from vortex.codes import Side
 TRY_COUNT = 20
 
 
-class Level(NamedTuple):
+class LadderLevel(NamedTuple):
     """One price of one side."""
 
     price_ticks: int
@@ -32,8 +32,8 @@ class Level(NamedTuple):
 class Ladder(NamedTuple):
     """The best levels of both sides, the best first."""
 
-    bids: list[Level]
-    asks: list[Level]
+    bids: list[LadderLevel]
+    asks: list[LadderLevel]
 
     @property
     def is_crossed(self) -> bool:
@@ -43,7 +43,7 @@ class Ladder(NamedTuple):
         return self.bids[0].price_ticks >= self.asks[0].price_ticks
 
 
-def read(view: View, index: int, depth: int) -> Ladder | None:
+def read(view: RunView, index: int, depth: int) -> Ladder | None:
     """Return up to ``depth`` levels a side of one instrument; None while it moves too fast."""
     address = view.tables["books"].address + index * wiring.book_bytes(view.config)
     for _ in range(TRY_COUNT):
@@ -62,7 +62,9 @@ def read(view: View, index: int, depth: int) -> Ladder | None:
     return None
 
 
-def _side(address: int, capacity: int, far_count: int, near_count: int, depth: int) -> list[Level]:
+def _side(
+    address: int, capacity: int, far_count: int, near_count: int, depth: int
+) -> list[LadderLevel]:
     """Return the best levels of one side: the last of the near ones, then of the far ones."""
     if not capacity:
         return []
@@ -70,10 +72,10 @@ def _side(address: int, capacity: int, far_count: int, near_count: int, depth: i
     near_used = min(near_count, depth)
     far_used = min(far_count, depth - near_used)
     best = [levels[far_count - far_used : far_count], levels[capacity - near_used :]]
-    return [Level(*map(int, level)) for level in np.concatenate(best)[::-1]]
+    return [LadderLevel(*map(int, level)) for level in np.concatenate(best)[::-1]]
 
 
-def is_ordered(levels: list[Level], side: Side) -> bool:
+def is_ordered(levels: list[LadderLevel], side: Side) -> bool:
     """Return whether the levels lead away from the touch and all hold something."""
     prices = [-side * level.price_ticks for level in levels]
     return all(level.qty_lots > 0 for level in levels) and all(
@@ -109,7 +111,7 @@ def lines(ladder: Ladder | None, sample: Sample, symbol: str, width: int) -> lis
         return table_text.units(table[key], book.lot_e8) if key[0] == side and key in table else ""
 
     rows = [
-        Row(
+        TextRow(
             [
                 cell(ours, key, "buy"),
                 cell(sizes, key, "buy"),

@@ -10,7 +10,7 @@ from procs.observe.samples import names
 from procs.observe.samples.rates import Rates, latency
 from procs.observe.samples.sample import Histogram, Sample
 from procs.observe.screens import ladder, top
-from procs.observe.table_text import Column, Line, Row, Tone
+from procs.observe.table_text import Column, Line, TextRow, Tone
 from procs.observe.taps import decode
 from procs.observe.watch import Watch
 from procs.plan import wiring
@@ -177,7 +177,7 @@ class StagePages:
                 table_text.age(order.age_ns),
                 str(order.quote_index),
             ]
-            rows.append(Row(cells, Tone.WARN if order.state == "unknown" else Tone.PLAIN))
+            rows.append(TextRow(cells, Tone.WARN if order.state == "unknown" else Tone.PLAIN))
         lines = [*self.heading(sample, rates, width), BLANK]
         if not rows:
             lines.append(Line("no order stands or may stand", Tone.FAINT))
@@ -196,7 +196,7 @@ class StagePages:
         stage, rate = sample.stages[self.role], rates.stages[self.role]
         columns = (Column("counter", is_text=True), Column("count"), Column("per second"))
         rows = [
-            Row([name, str(value), table_text.count(rate.counters_per_s[name])])
+            TextRow([name, str(value), table_text.count(rate.counters_per_s[name])])
             for name, value in stage.counters.items()
             if value
         ]

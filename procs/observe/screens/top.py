@@ -3,9 +3,9 @@
 from decimal import Decimal
 
 from procs.observe import table_text
-from procs.observe.samples.rates import Latency, Rates
-from procs.observe.samples.sample import Sample, Stage
-from procs.observe.table_text import Column, Line, Row, Tone
+from procs.observe.samples.rates import LatencyRate, Rates
+from procs.observe.samples.sample import Sample, StageSample
+from procs.observe.table_text import Column, Line, TextRow, Tone
 from procs.plan import wiring
 
 #: A loop comes round within a millisecond or so; later than this is worth a colour.
@@ -68,7 +68,7 @@ def heading(sample: Sample, rates: Rates, width: int) -> list[Line]:
     return [*table_text.wrapped(names, width, tone), *table_text.wrapped(facts, width, facts_tone)]
 
 
-def stage_tone(stage: Stage) -> Tone:
+def stage_tone(stage: StageSample) -> Tone:
     """Return how a stage's row is to be seen."""
     if stage.thread is None or stage.state in ("absent", "failed", "stopped"):
         return Tone.BAD
@@ -116,7 +116,7 @@ def stage_table(sample: Sample, rates: Rates, width: int) -> list[Line]:
             str(stage.epoch),
             str(stage.pid),
         ]
-        rows.append(Row(cells, stage_tone(stage)))
+        rows.append(TextRow(cells, stage_tone(stage)))
     return table_text.table(STAGE_COLUMNS, rows, width)
 
 
@@ -155,7 +155,7 @@ def ring_table(
             ring.writer,
             ring.reader or "-",
         ]
-        rows.append(Row(cells, Tone.BAD if ring.lost_count else tone))
+        rows.append(TextRow(cells, Tone.BAD if ring.lost_count else tone))
     return table_text.table(RING_COLUMNS, rows, width)
 
 
@@ -188,7 +188,7 @@ def book_table(sample: Sample, width: int) -> list[Line]:
             str(book.open_order_count),
             str(book.fill_count),
         ]
-        rows.append(Row(cells, Tone.PLAIN if book.is_valid else Tone.BAD))
+        rows.append(TextRow(cells, Tone.PLAIN if book.is_valid else Tone.BAD))
     return table_text.table(BOOK_COLUMNS, rows, width)
 
 
@@ -203,11 +203,11 @@ LATENCY_COLUMNS = (
 )
 
 
-def latency_row(name: str, latency: Latency) -> Row:
+def latency_row(name: str, latency: LatencyRate) -> TextRow:
     """Return one histogram's row."""
     values = (latency.p50, latency.p90, latency.p99, latency.p99_9, latency.max_ns)
     label = name.removesuffix("_ns").replace("_", "-")
-    return Row([label, table_text.count(latency.count), *map(table_text.micros, values)])
+    return TextRow([label, table_text.count(latency.count), *map(table_text.micros, values)])
 
 
 def latency_table(rates: Rates, width: int) -> list[Line]:

@@ -136,6 +136,6 @@ def explained(layout: Layout, fields: Fields, width: int) -> list[table_text.Lin
     for field in layout.fields:
         if field.name in fields:
             rows.append(
-                table_text.Row([field.name, shown(field.name, fields[field.name]), field.doc])
+                table_text.TextRow([field.name, shown(field.name, fields[field.name]), field.doc])
             )
     return table_text.table(columns, rows, width)

@@ -7,10 +7,11 @@ import numpy as np
 
 from ipc.memory import address_of
 from ipc.types import RecordArray
-from procs.observe.samples.view import View
+from procs.observe.samples.view import RunView
 from procs.observe.taps.tap import Tap
-from procs.plan.wiring import HOPS, OUTLIER, SENT_ROWS, STALL_ROWS, stall_ring
-from procs.stages.base.outliers import Cause, Watch, cause_of, explain
+from procs.plan.run_records import HOPS, OUTLIER
+from procs.plan.wiring import SENT_ROWS, STALL_ROWS, stall_ring
+from procs.stages.base.outliers import Cause, StallWatch, cause_of, explain
 from vortex.records import SENT
 
 #: The stamps of an order in the sequence in which a tick passes them; a part lies between two.
@@ -24,13 +25,13 @@ PARTS = tuple(f"{hop} {part}" for hop in HOPS for part in ("wait", "service"))
 class SentOrders:
     """Follows what a running instance sends; ``take`` often enough misses none."""
 
-    def __init__(self, view: View, row_count: int = SENT_ROWS) -> None:
+    def __init__(self, view: RunView, row_count: int = SENT_ROWS) -> None:
         """``row_count`` bounds what one call takes, and so the memory, which never grows."""
         roles = view.wiring.roles
         self.tap = Tap(view.rings["sent"], from_oldest=False)
         self._rings = [view.rings[stall_ring(role)].handle for role in roles]
         self._cpus = [int(view.status(role)["cpu_index"]) for role in roles]
-        self._watch = Watch(self._rings, self._cpus, STALL_ROWS)
+        self._watch = StallWatch(self._rings, self._cpus, STALL_ROWS)
         # Filled and not only zeros: those the kernel would give page by page, as they are written.
         self._room: RecordArray = np.full(row_count, 0, SENT.dtype)
         self._rows: RecordArray = np.full(row_count, 0, OUTLIER.dtype)

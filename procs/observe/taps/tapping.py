@@ -9,7 +9,7 @@ from typing import IO
 
 import msgspec
 
-from procs.observe.samples.view import View
+from procs.observe.samples.view import RunView
 from procs.observe.taps import decode
 from procs.observe.taps.tap import Copy, Tap
 from procs.observe.taps.where import Test
@@ -25,7 +25,7 @@ class Tapping:
     """One tap on one ring: what is printed, how much of it, and what became of the rest."""
 
     def __init__(
-        self, view: View, ring_name: str, passes: Test | None, count_max: int | None, *,
+        self, view: RunView, ring_name: str, passes: Test | None, count_max: int | None, *,
         as_json: bool,
     ) -> None:  # fmt: skip
         self.view = view
@@ -124,7 +124,7 @@ class Tapping:
         return ", ".join(words)
 
 
-def field_names(view: View, ring_name: str) -> set[str]:
+def field_names(view: RunView, ring_name: str) -> set[str]:
     """Return what ``--where`` may ask of the records of a ring."""
     layouts = view.rings[ring_name].spec.layouts
     names = {field.name for layout in layouts for field in layout.fields}

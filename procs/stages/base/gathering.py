@@ -6,7 +6,7 @@ Both contexts begin with ``GATHERING``, so one pair of functions serves both.
 from ipc.compiled import compiled
 from ipc.layout import Field, Layout
 from ipc.memory import record_at, store_word
-from procs.plan.wiring import MERGE
+from procs.plan.run_records import MERGE
 from procs.stages.base.stage import CONTEXT_FIELDS
 
 GATHERING_FIELDS = (

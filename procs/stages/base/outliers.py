@@ -17,7 +17,7 @@ from ipc.memory import address_of, copy_bytes, load_word, record_at, zero_bytes
 from ipc.meter import STALL
 from ipc.ring import RING_BYTES
 from ipc.types import RecordArray
-from procs.plan.wiring import HOP_COUNT, OUTLIER
+from procs.plan.run_records import HOP_COUNT, OUTLIER
 from vortex.records import SENT
 
 #: A decision that stands for more frames came out of a burst.
@@ -162,7 +162,7 @@ def explain(watch_address: int, sent_address: int, outlier_address: int, budget_
     outlier.cause = cause_of(outlier_address)
 
 
-class Watch:
+class StallWatch:
     """Cold: the memory behind a WATCH record.
 
     ``handles`` are one RING record for each stage, ``cpu_indexes`` say which CPU each runs on; both

@@ -12,8 +12,9 @@ from ipc import control
 from ipc.clock import now_ns
 from ipc.control import State
 from ipc.waiting import Wait
+from procs.plan.launch import Launch
 from procs.stages.base.locked import lock_memory
-from procs.stages.base.stage import Built, Entry, Launch, Stage, StageError
+from procs.stages.base.stage import Built, Entry, Stage, StageError
 
 #: How long the main thread sleeps between two rounds of its duties.
 ATTEND_S = 0.01

@@ -8,10 +8,8 @@ belong to the process (``procs/stages/base/running.py``), which holds one stage 
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 from numba import types
 
@@ -28,8 +26,8 @@ from ipc.usage import USAGE_BYTES
 from ipc.waiting import Wait, idle
 from procs.logs import hot_events, process_log
 from procs.plan import wiring
-from procs.plan.config import Config
-from procs.plan.wiring import STEP
+from procs.plan.launch import Launch
+from procs.plan.run_records import STEP
 
 RING_DTYPE = ring.RING_DTYPE
 STEP_DTYPE = STEP.dtype
@@ -148,17 +146,6 @@ def plug_in(loop: Any, argument_types: tuple[Any, ...], *plugs: tuple[Any, Any])
 
 class StageError(Exception):
     """The stage cannot run; the message says what to do."""
-
-
-class Launch(msgspec.Struct, frozen=True):
-    """What the supervisor hands to a stage: the checked configuration and its run."""
-
-    config: Config
-    run_id: int
-    run_folder: str
-    cpu_indexes: dict[str, int]  # the CPU of each stage's hot thread
-    wait: int
-    housekeeping_cpus: list[int]
 
 
 class Stage:
@@ -340,15 +327,3 @@ class Built(NamedTuple):
     arguments: tuple[Any, ...]  # the address of its context, and what its loop takes besides
     attend: Callable[[], bool] = always_ready
     release: Callable[[], None] = nothing_to_release
-
-
-def read_launch(path: Path) -> Launch:
-    """Return what the supervisor wrote for a stage."""
-    return msgspec.json.decode(path.read_bytes(), type=Launch)
-
-
-def write_launch(path: Path, launch: Launch) -> None:
-    """Write what ``read_launch`` reads, at once; it holds no secrets."""
-    unfinished = path.with_suffix(".part")
-    unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(launch), indent=1))
-    unfinished.replace(path)

@@ -23,7 +23,7 @@ from procs.stages.gateway.context import (
     ORDER_DTYPE,
     REJECT_BASE,
     ROUND_TRIP,
-    Counter,
+    GatewayCounter,
     claim_events,
     disconnect,
     instrument_of,
@@ -31,7 +31,7 @@ from procs.stages.gateway.context import (
     send_payload,
     venue_wall_ns,
 )
-from procs.stages.gateway.order_link import Subject
+from procs.stages.gateway.order_link import GatewaySubject
 from vortex.codes import Answer, Kind, Reject
 from vortex.orders import desk, limits
 from vortex.wire.websocket import Incoming
@@ -47,9 +47,9 @@ def take_answer(context_address: int, now: int, decode_answer: Any) -> None:
         framer.payload_address, framer.payload_bytes,
         context.catalog_address, context.session_address, context.answer_address,
     )  # fmt: skip
-    add(context.counters_address, Counter.ANSWERS, 1)
+    add(context.counters_address, GatewayCounter.ANSWERS, 1)
     if code < 0:
-        add(context.counters_address, Counter.INVALID, 1)
+        add(context.counters_address, GatewayCounter.INVALID, 1)
         tell(context.log_address, hot_events.VENUE_NOT_READ, now, code, framer.payload_bytes)
         return
     enter_answer(context_address, now)
@@ -80,13 +80,13 @@ def enter_answer(context_address: int, now: int) -> None:
     count = desk.on_answer(context.desk_address, context.answer_address, events_address, now)
     if has_room:
         publish_events(context_address, count, now)
-    add(context.counters_address, Counter.FILLS, the_desk.fill_count - fills_before)
-    add(context.counters_address, Counter.LATE, the_desk.late_count - late_before)
-    add(context.counters_address, Counter.STRAYS, the_desk.stray_count - strays_before)
+    add(context.counters_address, GatewayCounter.FILLS, the_desk.fill_count - fills_before)
+    add(context.counters_address, GatewayCounter.LATE, the_desk.late_count - late_before)
+    add(context.counters_address, GatewayCounter.STRAYS, the_desk.stray_count - strays_before)
     tell_answer(context_address, the_desk.stray_count != strays_before, now)
     must_reconcile = the_desk.stray_count != strays_before or answer.kind == Answer.STREAM_ENDED
     if answer.kind == Answer.SHUTDOWN:
-        mailbox.post(context.outbox_address, Subject.ENDING, 0, 0, 0, 0, 0, 0)
+        mailbox.post(context.outbox_address, GatewaySubject.ENDING, 0, 0, 0, 0, 0, 0)
     if must_reconcile and record_at(context.connection_address, CONNECTION_DTYPE).fd >= 0:
         disconnect(context_address, 0)
     if answer.reject != Reject.NONE:
@@ -173,7 +173,7 @@ def ask_status(context_address: int, order_id: int, now: int, encode_status: Any
         order_id, context.epoch, instrument_of(context_address, order.instrument_id),
         context.session_address, venue_ms, request_id, context.text_address,
     )  # fmt: skip
-    add(context.counters_address, Counter.STATUS_ASKED, 1)
+    add(context.counters_address, GatewayCounter.STATUS_ASKED, 1)
     if not send_payload(context_address, payload_bytes):
         disconnect(context_address, 0)
 
@@ -191,7 +191,7 @@ def check_overdue(context_address: int, now: int, encode_status: Any) -> int:
             break
         the_desk = record_at(context.desk_address, DESK_DTYPE)
         row_address = the_desk.orders_address + row_index * ORDER_BYTES
-        add(context.counters_address, Counter.TIMEOUTS, 1)
+        add(context.counters_address, GatewayCounter.TIMEOUTS, 1)
         order = record_at(row_address, ORDER_DTYPE)
         tell(
             context.log_address, hot_events.NOT_ANSWERED, now,
@@ -219,4 +219,4 @@ def take_resolved(context_address: int, answer_address: int, now: int) -> None:
     context.answer_address = answer_address
     enter_answer(context_address, now)
     context.answer_address = own_address
-    mailbox.post(context.outbox_address, Subject.TAKEN, answer_address, 0, 0, 0, 0, 0)
+    mailbox.post(context.outbox_address, GatewaySubject.TAKEN, answer_address, 0, 0, 0, 0, 0)

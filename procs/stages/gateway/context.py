@@ -14,7 +14,7 @@ from procs.connections import connection
 from procs.logs import hot_events
 from procs.plan.wiring import GATEWAY_LATENCIES
 from procs.stages.base.stage import CONTEXT_FIELDS
-from procs.stages.gateway.order_link import Subject
+from procs.stages.gateway.order_link import GatewaySubject
 from vortex.codes import Kind, Reject
 from vortex.orders import desk
 from vortex.orders.desk import DESK
@@ -109,7 +109,7 @@ class Halt(IntEnum):
     SETTLING = 32  # the run is not up as a whole yet
 
 
-class Counter(IntEnum):
+class GatewayCounter(IntEnum):
     """What the gateway counts; from REJECT_BASE on, refused requests by codes.Reject."""
 
     REQUESTS = 0  # taken from the ring
@@ -161,7 +161,7 @@ def claim_events(context_address: int) -> int:
     context = record_at(context_address, CONTEXT_DTYPE)
     address = ring.claim(context.events_address)
     if address == 0:
-        add(context.counters_address, Counter.EVENTS_LOST, 1)
+        add(context.counters_address, GatewayCounter.EVENTS_LOST, 1)
         tell(context.log_address, hot_events.EVENTS_FULL, now_ns(context.clock_address))
         ring.raise_epoch(context.events_address)
         for instrument_id in range(context.instrument_count):
@@ -175,7 +175,7 @@ def publish_events(context_address: int, count: int, now: int) -> None:
     context = record_at(context_address, CONTEXT_DTYPE)
     ring.append(context.events_address, count)
     ring.commit(context.events_address, now)
-    add(context.counters_address, Counter.EVENTS, count)
+    add(context.counters_address, GatewayCounter.EVENTS, count)
 
 
 @compiled
@@ -204,7 +204,7 @@ def set_halt(context_address: int, reason: int) -> None:
         return
     now = now_ns(context.clock_address)
     if context.halt_reasons == 0:
-        add(context.counters_address, Counter.HALTS, 1)
+        add(context.counters_address, GatewayCounter.HALTS, 1)
         context.cancelled_ns = 0
         context.halted_ns = now
         tell(context.log_address, hot_events.HALTED, now, reason)
@@ -225,7 +225,7 @@ def open_count(context_address: int) -> int:
 def queue_payload(context_address: int, payload_bytes: int) -> bool:
     """Frame and mask the payload in hand behind what waits to be sent; False without room."""
     context = record_at(context_address, CONTEXT_DTYPE)
-    add(context.counters_address, Counter.SENT_BYTES, payload_bytes)
+    add(context.counters_address, GatewayCounter.SENT_BYTES, payload_bytes)
     return connection.queue(
         context.connection_address, Opcode.TEXT, context.text_address, payload_bytes
     )
@@ -246,7 +246,7 @@ def disconnect(context_address: int, reason: int) -> None:
     fd = record_at(context.connection_address, CONNECTION_DTYPE).fd
     connection.flush(context.connection_address)
     connection.end(context.connection_address)
-    add(context.counters_address, Counter.DISCONNECTIONS, 1)
+    add(context.counters_address, GatewayCounter.DISCONNECTIONS, 1)
     tell(context.log_address, hot_events.ORDERS_DOWN, now_ns(context.clock_address), reason)
     set_halt(context_address, Halt.DISCONNECTED)
-    mailbox.post(context.outbox_address, Subject.DISCONNECTED, fd, reason, 0, 0, 0, 0)
+    mailbox.post(context.outbox_address, GatewaySubject.DISCONNECTED, fd, reason, 0, 0, 0, 0)

@@ -23,19 +23,11 @@ from ipc.waiting import idle
 from procs.connections import connection
 from procs.logs import hot_events
 from procs.plan.credentials import credentials, leave_no_core
+from procs.plan.launch import Launch
 from procs.plan.wiring import ORDER_ROWS, stall_ring
-from procs.stages.base.outliers import Watch
+from procs.stages.base.outliers import StallWatch
 from procs.stages.base.running import run_alone
-from procs.stages.base.stage import (
-    Built,
-    Entry,
-    Launch,
-    Stage,
-    begin_turn,
-    end_turn,
-    must_leave,
-    plug_in,
-)
+from procs.stages.base.stage import Built, Entry, Stage, begin_turn, end_turn, must_leave, plug_in
 from procs.stages.gateway.answers import check_overdue, read_socket, take_resolved
 from procs.stages.gateway.context import (
     BATCH_COUNT_MAX,
@@ -50,7 +42,7 @@ from procs.stages.gateway.context import (
     POLL_NS,
     POSITION_DTYPE,
     REJECT_BASE,
-    Counter,
+    GatewayCounter,
     Halt,
     disconnect,
     instrument_of,
@@ -60,7 +52,7 @@ from procs.stages.gateway.context import (
     tell_all,
     venue_wall_ns,
 )
-from procs.stages.gateway.order_link import OrderLink, Subject
+from procs.stages.gateway.order_link import GatewaySubject, OrderLink
 from procs.stages.gateway.requests import serve_requests
 from vortex import venues
 from vortex.codes import Kind, Reject
@@ -133,7 +125,7 @@ def cancel_everything(context_address: int, now: int, encode_cancel_all: Any) ->
             instrument_of(context_address, instrument_id), context.session_address,
             venue_ms, request_id, context.text_address,
         )  # fmt: skip
-        add(context.counters_address, Counter.CANCEL_ALLS, 1)
+        add(context.counters_address, GatewayCounter.CANCEL_ALLS, 1)
         tell(context.log_address, hot_events.CANCEL_ALL, now, instrument_id, open_order_count)
         if not send_payload(context_address, payload_bytes):
             disconnect(context_address, 0)
@@ -176,10 +168,10 @@ def take_connection(context_address: int, fd: int, tls_address: int, now: int) -
     context.change_ns = 0
     old_fd = record_at(context.connection_address, CONNECTION_DTYPE).fd
     connection.begin(context.connection_address, fd, tls_address, now)
-    add(context.counters_address, Counter.CONNECTIONS, 1)
+    add(context.counters_address, GatewayCounter.CONNECTIONS, 1)
     if old_fd >= 0:
         tell(context.log_address, hot_events.ORDERS_CHANGED, now, fd, old_fd)
-        mailbox.post(context.outbox_address, Subject.CHANGED, old_fd, 0, 0, 0, 0, 0)
+        mailbox.post(context.outbox_address, GatewaySubject.CHANGED, old_fd, 0, 0, 0, 0, 0)
     else:
         tell(context.log_address, hot_events.ORDERS_UP, now, fd)
 
@@ -191,19 +183,19 @@ def take_letter(context_address: int, now: int) -> int:
     if ring.ready_count(context.inbox_address) <= 0:
         return 0
     letter = record_at(ring.slot(context.inbox_address, 0), LETTER_DTYPE)
-    if letter.subject == Subject.CONNECTED:
+    if letter.subject == GatewaySubject.CONNECTED:
         if not may_change(context_address, now):
             return 0
         take_connection(context_address, letter.first, letter.second, now)
-    elif letter.subject == Subject.RESOLVED:
+    elif letter.subject == GatewaySubject.RESOLVED:
         take_resolved(context_address, letter.first, now)
-    elif letter.subject == Subject.ORPHANED:
+    elif letter.subject == GatewaySubject.ORPHANED:
         store_word(context_address + ORPHAN_BYTES, letter.first)
-    elif letter.subject == Subject.VENUE_CLOCK:
+    elif letter.subject == GatewaySubject.VENUE_CLOCK:
         context.venue_offset_ns = letter.first
-    elif letter.subject == Subject.PING:
+    elif letter.subject == GatewaySubject.PING:
         connection.queue_ping(context.connection_address)
-    elif letter.subject == Subject.DROP:
+    elif letter.subject == GatewaySubject.DROP:
         drop(context_address, letter.first)
     ring.consume(context.inbox_address, 1)
     return 1
@@ -321,11 +313,11 @@ def begin_link(stage: Stage, context: RecordArray) -> OrderLink:
     return link
 
 
-def watch_stalls(stage: Stage) -> Watch:
+def watch_stalls(stage: Stage) -> StallWatch:
     """Look on at what all stages tell of their stalls."""
     rings = [stage.observer(stall_ring(role)) for role in stage.wiring.roles]
     cpu_indexes = [stage.launch.cpu_indexes[role] for role in stage.wiring.roles]
-    watch = Watch([each.handle for each in rings], cpu_indexes, STALL_COUNT_MAX)
+    watch = StallWatch([each.handle for each in rings], cpu_indexes, STALL_COUNT_MAX)
     stage.hold(watch)
     return watch
 

@@ -17,7 +17,7 @@ from ipc.mailbox import Letter, Mailbox
 from ipc.memory import address_of
 from ipc.types import RecordArray
 from procs.connections.connection import Buffers
-from procs.connections.handshake import HandshakeError, Link
+from procs.connections.handshake import HandshakeError, VenueSocket
 from procs.connections.upkeep import Backoff, Need, Upkeep
 from procs.plan.credentials import Credentials
 from procs.stages.base.stage import Stage
@@ -32,7 +32,7 @@ CLOSE_TRY_COUNT = 20
 CLOCK_SKEW_NS_MIN = 50_000_000
 
 
-class Subject(IntEnum):
+class GatewaySubject(IntEnum):
     """What the two threads of the gateway write to each other about."""
 
     CONNECTED = 1  # to hot: descriptor, address of its TLS record or 0
@@ -77,8 +77,8 @@ class OrderLink:
         self.instruments = stage.table("instruments").records
         self.to_hot, self.to_main = Mailbox(), Mailbox()
         self.balances = stage.own_table("balances").records
-        self.link: Link | None = None
-        self.former: Link | None = None
+        self.link: VenueSocket | None = None
+        self.former: VenueSocket | None = None
         self.upkeep = Upkeep(stage.config.connections, buffers.record[0], stage.clock)
         self.connecting = Backoff()
         self.lent: dict[int, RecordArray] = {}
@@ -106,10 +106,10 @@ class OrderLink:
             self.stage.log.error("the supervisor died; pulling everything")
         else:
             self.stage.log.info("there is a supervisor again")
-        self.to_hot.send(Letter(Subject.ORPHANED, int(is_orphan)))
+        self.to_hot.send(Letter(GatewaySubject.ORPHANED, int(is_orphan)))
         self.was_orphan = is_orphan
 
-    def keep_up(self, link: Link) -> None:
+    def keep_up(self, link: VenueSocket) -> None:
         """Do what the open connection needs."""
         clock_count = read_counter(self.stage.counters, self.clock_counter)
         if clock_count != self.clock_count and self.connecting.is_over():
@@ -117,24 +117,24 @@ class OrderLink:
             self.ask_venue_clock()
         need = self.upkeep.need()
         if need == Need.PING:
-            self.to_hot.send(Letter(Subject.PING))
+            self.to_hot.send(Letter(GatewaySubject.PING))
         elif need == Need.DROP:
             self.stage.log.warning("the order connection is silent, and does not answer pings")
-            self.to_hot.send(Letter(Subject.DROP, link.fd))
+            self.to_hot.send(Letter(GatewaySubject.DROP, link.fd))
         elif need == Need.SUCCESSOR and self.former is None and self.connecting.is_over():
             self.succeed()
 
     def take(self, letter: Letter) -> None:
         """Take one letter of the hot thread."""
-        is_end = letter.subject == Subject.DISCONNECTED
+        is_end = letter.subject == GatewaySubject.DISCONNECTED
         if is_end and self.former is not None and self.former.fd == letter.first:
             # Perhaps before the hot thread said all of what the venue answered: reconcile.
             self.close_former()
             assert self.link is not None, "a former connection has a successor"
-            self.to_hot.send(Letter(Subject.DROP, self.link.fd))
-        elif letter.subject == Subject.CHANGED:
+            self.to_hot.send(Letter(GatewaySubject.DROP, self.link.fd))
+        elif letter.subject == GatewaySubject.CHANGED:
             self.close_former()
-        elif letter.subject == Subject.ENDING:
+        elif letter.subject == GatewaySubject.ENDING:
             self.stage.log.info("the venue announced that it will disconnect")
             self.upkeep.end_soon()
         elif is_end:
@@ -143,7 +143,7 @@ class OrderLink:
             self.link.close()
             self.link = None
             self.connecting.failed()
-        elif letter.subject == Subject.TAKEN:
+        elif letter.subject == GatewaySubject.TAKEN:
             del self.lent[letter.first]
 
     def close_former(self) -> None:
@@ -165,10 +165,10 @@ class OrderLink:
         else:
             self.former = None
 
-    def open(self, prepare: Callable[[Link], None]) -> bool:
+    def open(self, prepare: Callable[[VenueSocket], None]) -> bool:
         """Open a connection, prepare it, subscribe to our events and hand it over."""
         try:
-            link = Link(self.settings.order_url, self.stage.config.tls.ca_file)
+            link = VenueSocket(self.settings.order_url, self.stage.config.tls.ca_file)
         except HandshakeError as error:
             self.stage.log.warning("%s", error)
             self.connecting.failed()
@@ -185,16 +185,16 @@ class OrderLink:
         self.connecting.reset()
         self.link = link
         self.upkeep.begin()
-        self.to_hot.send(Letter(Subject.CONNECTED, *link.hand_over()))
+        self.to_hot.send(Letter(GatewaySubject.CONNECTED, *link.hand_over()))
         return True
 
-    def log_on(self, link: Link) -> None:
+    def log_on(self, link: VenueSocket) -> None:
         """Make the connection ours, so that nothing on it needs signing, if the key is for that."""
         if self.signer.may_log_on:
             self.set_venue_clock(link)
             self.venue.read_logon(link.ask(self.venue.logon_request(self.asker())))
 
-    def reconcile(self, link: Link) -> None:
+    def reconcile(self, link: VenueSocket) -> None:
         """Cancel what is open, and learn what became of everything and what we own."""
         self.set_venue_clock(link)
         for instrument_id, symbol in enumerate(self.stage.config.symbols):
@@ -203,7 +203,7 @@ class OrderLink:
         self.resolve_orders(link)
         self.load_balances(link)
 
-    def set_venue_clock(self, link: Link) -> None:
+    def set_venue_clock(self, link: VenueSocket) -> None:
         """Learn how far the venue's clock is from ours: requests must carry its time."""
         asked_ns = time.time_ns()
         venue_ms = self.venue.read_time(link.ask(self.venue.time_request()))
@@ -212,12 +212,12 @@ class OrderLink:
         if abs(offset_ns - self.venue_offset_ns) > CLOCK_SKEW_NS_MIN:
             self.stage.log.info("the venue's clock is %d ms ahead of ours", offset_ns // 1_000_000)
             self.venue_offset_ns = offset_ns
-            self.to_hot.send(Letter(Subject.VENUE_CLOCK, offset_ns))
+            self.to_hot.send(Letter(GatewaySubject.VENUE_CLOCK, offset_ns))
 
     def ask_venue_clock(self) -> None:
         """Learn the venue's clock anew, on a connection for that alone."""
         try:
-            link = Link(self.settings.order_url, self.stage.config.tls.ca_file)
+            link = VenueSocket(self.settings.order_url, self.stage.config.tls.ca_file)
         except HandshakeError as error:
             self.stage.log.warning("%s", error)
             self.connecting.failed()
@@ -236,7 +236,7 @@ class OrderLink:
         if isinstance(error, self.venue.Refused):
             self.connecting.hold(error.wait_ms / 1000)
 
-    def load_balances(self, link: Link) -> None:
+    def load_balances(self, link: VenueSocket) -> None:
         """Write down what we own of the assets that we trade."""
         account = self.venue.read_account(link.ask(self.venue.account_request(self.asker())))
         if not account.can_trade:
@@ -259,7 +259,7 @@ class OrderLink:
         wall_ms = (time.time_ns() + self.venue_offset_ns) // 1_000_000
         return self.venue.Asker(self.credentials.key, self.signer, wall_ms)
 
-    def close_all_orders(self, link: Link, symbol: str) -> None:
+    def close_all_orders(self, link: VenueSocket, symbol: str) -> None:
         """Cancel everything that is open on one symbol and see that nothing is.
 
         Raises
@@ -276,7 +276,7 @@ class OrderLink:
             self.stage.log.info("cancelled %d open orders of %s", count, symbol)
         raise NotReconciled(f"orders of {symbol} still stand after cancel-all")
 
-    def resolve_orders(self, link: Link) -> None:
+    def resolve_orders(self, link: VenueSocket) -> None:
         """Ask what became of each order whose fate is open, and tell the hot thread."""
         epoch = int(self.stage.status_record["epoch"])
         for row in np.array(self.orders):
@@ -300,7 +300,7 @@ class OrderLink:
                 answer["reject"] = Reject.VENUE_UNKNOWN_ORDER
             self.lend(answer)
 
-    def fetch_missed_fills(self, link: Link, instrument_id: int, symbol: str) -> None:
+    def fetch_missed_fills(self, link: VenueSocket, instrument_id: int, symbol: str) -> None:
         """Fetch the fills that were reported while nobody listened, and tell the hot thread.
 
         A run begins with nothing standing, so at its first connection all fills are of the past.
@@ -316,7 +316,7 @@ class OrderLink:
                 self.lend(self.fill_of(instrument_id, trade))
             request = self.venue.trades_request(self.asker(), symbol, trades[-1].id + 1)
 
-    def begin_fills(self, link: Link, instrument_id: int, symbol: str) -> None:
+    def begin_fills(self, link: VenueSocket, instrument_id: int, symbol: str) -> None:
         """Tell the hot thread after which of the account's fills those of the run come."""
         request = self.venue.newest_trade_request(self.asker(), symbol)
         trades = self.venue.read_trades(link.ask(request))
@@ -350,7 +350,7 @@ class OrderLink:
         """Lend an ANSWER to the hot thread, which says when it has taken it."""
         address = address_of(answer)
         self.lent[address] = answer
-        if not self.to_hot.send(Letter(Subject.RESOLVED, address)):
+        if not self.to_hot.send(Letter(GatewaySubject.RESOLVED, address)):
             raise NotReconciled("the hot thread does not take its letters")
 
     def close(self) -> None:

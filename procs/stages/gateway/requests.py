@@ -32,7 +32,7 @@ from procs.stages.gateway.context import (
     SENT_RECORD_BYTES,
     TICK_TO_ORDER,
     TOUCH_BYTES,
-    Counter,
+    GatewayCounter,
     Halt,
     claim_events,
     disconnect,
@@ -132,11 +132,11 @@ def count_sent(context_address: int, kind: int, wall_ns: int) -> None:
     """Count a request that goes out."""
     context = record_at(context_address, CONTEXT_DTYPE)
     if kind == Kind.PLACE:
-        add(context.counters_address, Counter.PLACED, 1)
+        add(context.counters_address, GatewayCounter.PLACED, 1)
     elif kind == Kind.CANCEL:
-        add(context.counters_address, Counter.CANCELED, 1)
+        add(context.counters_address, GatewayCounter.CANCELED, 1)
     else:
-        add(context.counters_address, Counter.REPLACED, 1)
+        add(context.counters_address, GatewayCounter.REPLACED, 1)
     if kind != Kind.CANCEL:
         limits.count_order(context.rate_address, wall_ns)
 
@@ -181,9 +181,9 @@ def take_request(context_address: int, now: int, wall_ns: int, encode_request: A
     context = record_at(context_address, CONTEXT_DTYPE)
     request_address = context.request_address
     request = record_at(request_address, REQUEST_DTYPE)
-    add(context.counters_address, Counter.REQUESTS, 1)
+    add(context.counters_address, GatewayCounter.REQUESTS, 1)
     if is_outdated(context_address, request_address):
-        add(context.counters_address, Counter.DISCARDED, 1)
+        add(context.counters_address, GatewayCounter.DISCARDED, 1)
         tell_outdated(context_address, request_address, now)
         ring.consume(context.requests_address, 1)
         return 0
@@ -360,7 +360,7 @@ def meet_strategy(context_address: int) -> None:
     """The strategy began anew: discard what the former one asked, and pull what it placed."""
     context = record_at(context_address, CONTEXT_DTYPE)
     discarded_count = ring.enter_epoch(context.requests_address)
-    add(context.counters_address, Counter.DISCARDED, discarded_count)
+    add(context.counters_address, GatewayCounter.DISCARDED, discarded_count)
     now = now_ns(context.clock_address)
     tell(context.log_address, hot_events.STRATEGY_ANEW, now, discarded_count)
     set_halt(context_address, Halt.NEW_STRATEGY)

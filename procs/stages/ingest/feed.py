@@ -11,7 +11,7 @@ from ipc.memory import address_of
 from ipc.types import ByteArray, RecordArray
 from procs.connections import http
 from procs.connections.connection import PAD_BYTES, Buffers
-from procs.connections.handshake import HandshakeError, Link
+from procs.connections.handshake import HandshakeError, VenueSocket
 from procs.connections.upkeep import Backoff, Need, Upkeep
 from procs.plan.credentials import stream_key
 from procs.stages.base.stage import Stage
@@ -19,7 +19,7 @@ from vortex import venues
 from vortex.codes import BookState
 
 
-class Subject(IntEnum):
+class IngestSubject(IntEnum):
     """What the two threads of ingest write to each other about."""
 
     CONNECTED = 1  # to hot: descriptor, address of its TLS record or 0
@@ -52,8 +52,8 @@ class Feed:
         self.buffers = buffers
         self.touches = touches
         self.to_hot, self.to_main = Mailbox(), Mailbox()
-        self.link: Link | None = None
-        self.former: Link | None = None
+        self.link: VenueSocket | None = None
+        self.former: VenueSocket | None = None
         self.upkeep = Upkeep(stage.config.connections, buffers.record[0], stage.clock)
         self.connecting = Backoff()
         self.listening = Backoff()
@@ -81,9 +81,9 @@ class Feed:
 
     def take(self, letter: Letter) -> None:
         """Take one letter of the hot thread."""
-        if letter.subject == Subject.CHANGED or self.is_former(letter):
+        if letter.subject == IngestSubject.CHANGED or self.is_former(letter):
             self.close_former()
-        elif letter.subject == Subject.DISCONNECTED:
+        elif letter.subject == IngestSubject.DISCONNECTED:
             assert self.link is not None, "only an open connection breaks"
             self.stage.log.warning(
                 "%s disconnected (close code %d)", self.source.name, letter.second
@@ -91,7 +91,7 @@ class Feed:
             self.link.close()
             self.link = None
             self.connecting.failed()
-        elif letter.subject == Subject.SNAPSHOT_TAKEN:
+        elif letter.subject == IngestSubject.SNAPSHOT_TAKEN:
             del self.lent[letter.first]
             symbol = self.stage.config.symbols[letter.first]
             if letter.third > 0:
@@ -101,7 +101,7 @@ class Feed:
 
     def is_former(self, letter: Letter) -> bool:
         """Return whether a letter tells the end of a connection that has a successor already."""
-        is_end = letter.subject == Subject.DISCONNECTED
+        is_end = letter.subject == IngestSubject.DISCONNECTED
         return is_end and self.former is not None and self.former.fd == letter.first
 
     def close_former(self) -> None:
@@ -110,7 +110,7 @@ class Feed:
         self.former.close()
         self.former = None
 
-    def keep_up(self, link: Link) -> None:
+    def keep_up(self, link: VenueSocket) -> None:
         """Do what the open connection needs."""
         shutdown_count = read_counter(self.stage.counters, self.shutdown_counter)
         if shutdown_count != self.shutdown_count:
@@ -119,16 +119,16 @@ class Feed:
             self.upkeep.end_soon()
         need = self.upkeep.need()
         if need == Need.PING:
-            self.to_hot.send(Letter(Subject.PING))
+            self.to_hot.send(Letter(IngestSubject.PING))
         elif need == Need.DROP:
             self.stage.log.warning("%s is silent, and does not answer pings", self.source.name)
-            self.to_hot.send(Letter(Subject.DROP, link.fd))
+            self.to_hot.send(Letter(IngestSubject.DROP, link.fd))
         elif need == Need.SUCCESSOR and self.former is None and self.connecting.is_over():
             self.connect()
         elif self.is_deaf():
             self.stage.log.warning("%s sends nothing of some symbol", self.source.name)
             self.listening.failed()
-            self.to_hot.send(Letter(Subject.DROP, link.fd))
+            self.to_hot.send(Letter(IngestSubject.DROP, link.fd))
 
     def is_deaf(self) -> bool:
         """Return whether some symbol's stream never began; later silence may be a quiet market.
@@ -151,7 +151,7 @@ class Feed:
         """Open the connection and hand it to the hot thread, as a successor if there is one."""
         url = self.source.stream_url.rstrip("/") + self.venue.stream_path(self.source.symbols)
         try:
-            link = Link(url, self.stage.config.tls.ca_file, self.headers)
+            link = VenueSocket(url, self.stage.config.tls.ca_file, self.headers)
         except HandshakeError as error:
             self.stage.log.warning("%s", error)
             self.connecting.failed()
@@ -160,7 +160,7 @@ class Feed:
         self.former, self.link = self.link, link
         self.unheard_ids = set(self.instrument_ids)
         self.upkeep.begin()
-        self.to_hot.send(Letter(Subject.CONNECTED, *link.hand_over()))
+        self.to_hot.send(Letter(IngestSubject.CONNECTED, *link.hand_over()))
         self.stage.log.info("connected to %s", url)
 
     def want_snapshots(self) -> None:
@@ -205,7 +205,7 @@ class Feed:
             padded[PAD_BYTES : PAD_BYTES + len(body)] = np.frombuffer(body, np.uint8)
             self.lent[instrument_id] = padded
             address = address_of(padded) + PAD_BYTES
-            self.to_hot.send(Letter(Subject.SNAPSHOT, instrument_id, address, len(body)))
+            self.to_hot.send(Letter(IngestSubject.SNAPSHOT, instrument_id, address, len(body)))
 
     def close(self) -> None:
         """Release the connection and the threads."""

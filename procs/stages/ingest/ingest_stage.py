@@ -21,6 +21,7 @@ from ipc.sockets import RECEIVER, WOULD_BLOCK
 from procs.connections import connection
 from procs.logs import hot_events
 from procs.plan.config import Source
+from procs.plan.launch import Launch
 from procs.plan.wiring import MARKET_MESSAGE_MAX, market_ring
 from procs.stages.base.running import run_alone
 from procs.stages.base.stage import (
@@ -30,7 +31,6 @@ from procs.stages.base.stage import (
     DRAIN_NS_MAX,
     Built,
     Entry,
-    Launch,
     Stage,
     begin_turn,
     end_turn,
@@ -38,7 +38,7 @@ from procs.stages.base.stage import (
     plug_in,
     rest,
 )
-from procs.stages.ingest.feed import Feed, Subject
+from procs.stages.ingest.feed import Feed, IngestSubject
 from vortex import venues
 from vortex.codes import Kind, Refusal
 from vortex.decoding.instruments import build_catalog
@@ -78,7 +78,7 @@ RING_DTYPE = ring.RING_DTYPE
 REFUSAL_BASE = 32
 
 
-class Counter(IntEnum):
+class IngestCounter(IntEnum):
     """What ingest counts; from REFUSAL_BASE on, refused messages by codes.Refusal."""
 
     READS = 0  # reads that brought bytes
@@ -127,7 +127,7 @@ def publish(
     stamp(context_address, first_address, count, kernel_ns, recv_ns)
     ring.append(context.market_address, count)
     ring.commit(context.market_address, now_ns(context.clock_address))
-    add(context.counters_address, Counter.RECORDS, count)
+    add(context.counters_address, IngestCounter.RECORDS, count)
 
 
 @compiled
@@ -137,7 +137,7 @@ def count_refusal(context_address: int, code: int, byte_count: int, now: int) ->
     add(context.counters_address, REFUSAL_BASE - code, 1)
     harmless = code == Refusal.IGNORED or code == Refusal.NOT_KNOWN or code == Refusal.SHUTDOWN
     if not harmless:
-        add(context.counters_address, Counter.INVALID, 1)
+        add(context.counters_address, IngestCounter.INVALID, 1)
         tell(
             context.log_address, hot_events.MESSAGE_REFUSED, now,
             code, byte_count, context.frame_count,
@@ -164,13 +164,13 @@ def has_room(context_address: int, now: int) -> bool:
     context = record_at(context_address, CONTEXT_DTYPE)
     if ring.claim(context.market_address) != 0:
         if context.stalled_ns != 0:
-            add(context.counters_address, Counter.STALL_NS, now - context.stalled_ns)
+            add(context.counters_address, IngestCounter.STALL_NS, now - context.stalled_ns)
             tell(context.log_address, hot_events.MARKET_ROOM, now, now - context.stalled_ns)
             context.stalled_ns = 0
         return True
     if context.stalled_ns == 0:
         context.stalled_ns = now
-        add(context.counters_address, Counter.STALLS, 1)
+        add(context.counters_address, IngestCounter.STALLS, 1)
         unread_count = ring.unread_count(context.market_address)
         tell(context.log_address, hot_events.MARKET_FULL, now, unread_count)
     elif now - context.stalled_ns > context.stall_ns_max:
@@ -184,9 +184,9 @@ def give_up_backlog(context_address: int, now: int) -> None:
     context = record_at(context_address, CONTEXT_DTYPE)
     dropped_count = ring.unread_count(context.market_address)
     stalled_ns = now - context.stalled_ns
-    add(context.counters_address, Counter.EPOCHS, 1)
-    add(context.counters_address, Counter.DROPPED, dropped_count)
-    add(context.counters_address, Counter.STALL_NS, stalled_ns)
+    add(context.counters_address, IngestCounter.EPOCHS, 1)
+    add(context.counters_address, IngestCounter.DROPPED, dropped_count)
+    add(context.counters_address, IngestCounter.STALL_NS, stalled_ns)
     tell(context.log_address, hot_events.BACKLOG_DROPPED, now, stalled_ns, dropped_count)
     ring.raise_epoch(context.market_address)
     context.stalled_ns = now
@@ -211,13 +211,13 @@ def take_message(
     count = decode(
         payload_address, payload_bytes, context.catalog_address, slot_address, MARKET_MESSAGE_MAX
     )
-    add(context.counters_address, Counter.FRAMES, 1)
-    add(context.counters_address, Counter.GENERAL, catalog.general_count - general_count)
+    add(context.counters_address, IngestCounter.FRAMES, 1)
+    add(context.counters_address, IngestCounter.GENERAL, catalog.general_count - general_count)
     if count < 0:
         count_refusal(context_address, count, payload_bytes, recv_ns)
         return count
     publish(context_address, slot_address, count, kernel_ns, recv_ns)
-    add(context.counters_address, Counter.MESSAGES, 1)
+    add(context.counters_address, IngestCounter.MESSAGES, 1)
     return count
 
 
@@ -228,11 +228,11 @@ def disconnect(context_address: int, reason: int, now: int) -> None:
     fd = record_at(context.connection_address, CONNECTION_DTYPE).fd
     connection.flush(context.connection_address)
     connection.end(context.connection_address)
-    add(context.counters_address, Counter.DISCONNECTIONS, 1)
+    add(context.counters_address, IngestCounter.DISCONNECTIONS, 1)
     tell(context.log_address, hot_events.FEED_DOWN, now, context.frame_count, reason)
     if not publish_feed(context_address, Kind.FEED_DOWN, now):
         ring.raise_epoch(context.market_address)  # says as much: forget what this source told
-    mailbox.post(context.outbox_address, Subject.DISCONNECTED, fd, reason, 0, 0, 0, 0)
+    mailbox.post(context.outbox_address, IngestSubject.DISCONNECTED, fd, reason, 0, 0, 0, 0)
 
 
 @compiled
@@ -261,7 +261,7 @@ def take_frames(context_address: int, begun_ns: int, decode: Any) -> int:
                 socket.kernel_ns, socket.recv_ns, decode,
             )  # fmt: skip
         elif found == Incoming.PING:
-            add(context.counters_address, Counter.PINGS, 1)
+            add(context.counters_address, IngestCounter.PINGS, 1)
         taken_count += 1
     return taken_count
 
@@ -278,8 +278,8 @@ def read(context_address: int, now: int) -> bool:
     if count <= 0:
         disconnect(context_address, 0, recv_ns)
         return False
-    add(context.counters_address, Counter.READS, 1)
-    add(context.counters_address, Counter.BYTES, count)
+    add(context.counters_address, IngestCounter.READS, 1)
+    add(context.counters_address, IngestCounter.BYTES, count)
     receiver = record_at(socket.receiver_address, RECEIVER_DTYPE)
     socket.kernel_ns = recv_ns
     if receiver.kernel_wall_ns > 0:
@@ -328,11 +328,18 @@ def take_snapshot(
     )
     if count > 0:
         publish(context_address, slot_address, count, 0, now)
-        add(context.counters_address, Counter.SNAPSHOTS, 1)
+        add(context.counters_address, IngestCounter.SNAPSHOTS, 1)
     else:
         count_refusal(context_address, count, letter.third, now)
     mailbox.post(
-        context.outbox_address, Subject.SNAPSHOT_TAKEN, letter.first, letter.second, count, 0, 0, 0
+        context.outbox_address,
+        IngestSubject.SNAPSHOT_TAKEN,
+        letter.first,
+        letter.second,
+        count,
+        0,
+        0,
+        0,
     )
 
 
@@ -347,10 +354,10 @@ def take_connection(context_address: int, fd: int, tls_address: int, now: int) -
     old_fd = record_at(context.connection_address, CONNECTION_DTYPE).fd
     connection.begin(context.connection_address, fd, tls_address, now)
     context.has_more = 0
-    add(context.counters_address, Counter.CONNECTIONS, 1)
+    add(context.counters_address, IngestCounter.CONNECTIONS, 1)
     if old_fd >= 0:
         tell(context.log_address, hot_events.FEED_CHANGED, now, fd, old_fd)
-        mailbox.post(context.outbox_address, Subject.CHANGED, old_fd, 0, 0, 0, 0, 0)
+        mailbox.post(context.outbox_address, IngestSubject.CHANGED, old_fd, 0, 0, 0, 0, 0)
     else:
         tell(context.log_address, hot_events.FEED_UP, now, fd)
         publish_feed(context_address, Kind.FEED_UP, now)
@@ -375,13 +382,13 @@ def take_letter(context_address: int, decode_snapshot: Any) -> int:
         return 0
     letter_address = ring.slot(context.inbox_address, 0)
     letter = record_at(letter_address, LETTER_DTYPE)
-    if letter.subject == Subject.CONNECTED:
+    if letter.subject == IngestSubject.CONNECTED:
         take_connection(context_address, letter.first, letter.second, now)
-    elif letter.subject == Subject.PING:
+    elif letter.subject == IngestSubject.PING:
         connection.queue_ping(context.connection_address)
-    elif letter.subject == Subject.DROP:
+    elif letter.subject == IngestSubject.DROP:
         drop(context_address, letter.first, now)
-    elif letter.subject == Subject.SNAPSHOT:
+    elif letter.subject == IngestSubject.SNAPSHOT:
         take_snapshot(context_address, letter_address, now, decode_snapshot)
     ring.consume(context.inbox_address, 1)
     return 1

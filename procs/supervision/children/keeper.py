@@ -8,8 +8,8 @@ from enum import StrEnum
 from procs.logs.run_events import EventLog
 from procs.plan.placement import process_name
 from procs.supervision.children.nursery import Child
-from procs.supervision.children.policy import Death, RestartPolicy, restart_after_s
-from procs.supervision.control_socket import Supervised
+from procs.supervision.children.policy import RestartPolicy, StageDeath, restart_after_s
+from procs.supervision.control.control_socket import Supervised
 
 TERM_AFTER_S = 5.0
 KILL_AFTER_S = 8.0
@@ -46,7 +46,7 @@ class Keeper:
         self.events = events
         self.child: Child | None = None
         self.phase = Phase.STOPPED
-        self.deaths: list[Death] = []
+        self.deaths: list[StageDeath] = []
         self.restart_count = 0
         self.last_status: int | None = None
         self.starts_again = False
@@ -102,7 +102,7 @@ class Keeper:
                 self.restart_count += 1
                 self.start()
             return
-        self.deaths.append(Death(now_s, self._started_s, status))
+        self.deaths.append(StageDeath(now_s, self._started_s, status))
         delay_s = restart_after_s(self.deaths, policy)
         if delay_s is None:
             self.phase = Phase.GIVEN_UP

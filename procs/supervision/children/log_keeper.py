@@ -6,10 +6,20 @@ from pathlib import Path
 from procs.logs import process_log
 from procs.logs.run_events import EventLog
 from procs.observe.events import log_writer
-from procs.observe.samples.view import View
-from procs.plan import wiring
+from procs.observe.samples.view import RunView
+from procs.plan import instance, wiring
+from procs.supervision.children import nursery
 from procs.supervision.children.keeper import Keeper, Phase
+from procs.supervision.children.nursery import Child
 from procs.supervision.children.policy import RestartPolicy
+
+
+def spawn(run_folder: Path) -> Child:
+    """Start the log writer of a run."""
+    launch = instance.launch_path(run_folder, wiring.GATEWAY)
+    return nursery.spawn(
+        log_writer.enter, launch, process_log.log_path(run_folder, wiring.LOG_WRITER)
+    )
 
 
 class LogKeeper(Keeper):
@@ -17,18 +27,18 @@ class LogKeeper(Keeper):
 
     def __init__(self, run_folder: Path, policy: RestartPolicy, events: EventLog) -> None:
         super().__init__(
-            (wiring.LOG_WRITER,), lambda _: log_writer.spawn(run_folder), self.ask_to_leave, events
+            (wiring.LOG_WRITER,), lambda _: spawn(run_folder), self.ask_to_leave, events
         )
         self.policy = policy
         self.log = process_log.logger(wiring.SUPERVISOR)
 
-    def begin(self, view: View) -> None:
+    def begin(self, view: RunView) -> None:
         """Start it, unless that of a supervisor that died goes on with the stages."""
-        living = log_writer.find(view)
-        if living is None:
+        pid = log_writer.living_pid(view)
+        if pid is None:
             self.start()
         else:
-            self.take(living)
+            self.take(Child(pid))
 
     def ask_to_leave(self, roles: tuple[str, ...]) -> None:
         """Tell it to write what is left, and to leave."""

@@ -15,10 +15,8 @@ from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
 from typing import Any
 
+from procs.logs.run_events import UNKNOWN_STATUS
 from procs.plan.credentials import VARIABLES
-
-#: Exit status of a process that this one did not start.
-UNKNOWN = 255
 
 
 def open_nursery() -> None:
@@ -58,11 +56,11 @@ class Child:
     def wait(self, timeout_s: float | None = None) -> int | None:
         """Wait for the end of the process and return its exit status; None when time is up.
 
-        The status of a process that somebody else started cannot be known: it is told as UNKNOWN.
+        The status of a process that somebody else started cannot be known: it is UNKNOWN_STATUS.
         """
         if self.process is None:
             ready, _, _ = select.select([self.fd], [], [], timeout_s)
-            return UNKNOWN if ready else None
+            return UNKNOWN_STATUS if ready else None
         self.process.join(timeout_s)
         return self.process.exitcode
 

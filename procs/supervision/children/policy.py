@@ -21,7 +21,7 @@ class RestartPolicy(NamedTuple):
     window_s: float = 60.0
 
 
-class Death(NamedTuple):
+class StageDeath(NamedTuple):
     """One end of a stage that nobody asked for."""
 
     time_s: float
@@ -29,7 +29,7 @@ class Death(NamedTuple):
     status: int
 
 
-def restart_after_s(deaths: Sequence[Death], policy: RestartPolicy) -> float | None:
+def restart_after_s(deaths: Sequence[StageDeath], policy: RestartPolicy) -> float | None:
     """Return the delay between the newest death and the next start; None to give up.
 
     ``deaths`` are the stage's, oldest first, at least one.

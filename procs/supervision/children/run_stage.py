@@ -16,8 +16,9 @@ from setproctitle import setproctitle
 from procs.logs import process_log
 from procs.plan import wiring
 from procs.plan.errors import ConfigError
+from procs.plan.launch import read_launch
 from procs.plan.placement import process_name
-from procs.stages.base.stage import StageError, read_launch
+from procs.stages.base.stage import StageError
 from procs.supervision.children.policy import EXIT_HOPELESS
 
 #: The module whose ``main(role, launch)`` is a stage; every other role is an ingest process.

@@ -24,8 +24,9 @@ from ipc.mailbox import Letter, Mailbox
 from ipc.memory import address_of
 from procs.plan import strategy_files
 from procs.plan.config import Config
+from procs.plan.launch import read_launch
 from procs.stages.base.outliers import WATCH, cause_of, explain
-from procs.stages.base.stage import Entry, read_launch
+from procs.stages.base.stage import Entry
 
 
 class CompileError(Exception):

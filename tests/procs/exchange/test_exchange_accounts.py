@@ -33,7 +33,7 @@ OUTCOMES = {
 @pytest.mark.parametrize("mode", OUTCOMES)
 def test_prevention_modes(still, inner_price, mode):
     """The taker's mode says what becomes of both orders; what is locked is what still stands."""
-    desk, price = still.venue.desk(1), inner_price()
+    desk, price = still.desks.of(1), inner_price()
     trading.place(desk, limit("BUY", price, "0.01000", "maker", "NONE"))
     trading.place(desk, limit("SELL", price, "0.00400", "taker", mode))
     orders = [desk.find("BTCUSDT", None, name) for name in ("maker", "taker")]
@@ -55,7 +55,7 @@ def test_prevention_modes(still, inner_price, mode):
 
 def test_prevention_of_several_makers(still, inner_price):
     """A taker that expires makers goes through all of its account's, and then rests."""
-    desk, price = still.venue.desk(1), inner_price()
+    desk, price = still.desks.of(1), inner_price()
     for number, qty in enumerate(("0.00120", "0.00130", "0.00810")):
         trading.place(desk, limit("BUY", price, qty, f"m{number}"))
     trading.place(desk, limit("SELL", price, "0.00300", "t"))
@@ -67,12 +67,12 @@ def test_prevention_of_several_makers(still, inner_price):
 
 def test_accounts_trade_with_each_other(still, inner_price):
     """Whatever the mode, two accounts trade; money and coins only move, less the fees."""
-    first, second = still.venue.desks
+    first, second = still.desks
     price = inner_price()
 
     def totals():
         held = {}
-        for desk in still.venue.desks:
+        for desk in still.desks:
             for asset, balance in desk.account.balances.items():
                 fees_e8 = desk.account.fees_e8.get(asset, 0)
                 amount_e8 = balance.free_e8 + balance.locked_e8 + fees_e8

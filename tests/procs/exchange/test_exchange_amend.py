@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from procs.exchange.core.errors import VenueError
+from procs.exchange.core.errors import ExchangeRefusal
 from procs.exchange.methods import trading
 from vortex.codes import Side
 from vortex.simulation import matching
@@ -25,7 +25,7 @@ def amend(desk, client_id, qty, **changes):
 
 def test_an_amended_order_keeps_its_place(still, inner_price):
     """Of two orders at one price, the older one fills first although it was amended."""
-    first, second = still.venue.desks
+    first, second = still.desks
     price = inner_price()
     trading.place(first, bid("old", price))
     trading.place(second, bid("young", price))
@@ -46,7 +46,7 @@ def test_an_amended_order_keeps_its_place(still, inner_price):
 
 def test_an_amendment_gives_back_what_it_frees(still, inner_price):
     """The lock is the price times what is left, to the last digit."""
-    desk = still.venue.desk(1)
+    desk = still.desks.of(1)
     price = inner_price()
     trading.place(desk, bid("lock", price))
     amend(desk, "lock", "0.00300", newClientOrderId="lock")
@@ -58,13 +58,13 @@ def test_an_amendment_gives_back_what_it_frees(still, inner_price):
 
 def test_refused_amendments(still, inner_price):
     """Up, unchanged, unknown, off the step, a taken id, the eleventh: each has its words."""
-    desk = still.venue.desk(1)
+    desk = still.desks.of(1)
     price = inner_price()
     trading.place(desk, bid("a", price))
     trading.place(desk, bid("b", price))
 
     def refused(client_id, qty, **changes):
-        with pytest.raises(VenueError) as caught:
+        with pytest.raises(ExchangeRefusal) as caught:
             amend(desk, client_id, qty, **changes)
         return caught.value.code, caught.value.message
 

@@ -1,1 +1,18 @@
-"""What the two Binance Spot venues share: decoders, encoders, the account, reference data."""
+"""What the two Binance Spot venues share.
+
+anchored          binance Spot's market messages in the form that the venue sends today, key for
+                  key
+market_decoder    binance Spot's market messages, in any form that means the same
+order_encoder     binance Spot's order requests: from REQUEST records to signed JSON, in compiled
+                  code
+account           binance Spot's slow side: addresses, limits, and what is asked for outside the
+                  hot path
+fields            fields that Binance Spot's replies and reports have in common, from their text
+execution_report  what Binance Spot reports by itself: executions and account events
+reply             what Binance Spot replies to a request: one order, its two halves, or an error
+answer_decoder    what Binance Spot says on the order connection: replies, execution reports,
+                  account events
+sbe_schema        where each field of Binance Spot's binary market messages lies: the venue's
+                  schema as a table
+sbe               binance Spot's binary market messages (SBE): the same records as from its JSON
+"""

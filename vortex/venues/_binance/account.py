@@ -35,7 +35,7 @@ STATES = {
 }
 
 
-class Limits(NamedTuple):
+class VenueLimits(NamedTuple):
     """What the venue allows, and what requests weigh; it tells the live values in its replies."""
 
     weight_per_minute: int
@@ -48,7 +48,7 @@ class Limits(NamedTuple):
     weights: dict[str, int]
 
 
-LIMITS = Limits(
+LIMITS = VenueLimits(
     weight_per_minute=6_000,
     orders_per_10_s=50,
     orders_per_day=160_000,

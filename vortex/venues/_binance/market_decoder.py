@@ -80,7 +80,7 @@ def decode_market(
     return _decode_any(payload_address, end, catalog_address, out_address, out_count_max)
 
 
-class Envelope(NamedTuple):
+class StreamEnvelope(NamedTuple):
     """What is around a message: where its own object begins, and the stream's name (or 0).
 
     ``inner`` is a Refusal when the text is no JSON object.
@@ -92,7 +92,7 @@ class Envelope(NamedTuple):
 
 
 @compiled
-def read_envelope(position: int, end: int) -> Envelope:
+def read_envelope(position: int, end: int) -> StreamEnvelope:
     """Return what is around the message at ``[position, end)``.
 
     ``{"stream":...,"data":...}``, ``{"subscriptionId":...,"event":...}`` or nothing.
@@ -100,10 +100,10 @@ def read_envelope(position: int, end: int) -> Envelope:
     stream, inner, is_control = 0, 0, 0
     root = check_text(position, end)
     if root < 0:
-        return Envelope(NOT_JSON, 0, 0)
+        return StreamEnvelope(NOT_JSON, 0, 0)
     position = open_object(root, end)
     if position < 0:
-        return Envelope(NOT_KNOWN, 0, 0)
+        return StreamEnvelope(NOT_KNOWN, 0, 0)
     while load_byte(position) != CLOSE_OBJECT:
         key, key_bytes, value, position = read_member(position, end)
         name = text_words(key, key_bytes)
@@ -115,7 +115,7 @@ def read_envelope(position: int, end: int) -> Envelope:
             is_control = 1
     if inner == 0 or load_byte(inner) != OPEN_OBJECT:
         inner = root
-    return Envelope(inner, stream, is_control)
+    return StreamEnvelope(inner, stream, is_control)
 
 
 class Members(NamedTuple):

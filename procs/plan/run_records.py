@@ -1,0 +1,73 @@
+"""Records that a run keeps about itself: what is gathered, steps, slow orders, marks of the log."""
+
+from ipc.layout import Field, Layout, reserved
+from vortex.records import SENT_FIELDS
+
+#: What an order passes.
+HOPS = ("ingest", "book", "strategy", "gateway")
+HOP_COUNT = len(HOPS)
+BLOCK_BYTES = 4_096
+
+MERGE = Layout(
+    "merge",
+    "What a drain has gathered for one instrument and not yet passed on.",
+    Field("is_touched", "i8", "1 when something is to be passed on"),
+    Field("kernel_ns", "i8", "kernel receive stamp of the oldest frame gathered"),
+    Field("recv_ns", "i8", "when recv returned with that frame"),
+    Field("ingest_publish_ns", "i8", "when ingest made it visible"),
+    Field("newest_kernel_ns", "i8", "kernel receive stamp of the newest frame gathered"),
+    Field("venue_ns", "i8", "the venue's event time of the newest frame"),
+    Field("merged_count", "i8", "frames gathered"),
+    Field("resync_count", "i8", "of these, how many brought the book into sync"),
+    Field("cause_id", "i8", "number of the newest frame"),
+    Field("consumed_seq", "i8", "records of its ring consumed"),
+    Field("book_pick_ns", "i8", "strategy: when the book picked the oldest frame up"),
+    Field("book_publish_ns", "i8", "strategy: when the book passed the oldest frame on"),
+    Field("by_event", "i8", "strategy: 1 when an order event asks for a decision"),
+    Field("decided_kernel_ns", "i8", "strategy: kernel_ns of the decision just made; 0 for none"),
+    Field("decided_count", "i8", "strategy: frames that decision stands for"),
+    reserved(8),
+)
+
+STEP = Layout(
+    "step",
+    "One step of a stage that did something: what a replay needs to repeat it.  The first of a "
+    "life did nothing; it tells where the inputs stood.",
+    Field("now_ns", "i8", "the time that the step was given"),
+    Field("publish_ns", "i8", "when its output was committed"),
+    Field("consumed_seq", "i8", "records consumed of each input after it", (4,)),
+    Field("published_seq", "i8", "records published after it"),
+    Field("input_epoch", "i4", "epochs of the first two inputs after it", (2,)),
+)
+
+OUTLIER = Layout(
+    "outlier",
+    "One order over budget, as in `sent`, and what the machine did meanwhile.",
+    *SENT_FIELDS,
+    Field(
+        "lost_ns", "i8", "of each hop, the time in which its CPU did something else", (HOP_COUNT,)
+    ),
+    Field(
+        "busy_ns", "i8", "of each hop, the time in long turns of stages of its CPU", (HOP_COUNT,)
+    ),
+    Field("stall_count", "i8", "gaps and long turns meanwhile"),
+    Field("switch_count", "i8", "switches to other tasks in them"),
+    Field("fault_count", "i8", "page faults in them"),
+    Field("cause", "i8", "outliers.Cause"),
+    Field("budget_ns", "i8", "what it was over"),
+    reserved(56),
+)
+
+LOG_MARK = Layout(
+    "log_mark",
+    "How far the log of one stage was written; the next log writer goes on there.",
+    Field("next_seq", "i8", "the first record not written yet"),
+    Field("written_count", "i8", "records written"),
+    Field("lost_count", "i8", "records overwritten before they could be written"),
+    Field("file_bytes", "i8", "size of the file then, the same in every mark"),
+    Field("pid", "i8", "the log writer's process, the same in every mark"),
+    reserved(24),
+)
+
+BLOCK = Layout("block", "A page of a book's memory; see vortex/books/book.py.",
+               Field("bytes", f"S{BLOCK_BYTES}", "opaque here"))  # fmt: skip

@@ -1,0 +1,21 @@
+"""No reader touches memory beyond what it says that it may: an unmapped page stands there."""
+
+import signal
+
+import pytest
+
+from tests.ipc.processes import Child
+from tests.vortex.wire.guarded import WORK
+
+
+@pytest.mark.parametrize("what", sorted(WORK.keys() - {"nothing"}))
+def test_no_reader_goes_beyond_its_pad(what: str) -> None:
+    with Child("-m", "tests.vortex.wire.guarded", what) as child:
+        assert child.hear() == ["done"]
+        assert child.wait() == 0
+
+
+def test_a_read_beyond_the_pad_would_be_noticed() -> None:
+    with Child("-m", "tests.vortex.wire.guarded", "nothing") as child:
+        assert child.hear() == []
+        assert child.wait() == -signal.SIGSEGV
