@@ -1,7 +1,8 @@
 """Compiled readers beside memory that may not be touched; run as a process, which a fault kills.
 
 ``python -m tests.vortex.wire.guarded WHAT`` lays each text so that the readable bytes which its
-reader may ask for end where an unmapped page begins, and again so that the text begins right behind one.
+reader may ask for end where an unmapped page begins, and again so that the text begins right
+behind one.
 """
 
 import ctypes
