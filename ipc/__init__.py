@@ -10,6 +10,7 @@ counters   cumulative int64 counters: one writer, readers take differences, nobo
 types      names for the types that cross function boundaries
 histogram  latency histograms in the layout of HdrHistogram: two significant digits, up to 137 s
 memory     a record at an address
+plugs      functions that a loop calls by their address
 clock      nanoseconds from the cycle counter, comparable between processes
 ring       a single-producer single-consumer ring of fixed records, in compiled code
 log        a log that compiled code writes: one record of 64 bytes an event, its text elsewhere

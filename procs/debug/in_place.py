@@ -15,7 +15,6 @@ from ipc.clock import now_ns
 from ipc.control import State
 from ipc.waiting import Wait
 from procs.debug.prompt import Left, Prompt
-from procs.debug.steps.stage_modules import with_attributes
 from procs.plan import wiring
 from procs.plan.launch import Launch
 from procs.stages.base import running
@@ -98,7 +97,7 @@ def run(role: str, launch: Launch, prompt: Prompt, abandon: Callable[[], None]) 
     os.sched_setaffinity(0, launch.housekeeping_cpus)
     with closing(Stage(role, launch)) as stage:
         built: Built = module.build(stage)
-        entry, arguments = module.entry_of(stage), with_attributes(built.arguments)
+        loop = module.compile_loop()
         stage.status_record["thread_id"] = threading.get_native_id()
         stage.status_record["cpu_index"] = launch.housekeeping_cpus[0]
         stage.status_record["wait_mode"] = Wait.DOZE
@@ -107,7 +106,7 @@ def run(role: str, launch: Launch, prompt: Prompt, abandon: Callable[[], None]) 
         attendant = Attendant(built, prompt.message, abandon)
         attendant.start()
         try:
-            prompt.run_until_left(entry.loop, *arguments, *entry.plugs)
+            prompt.run_until_left(loop, built.context_address)
         except Left:
             pass
         except Exception as error:

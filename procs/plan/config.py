@@ -48,7 +48,7 @@ class Source(Strict, frozen=True, kw_only=True, omit_defaults=True):
     symbols: Annotated[list[str], Meta(min_length=1), says("as the venue writes them")]
 
 
-class OrderEntry(Strict, frozen=True, kw_only=True, omit_defaults=True):
+class OrdersConfig(Strict, frozen=True, kw_only=True, omit_defaults=True):
     """Where orders go."""
 
     venue: Annotated[str, says("a file of vortex/venues")] = "binance_spot"
@@ -209,7 +209,7 @@ class Config(Strict, frozen=True, kw_only=True, omit_defaults=True):
     instance: Annotated[Name, says("what commands know the run by (`-n`)")] = "vortex"
     runs_folder: Annotated[str, says("where each run has its folder")] = "runs"
     sources: Annotated[list[Source], Meta(min_length=1, max_length=16)]
-    orders: OrderEntry
+    orders: OrdersConfig
     strategies: Annotated[list[StrategyChoice], Meta(min_length=1), says("one for each symbol")]
     quoting: Quoting = Quoting()
     rings: RingSizes = RingSizes()

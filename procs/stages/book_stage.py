@@ -5,12 +5,13 @@ was touched: tops conflate to the newest, trades never.
 """
 
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 
 from ipc import cell, ring
 from ipc.clock import now_ns
-from ipc.compiled import compiled
+from ipc.compiled import compile_entry, compiled
 from ipc.counters import add
 from ipc.layout import Field, Layout
 from ipc.log import tell
@@ -26,14 +27,13 @@ from procs.stages.base.stage import (
     DRAIN_CLOCK_FRAMES,
     DRAIN_FRAME_MAX,
     DRAIN_NS_MAX,
+    LOOP,
     Built,
-    Entry,
     Stage,
     begin_turn,
     end_turn,
     log_step,
     must_leave,
-    plug_in,
     rest,
 )
 from vortex.books import book, sync
@@ -409,9 +409,9 @@ def loop(context_address: int) -> int:
     return 0
 
 
-def entry() -> Entry:
+def compile_loop() -> Any:
     """Compile the loop, or read it from the cache."""
-    return plug_in(loop, ())
+    return compile_entry(loop, LOOP)
 
 
 def build(stage: Stage) -> Built:
@@ -436,14 +436,9 @@ def build(stage: Stage) -> Built:
     context["touched_address"] = stage.keep(touched)
     begin_books(address_of(context), stage.config.books.levels,
                 stage.config.books.pending_records, now_ns(stage.clock))  # fmt: skip
-    return Built(stage, (address_of(context),))
-
-
-def entry_of(stage: Stage) -> Entry:
-    """Return the compiled loop that one stage is to run."""
-    return entry()
+    return Built(stage, address_of(context))
 
 
 def main(role: str, launch: Launch) -> int:
     """Build the book process, run it, and release everything."""
-    return run_alone(role, launch, build, entry_of)
+    return run_alone(role, launch, build, compile_loop)

@@ -13,20 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from ipc.compiled import compiled
+from ipc.compiled import compile_entry, compiled
 from ipc.layout import Field, Layout
 from ipc.memory import address_of, record_at
 from ipc.types import RecordArray
 from ipc.waiting import idle
 from procs.plan import wiring
-from procs.plan.config import Config
 from procs.plan.launch import Launch
 from procs.stages import book_stage, strategy_stage
 from procs.stages.base import running
-from procs.stages.base.stage import COMMON_DTYPE, Built, Entry, Stage, must_leave, plug_in
+from procs.stages.base.stage import COMMON_DTYPE, LOOP, Built, Stage, must_leave
 from procs.stages.gateway import gateway_stage
 from procs.stages.ingest import ingest_stage
-from vortex.deciding.contract import Strategy
 
 CONTEXT = Layout(
     "joint_context",
@@ -74,55 +72,34 @@ def begin(context_address: int) -> None:
 
 
 @compiled
-def turn(
-    context_address: int, params: RecordArray, states: RecordArray, decode: Any,
-    decode_snapshot: Any, decide: Any, encode_request: Any, encode_cancel_all: Any,
-    encode_status: Any, decode_answer: Any,
-) -> int:  # fmt: skip
-    """Come round once: what one stage passes on, the next takes in the same round."""
+def turn(context_address: int) -> int:
+    """Make one iteration: what one stage passes on, the next takes in the same iteration."""
     context = record_at(context_address, CONTEXT_DTYPE)
     done_count = 0
     if context.ingest_address != 0:
-        done_count += ingest_stage.turn(context.ingest_address, decode, decode_snapshot)
+        done_count += ingest_stage.turn(context.ingest_address)
     if context.book_address != 0:
         done_count += book_stage.turn(context.book_address)
     if context.strategy_address != 0:
-        done_count += strategy_stage.turn(context.strategy_address, params, states, decide)
+        done_count += strategy_stage.turn(context.strategy_address)
     if context.gateway_address != 0:
-        done_count += gateway_stage.turn(
-            context.gateway_address, encode_request, encode_cancel_all, encode_status,
-            decode_answer,
-        )  # fmt: skip
+        done_count += gateway_stage.turn(context.gateway_address)
     return done_count
 
 
-def loop(
-    context_address: int, params: RecordArray, states: RecordArray, decode: Any,
-    decode_snapshot: Any, decide: Any, encode_request: Any, encode_cancel_all: Any,
-    encode_status: Any, decode_answer: Any,
-) -> int:  # fmt: skip
-    """Come round until told to leave."""
+def loop(context_address: int) -> int:
+    """Iterate until told to leave."""
     context = record_at(context_address, CONTEXT_DTYPE)
     member = record_at(context.any_address, COMMON_DTYPE)
     begin(context_address)
     while not must_end(context_address):
-        done_count = turn(
-            context_address, params, states, decode, decode_snapshot, decide,
-            encode_request, encode_cancel_all, encode_status, decode_answer,
-        )  # fmt: skip
-        idle(member.wait, done_count)
+        idle(member.wait, turn(context_address))
     return 0
 
 
-def entry(source_venue: str, order_venue: str, chosen: Strategy) -> Entry:
-    """Compile the loop for its venues and its strategy, or read it from the cache."""
-    return plug_in(
-        loop,
-        strategy_stage.table_types(chosen),
-        *ingest_stage.plugs(source_venue),
-        *strategy_stage.plugs(chosen),
-        *gateway_stage.plugs(order_venue),
-    )
+def compile_loop() -> Any:
+    """Compile the loop, or read it from the cache."""
+    return compile_entry(loop, LOOP)
 
 
 def stage_module(role: str) -> ModuleType:
@@ -135,17 +112,9 @@ def stage_module(role: str) -> ModuleType:
     return modules.get(role, ingest_stage)
 
 
-def strategy_tables(config: Config, built: dict[str, Built]) -> tuple[RecordArray, RecordArray]:
-    """Return params and states of the strategy; where it runs elsewhere, some of their types."""
-    if wiring.STRATEGY in built:
-        _, params, states = built[wiring.STRATEGY].arguments
-        return params, states
-    return strategy_stage.params_table(config), np.zeros(1, config.strategy.state.dtype)
-
-
 def fill(context: RecordArray, built: dict[str, Built]) -> None:
     """Fill a group's context with those of its stages."""
-    addresses = {stage_module(role): each.arguments[0] for role, each in built.items()}
+    addresses = {stage_module(role): each.context_address for role, each in built.items()}
     context["ingest_address"] = addresses.get(ingest_stage, 0)
     context["book_address"] = addresses.get(book_stage, 0)
     context["strategy_address"] = addresses.get(strategy_stage, 0)
@@ -161,11 +130,6 @@ def main(roles: Sequence[str], launch: Launch) -> int:
             module = stage_module(role)
             stage = stack.enter_context(closing(Stage(role, launch)))
             built[role] = module.build(stage)
-        ingests = [each.stage for role, each in built.items() if stage_module(role) is ingest_stage]
-        config = launch.config
-        source = ingest_stage.source_of(ingests[0]) if ingests else config.sources[0]
-        entered = entry(source.venue, config.orders.venue, config.strategy)
         context = np.zeros(1, CONTEXT_DTYPE)
         fill(context, built)
-        arguments = (address_of(context), *strategy_tables(config, built))
-        return running.run([built[role] for role in roles], entered, arguments)
+        return running.run([built[role] for role in roles], compile_loop(), address_of(context))

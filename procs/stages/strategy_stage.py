@@ -9,16 +9,16 @@ from enum import IntEnum
 from typing import Any
 
 import numpy as np
-from numba import types
 
 from ipc import cell, control, ring
 from ipc.clock import now_ns
-from ipc.compiled import compiled
+from ipc.compiled import compile_entry, compiled
 from ipc.counters import add
 from ipc.histogram import record_value
 from ipc.layout import Field, Layout
 from ipc.log import tell
 from ipc.memory import address_of, copy_bytes, load_byte, load_word, record_at, store_word
+from ipc.plugs import run_plug
 from ipc.ring import NEW_EPOCH
 from ipc.types import RecordArray
 from procs.logs import hot_events
@@ -31,21 +31,29 @@ from procs.stages.base.running import run_alone
 from procs.stages.base.stage import (
     DRAIN_FRAME_MAX,
     DRAIN_NS_MAX,
+    LOOP,
     Built,
-    Entry,
     Stage,
     begin_turn,
     end_turn,
     log_step,
     must_leave,
-    plug_in,
     rest,
 )
 from vortex.codes import Kind, Side
-from vortex.deciding.contract import VIEW, Strategy
+from vortex.deciding.contract import VIEW
 from vortex.orders import quoting
 from vortex.orders.quoting import REQUEST_BYTES, STANDING, WANTED
 from vortex.records import ORDER, ORDER_EVENT, REQUEST, TOP, TRADE
+
+DECIDER = Layout(
+    "decider",
+    "What decides on one instrument; addresses in this process.",
+    Field("decide_address", "i8", "the strategy's decide"),
+    Field("params_address", "i8", "its parameters for the instrument"),
+    Field("state_address", "i8", "what it remembers of the instrument"),
+    multiple_bytes=8,
+)
 
 CONTEXT = Layout(
     "strategy_context",
@@ -59,6 +67,7 @@ CONTEXT = Layout(
     Field("newest_address", "i8", "newest TOP of each instrument"),
     Field("standing_address", "i8", "STANDING table"),
     Field("wanted_address", "i8", "WANTED table"),
+    Field("deciders_address", "i8", "a DECIDER for each instrument"),
     Field("view_address", "i8", "VIEW table"),
     Field("quoting_address", "i8", "QUOTING record"),
     Field("orders_address", "i8", "the gateway's order table, for a reload"),
@@ -68,13 +77,14 @@ CONTEXT = Layout(
 )
 
 CONTEXT_DTYPE = CONTEXT.dtype
+DECIDER_DTYPE = DECIDER.dtype
+DECIDER_BYTES = DECIDER.dtype.itemsize
 MERGE_DTYPE = MERGE.dtype
 TOP_DTYPE = TOP.dtype
 TOP_BYTES = TOP.dtype.itemsize
 TRADE_DTYPE = TRADE.dtype
 VIEW_DTYPE = VIEW.dtype
 VIEW_BYTES = VIEW.dtype.itemsize
-WANTED_DTYPE = WANTED.dtype
 WANTED_BYTES = WANTED.dtype.itemsize
 STANDING_DTYPE = STANDING.dtype
 STANDING_BYTES = STANDING.dtype.itemsize
@@ -252,14 +262,7 @@ def clear_merge(context_address: int, instrument_id: int) -> None:
 
 
 @compiled
-def decide_one(
-    context_address: int,
-    params: RecordArray,
-    states: RecordArray,
-    instrument_id: int,
-    now_ns: int,
-    decide: Any,
-) -> bool:
+def decide_one(context_address: int, instrument_id: int, now_ns: int) -> bool:
     """Ask the strategy about one instrument and request the difference; False without room."""
     context = record_at(context_address, CONTEXT_DTYPE)
     requests_address = ring.claim(context.requests_address)
@@ -269,13 +272,20 @@ def decide_one(
         return False
     wanted_address = context.wanted_address + instrument_id * WANTED_BYTES
     standing_address = context.standing_address + instrument_id * STANDING_BYTES
-    top = record_at(context.newest_address + instrument_id * TOP_BYTES, TOP_DTYPE)
-    view = record_at(context.view_address + instrument_id * VIEW_BYTES, VIEW_DTYPE)
-    view.now_ns = now_ns
+    top_address = context.newest_address + instrument_id * TOP_BYTES
+    view_address = context.view_address + instrument_id * VIEW_BYTES
+    record_at(view_address, VIEW_DTYPE).now_ns = now_ns
     quoting.want_nothing(wanted_address)
-    if top.is_valid != 0:
-        wanted = record_at(wanted_address, WANTED_DTYPE)
-        decide(top, view, params[instrument_id], states[instrument_id], wanted)
+    if record_at(top_address, TOP_DTYPE).is_valid != 0:
+        decider_address = context.deciders_address + instrument_id * DECIDER_BYTES
+        decider = record_at(decider_address, DECIDER_DTYPE)
+        run_plug(
+            decider.decide_address,
+            (
+                top_address, view_address, decider.params_address, decider.state_address,
+                wanted_address,
+            ),
+        )  # fmt: skip
         add(context.counters_address, StrategyCounter.DECISIONS, 1)
     else:
         add(context.counters_address, StrategyCounter.PULLED, 1)
@@ -290,16 +300,14 @@ def decide_one(
 
 
 @compiled
-def finish(
-    context_address: int, params: RecordArray, states: RecordArray, now_ns: int, decide: Any
-) -> int:
+def finish(context_address: int, now_ns: int) -> int:
     """Decide on every instrument that was touched; return how many decisions were made."""
     context = record_at(context_address, CONTEXT_DTYPE)
     total_count = context.touched_count
     kept_count = 0
     for index in range(total_count):
         instrument_id = load_word(context.touched_address + 8 * index)
-        if decide_one(context_address, params, states, instrument_id, now_ns, decide):
+        if decide_one(context_address, instrument_id, now_ns):
             clear_merge(context_address, instrument_id)
         else:
             store_word(context.touched_address + 8 * kept_count, instrument_id)
@@ -358,13 +366,13 @@ def begin(context_address: int) -> None:
 
 
 @compiled
-def turn(context_address: int, params: RecordArray, states: RecordArray, decide: Any) -> int:
+def turn(context_address: int) -> int:
     """Come round once: drain, decide and request; return how many records were taken."""
     context = record_at(context_address, CONTEXT_DTYPE)
     now = begin_turn(context_address)
     taken_count = drain(context_address, now)
     if context.touched_count > 0:
-        finish(context_address, params, states, now, decide)
+        finish(context_address, now)
         publish_ns = now_ns(context.clock_address)
         ring.commit(context.requests_address, publish_ns)
         record_decisions(context_address, publish_ns)
@@ -372,29 +380,18 @@ def turn(context_address: int, params: RecordArray, states: RecordArray, decide:
     return end_turn(context_address, taken_count)
 
 
-def loop(context_address: int, params: RecordArray, states: RecordArray, decide: Any) -> int:
+def loop(context_address: int) -> int:
     """Come round until told to leave."""
     context = record_at(context_address, CONTEXT_DTYPE)
     begin(context_address)
     while not must_leave(context.command_address, context.leave_address):
-        rest(context_address, turn(context_address, params, states, decide))
+        rest(context_address, turn(context_address))
     return 0
 
 
-def table_types(strategy: Strategy) -> tuple[Any, ...]:
-    """Return the types of the loop's params and states."""
-    records = (strategy.params_record_type, strategy.state.record_type)
-    return tuple(types.Array(record, 1, "C") for record in records)
-
-
-def plugs(strategy: Strategy) -> tuple[tuple[Any, Any], ...]:
-    """Return what a strategy plugs into the loop, with signatures."""
-    return ((strategy.decide, strategy.decide_signature),)
-
-
-def entry(strategy: Strategy) -> Entry:
-    """Compile the loop for one strategy, or read it from the cache."""
-    return plug_in(loop, table_types(strategy), *plugs(strategy))
+def compile_loop() -> Any:
+    """Compile the loop, or read it from the cache."""
+    return compile_entry(loop, LOOP)
 
 
 #: Tables that begin empty with each life of the strategy, and the context's fields for them.
@@ -425,18 +422,32 @@ def params_table(config: Config) -> RecordArray:
     return np.concatenate([config.strategy.params_record(params_of(c)) for c in choices])
 
 
+def begin_deciders(stage: Stage) -> RecordArray:
+    """Plug the strategy in; return its DECIDER for each instrument, which remembers nothing yet."""
+    strategy = stage.config.strategy
+    params = params_table(stage.config)
+    stage.hold(params)
+    states = stage.own_table("strategy_state").records
+    states[:] = np.zeros(1, strategy.state.dtype)
+    deciders = np.zeros(len(params), DECIDER_DTYPE)
+    deciders["decide_address"] = stage.plug(strategy.decide, strategy.decide_signature)
+    index = np.arange(len(params))
+    deciders["params_address"] = address_of(params) + index * params.dtype.itemsize
+    deciders["state_address"] = address_of(states) + index * states.dtype.itemsize
+    return deciders
+
+
 def build(stage: Stage) -> Built:
     """Attach the strategy to its rings and tables, empty what is its own, and fill its context."""
-    params = params_table(stage.config)
-    states = stage.own_table("strategy_state").records
-    states[:] = np.zeros(1, stage.config.strategy.state.dtype)
+    count = len(stage.config.symbols)
     context = np.zeros(1, CONTEXT_DTYPE)
     stage.fill_common(context)
     context["events_address"] = stage.reader("events").address
     context["tops_address"] = stage.reader("tops").address
     context["requests_address"] = stage.writer("requests").address
     context["steps_address"] = stage.writer("steps.strategy").address
-    context["instrument_count"] = len(params)
+    context["instrument_count"] = count
+    context["deciders_address"] = stage.keep(begin_deciders(stage))
     for field, table in OWN_TABLES.items():
         own = stage.own_table(table)
         own.records[:] = np.zeros(1, own.layout.dtype)
@@ -447,16 +458,11 @@ def build(stage: Stage) -> Built:
     context["quoting_address"] = stage.table("quoting").address
     context["orders_address"] = stage.table("orders").address
     context["row_copy_address"] = stage.keep(np.zeros(1, ORDER_DTYPE))
-    context["touched_address"] = stage.keep(np.zeros(len(params), np.int64))
+    context["touched_address"] = stage.keep(np.zeros(count, np.int64))
     context["latency_address"] = stage.own_table("latency.strategy").address
-    return Built(stage, (address_of(context), params, states))
-
-
-def entry_of(stage: Stage) -> Entry:
-    """Return the compiled loop that one stage is to run."""
-    return entry(stage.config.strategy)
+    return Built(stage, address_of(context))
 
 
 def main(role: str, launch: Launch) -> int:
     """Build the strategy process, run it, and release everything."""
-    return run_alone(role, launch, build, entry_of)
+    return run_alone(role, launch, build, compile_loop)

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from vortex import venues
+from vortex.venues import contract
 
 PLUGS = {
-    "decode_market": venues.DECODE_MARKET,
-    "decode_snapshot": venues.DECODE_SNAPSHOT,
+    "decode_market": contract.DECODE_MARKET,
+    "decode_snapshot": contract.DECODE_SNAPSHOT,
     "encode_request": venues.ENCODE_REQUEST,
     "encode_cancel_all": venues.ENCODE_CANCEL_ALL,
     "encode_order_status": venues.ENCODE_ORDER_STATUS,

@@ -21,7 +21,8 @@ from tools.bench.machine import machine_line, pin
 from tools.bench.order_loops import FRAME_BYTES_MAX, PRICE_COUNT, build_orders
 from tools.bench.signed import read_request, unmasked
 from vortex.records import REQUEST
-from vortex.venues import REQUEST_BUFFER_BYTES, binance_spot
+from vortex.venues import binance_spot
+from vortex.venues.contract import REQUEST_BUFFER_BYTES
 from vortex.wire.signers import HmacSigner
 
 BAR_NS = 400

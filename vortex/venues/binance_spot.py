@@ -10,8 +10,6 @@ Each market message is first tried against the form that the venue sends today, 
 from vortex.decoding.instruments import read_exchange_info as read_instruments
 from vortex.venues._binance.account import (
     LIMITS,
-    Asker,
-    Refused,
     account_request,
     cancel_all_request,
     client_order_id,
@@ -41,6 +39,7 @@ from vortex.venues._binance.account import (
     time_request,
     trades_request,
 )
+from vortex.venues._binance.account import BinanceAsker as Asker
 from vortex.venues._binance.answer_decoder import decode_answer
 from vortex.venues._binance.market_decoder import decode_market, decode_snapshot
 from vortex.venues._binance.order_encoder import (
@@ -50,6 +49,7 @@ from vortex.venues._binance.order_encoder import (
     parse_client_order_id,
     signing_prefix,
 )
+from vortex.venues.contract import Refused
 
 __all__ = [
     "LIMITS",

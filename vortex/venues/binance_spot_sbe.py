@@ -13,8 +13,6 @@ from vortex.decoding.instruments import read_exchange_info as read_instruments
 from vortex.venues._binance import account
 from vortex.venues._binance.account import (
     LIMITS,
-    Asker,
-    Refused,
     account_request,
     cancel_all_request,
     client_order_id,
@@ -41,6 +39,7 @@ from vortex.venues._binance.account import (
     time_request,
     trades_request,
 )
+from vortex.venues._binance.account import BinanceAsker as Asker
 from vortex.venues._binance.answer_decoder import decode_answer
 from vortex.venues._binance.market_decoder import decode_snapshot
 from vortex.venues._binance.order_encoder import (
@@ -51,6 +50,7 @@ from vortex.venues._binance.order_encoder import (
     signing_prefix,
 )
 from vortex.venues._binance.sbe import decode_market
+from vortex.venues.contract import Refused
 
 __all__ = [
     "LIMITS",

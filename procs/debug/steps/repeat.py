@@ -1,8 +1,5 @@
 """The steps of a stage, repeated one by one by the stage's own functions in memory of its own."""
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
 from ipc import ring
@@ -11,16 +8,12 @@ from ipc.shared import RingSpec
 from ipc.types import RecordArray
 from procs.debug.steps.apart import Apart, Start
 from procs.debug.steps.moments import Moment, rings_of
-from procs.debug.steps.stage_modules import with_attributes
 from procs.observe.taps import decode
 from procs.observe.taps.tap import Copy
 from procs.plan import wiring
 from procs.plan.launch import Launch
 from procs.stages.base.gathering import GATHERING_DTYPE
 from procs.stages.joint import stage_module
-
-#: ``finish(*arguments of the loop, now_ns, *plugs)``, as ``turn`` calls it after the drain.
-Finish = Callable[..., Any]
 
 
 class Repeater:
@@ -29,44 +22,32 @@ class Repeater:
     A step is what ``turn`` does, without the clock: the times are those of the STEP record.
     """
 
-    def __init__(
-        self, role: str, launch: Launch, start: Start, finish: Finish | None = None
-    ) -> None:
-        """``finish`` is the stage's own, unless it has to be compiled first."""
+    def __init__(self, role: str, launch: Launch, start: Start) -> None:
         self.module = stage_module(role)
         self.rings = rings_of(wiring.wire(launch.config), role)
         self.stage = Apart(role, launch, start)
-        self.arguments = with_attributes(self.module.build(self.stage).arguments)
-        self.plugs = [plug for plug, _ in self._plugs(launch)]
-        self.finish = finish or self.module.finish
+        self.context_address = self.module.build(self.stage).context_address
         if f"merge.{role}" in start.tables:
             self.stage.fill_own()
             self._restore_touched(start.tables[f"merge.{role}"])
 
-    def _plugs(self, launch: Launch) -> tuple[tuple[Any, Any], ...]:
-        """Return what is plugged into ``finish``."""
-        if self.stage.role == wiring.STRATEGY:
-            plugs: tuple[tuple[Any, Any], ...] = self.module.plugs(launch.config.strategy)
-            return plugs
-        return ()
-
     def _restore_touched(self, merges: RecordArray) -> None:
         """List the instruments that were touched and not yet passed on."""
         touched = np.flatnonzero(merges["is_touched"])
-        context = record_at(self.arguments[0], GATHERING_DTYPE)
+        context = record_at(self.context_address, GATHERING_DTYPE)
         words_at(int(context.touched_address), len(merges))[: len(touched)] = touched
         context.touched_count = len(touched)
 
     def step(self, moment: Moment) -> list[Copy]:
         """Take one step; return what it published."""
-        address, now_ns = self.arguments[0], moment.now_ns
+        address, now_ns = self.context_address, moment.now_ns
         for name, copies in moment.inputs.items():
             for copy in copies:
                 self.stage.rings[name].put(copy)
             self.stage.rings[name].show(moment.places[name])
         while self.module.drain(address, now_ns) > 0:
             pass
-        self.finish(*self.arguments, now_ns, *self.plugs)
+        self.module.finish(address, now_ns)
         output = self.stage.rings[self.rings.output]
         ring.commit(output.shared.address, moment.publish_ns)
         return output.take()

@@ -1,27 +1,13 @@
 """What a debugger asks of a stage's modules."""
 
 import sys
-from collections.abc import Sequence
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
-from ipc.compiled import PLAIN_PYTHON
 from procs.plan import wiring
 from procs.plan.config import Config
 from procs.stages.joint import stage_module
-
-
-def with_attributes(arguments: Sequence[Any]) -> tuple[Any, ...]:
-    """Return a loop's arguments so that a record of an array has its fields as attributes.
-
-    In compiled code it has them anyway.
-    """
-    return tuple(
-        each.view(np.recarray) if PLAIN_PYTHON and isinstance(each, np.ndarray) else each
-        for each in arguments
-    )
 
 
 def show_plain_numbers() -> None:
@@ -35,10 +21,10 @@ def modules_of(role: str, config: Config) -> list[ModuleType]:
     if role == wiring.BOOK:
         return [module]
     if role == wiring.STRATEGY:
-        plugs = module.plugs(config.strategy)
+        functions = [config.strategy.decide]
     elif role == wiring.GATEWAY:
-        plugs = module.plugs(config.orders.venue)
+        functions = [function for function, _ in module.plugs(config.orders.venue).values()]
     else:
-        index = wiring.ingest_roles(config).index(role)
-        plugs = module.plugs(config.sources[index].venue)
-    return [module, *(sys.modules[plug.__module__] for plug, _ in plugs)]
+        source = config.sources[wiring.ingest_roles(config).index(role)]
+        functions = [function for function, _ in module.plugs(source.venue).values()]
+    return [module, *(sys.modules[function.__module__] for function in functions)]

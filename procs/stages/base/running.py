@@ -10,11 +10,12 @@ from typing import Any
 
 from ipc import control
 from ipc.clock import now_ns
+from ipc.compiled import cache_missed
 from ipc.control import State
 from ipc.waiting import Wait
 from procs.plan.launch import Launch
 from procs.stages.base.locked import lock_memory
-from procs.stages.base.stage import Built, Entry, Stage, StageError
+from procs.stages.base.stage import Built, Stage, StageError
 
 #: How long the main thread sleeps between two rounds of its duties.
 ATTEND_S = 0.01
@@ -23,11 +24,11 @@ ATTEND_S = 0.01
 class HotThread(threading.Thread):
     """Runs a compiled loop on its CPU; ``error`` is what it ended with, if it failed."""
 
-    def __init__(self, stages: Sequence[Stage], entry: Entry, arguments: tuple[Any, ...]) -> None:
+    def __init__(self, stages: Sequence[Stage], loop: Any, context_address: int) -> None:
         super().__init__(name="hot")
         self.stages = stages
-        self.entry = entry
-        self.arguments = arguments
+        self.loop = loop
+        self.context_address = context_address
         self.error: BaseException | None = None
 
     def run(self) -> None:
@@ -41,21 +42,21 @@ class HotThread(threading.Thread):
                 stage.status_record["wait_mode"] = Wait.DOZE
                 stage.status_record["started_ns"] = now_ns(stage.clock)
                 control.set_state(stage.status, State.RUNNING)
-            self.entry.loop(*self.arguments, *self.entry.plugs)
+            self.loop(self.context_address)
         except BaseException as error:  # an assertion of compiled code: we are wrong
             self.error = error
 
 
-def run(built: Sequence[Built], entry: Entry, arguments: tuple[Any, ...]) -> int:
+def run(built: Sequence[Built], loop: Any, context_address: int) -> int:
     """Run the hot loop in its thread and attend to the stages in this one; return the exit status.
 
     Raises
     ------
     StageError
-        When the loop is not in the cache.
+        When the loop, or what is plugged into it, is not in the cache.
     """
     stages = [each.stage for each in built]
-    if entry.missed_cache:
+    if cache_missed(loop) or any(plug.missed_cache for stage in stages for plug in stage.plugs):
         names = ", ".join(stage.role for stage in stages)
         raise StageError(
             f"{names} would have to compile; `vortexctl start` compiles before it starts"
@@ -72,7 +73,7 @@ def run(built: Sequence[Built], entry: Entry, arguments: tuple[Any, ...]) -> int
     unlocked = lock_memory()
     if unlocked:
         stages[0].log.warning("%s", unlocked)
-    hot = HotThread(stages, entry, arguments)
+    hot = HotThread(stages, loop, context_address)
     for stage in stages:
         stage.log.info("the loop begins")
     hot.start()
@@ -120,9 +121,9 @@ def run_alone(
     role: str,
     launch: Launch,
     build: Callable[[Stage], Built],
-    make_entry: Callable[[Stage], Entry],
+    compile_loop: Callable[[], Any],
 ) -> int:
     """Build one stage, run it, and release everything; return the exit status."""
     with closing(Stage(role, launch)) as stage:
         built = build(stage)
-        return run([built], make_entry(stage), built.arguments)
+        return run([built], compile_loop(), built.context_address)

@@ -16,10 +16,11 @@ from numba import types
 from ipc import control, log, meter, ring
 from ipc.atomics import load_acquire, store_release
 from ipc.clock import now_ns
-from ipc.compiled import cache_missed, compile_entry, compile_plug, compiled
+from ipc.compiled import compiled
 from ipc.control import State
 from ipc.layout import Field, Layout
 from ipc.memory import address_of, record_at
+from ipc.plugs import Plug
 from ipc.shared import SharedRing, SharedTable
 from ipc.types import RecordArray
 from ipc.usage import USAGE_BYTES
@@ -124,24 +125,8 @@ def log_step(
     ring.commit(steps_address, publish_ns)
 
 
-class Entry(NamedTuple):
-    """A compiled loop and what is plugged into it."""
-
-    loop: Any
-    plugs: tuple[Any, ...]
-
-    @property
-    def missed_cache(self) -> bool:
-        """Whether anything had to be compiled in this process."""
-        return any(cache_missed(function) for function in (self.loop, *self.plugs))
-
-
-def plug_in(loop: Any, argument_types: tuple[Any, ...], *plugs: tuple[Any, Any]) -> Entry:
-    """Compile a loop over a context's address, further arguments, and plugs with signatures."""
-    functions = tuple(compile_plug(function, signature) for function, signature in plugs)
-    plug_types = (types.FunctionType(signature) for _, signature in plugs)
-    signature = types.int64(types.int64, *argument_types, *plug_types)
-    return Entry(compile_entry(loop, signature), functions)
+#: Every loop takes the address of its stage's context and returns 0.
+LOOP = types.int64(types.int64)
 
 
 class StageError(Exception):
@@ -161,6 +146,7 @@ class Stage:
         self._open: list[SharedRing | SharedTable] = []
         self._leave = np.zeros(1, np.int64)
         self._kept: list[Any] = []
+        self.plugs: list[Plug] = []
         self._context: RecordArray | None = None
         self.clock = self.table("clock").address
         status = self.own_table(f"status.{role}")
@@ -234,6 +220,11 @@ class Stage:
     def hold(self, thing: Any) -> None:
         """Let something live as long as the stage."""
         self._kept.append(thing)
+
+    def plug(self, function: Any, signature: Any) -> int:
+        """Return the address of a function of a venue or a strategy, for the stage's context."""
+        self.plugs.append(Plug(function, signature))
+        return self.plugs[-1].address
 
     def fill_common(self, context: RecordArray) -> None:
         """Fill what every context begins with (``CONTEXT_FIELDS``); it lives as long as this."""
@@ -324,6 +315,6 @@ class Built(NamedTuple):
     """
 
     stage: Stage
-    arguments: tuple[Any, ...]  # the address of its context, and what its loop takes besides
+    context_address: int  # all that its loop is given
     attend: Callable[[], bool] = always_ready
     release: Callable[[], None] = nothing_to_release

@@ -1,13 +1,12 @@
 """The gateway's way in: the venue's answers, and what is asked when one does not come."""
 
-from typing import Any
-
 from ipc import mailbox
 from ipc.compiled import compiled
 from ipc.counters import add
 from ipc.histogram import record_value
 from ipc.log import tell
 from ipc.memory import record_at
+from ipc.plugs import call_plug
 from ipc.sockets import WOULD_BLOCK
 from procs.connections import connection
 from procs.logs import hot_events
@@ -38,14 +37,17 @@ from vortex.wire.websocket import Incoming
 
 
 @compiled
-def take_answer(context_address: int, now: int, decode_answer: Any) -> None:
+def take_answer(context_address: int, now: int) -> None:
     """Decode one message of the venue and let the desk take it."""
     context = record_at(context_address, CONTEXT_DTYPE)
     the_socket = record_at(context.connection_address, CONNECTION_DTYPE)
     framer = record_at(the_socket.framer_address, FRAMER_DTYPE)
-    code = decode_answer(
-        framer.payload_address, framer.payload_bytes,
-        context.catalog_address, context.session_address, context.answer_address,
+    code = call_plug(
+        context.decode_answer_address,
+        (
+            framer.payload_address, framer.payload_bytes,
+            context.catalog_address, context.session_address, context.answer_address,
+        ),
     )  # fmt: skip
     add(context.counters_address, GatewayCounter.ANSWERS, 1)
     if code < 0:
@@ -125,7 +127,7 @@ def tell_answer(context_address: int, is_stray: bool, now: int) -> None:
 
 
 @compiled
-def read_socket(context_address: int, now: int, decode_answer: Any) -> int:
+def read_socket(context_address: int, now: int) -> int:
     """Read and take what the venue sent; return how many messages."""
     context = record_at(context_address, CONTEXT_DTYPE)
     the_socket = record_at(context.connection_address, CONNECTION_DTYPE)
@@ -145,7 +147,7 @@ def read_socket(context_address: int, now: int, decode_answer: Any) -> int:
             disconnect(context_address, framer.close_code)
             return taken_count + 1
         if found == Incoming.TEXT:
-            take_answer(context_address, now, decode_answer)
+            take_answer(context_address, now)
         taken_count += 1
         if the_socket.fd < 0:
             return taken_count  # given up on what the message said
@@ -157,7 +159,7 @@ def read_socket(context_address: int, now: int, decode_answer: Any) -> int:
 
 
 @compiled
-def ask_status(context_address: int, order_id: int, now: int, encode_status: Any) -> None:
+def ask_status(context_address: int, order_id: int, now: int) -> None:
     """Ask the venue what became of one order."""
     context = record_at(context_address, CONTEXT_DTYPE)
     row_address = desk.find(context.desk_address, order_id)
@@ -169,9 +171,12 @@ def ask_status(context_address: int, order_id: int, now: int, encode_status: Any
         context.desk_address, Kind.STATUS, order.instrument_id, order_id, 0, now
     )
     venue_ms = venue_wall_ns(context_address, now) // NS_PER_MS
-    payload_bytes = encode_status(
-        order_id, context.epoch, instrument_of(context_address, order.instrument_id),
-        context.session_address, venue_ms, request_id, context.text_address,
+    payload_bytes = call_plug(
+        context.encode_status_address,
+        (
+            order_id, context.epoch, instrument_of(context_address, order.instrument_id),
+            context.session_address, venue_ms, request_id, context.text_address,
+        ),
     )  # fmt: skip
     add(context.counters_address, GatewayCounter.STATUS_ASKED, 1)
     if not send_payload(context_address, payload_bytes):
@@ -179,7 +184,7 @@ def ask_status(context_address: int, order_id: int, now: int, encode_status: Any
 
 
 @compiled
-def check_overdue(context_address: int, now: int, encode_status: Any) -> int:
+def check_overdue(context_address: int, now: int) -> int:
     """Ask about every order whose answer is overdue; return how many."""
     context = record_at(context_address, CONTEXT_DTYPE)
     row_index, asked_count = 0, 0
@@ -203,9 +208,7 @@ def check_overdue(context_address: int, now: int, encode_status: Any) -> int:
             the_desk.event_count = 0
             desk.lose_sight(context.desk_address, row_address, now)
             publish_events(context_address, the_desk.event_count, now)
-        ask_status(
-            context_address, record_at(row_address, ORDER_DTYPE).order_id, now, encode_status
-        )
+        ask_status(context_address, record_at(row_address, ORDER_DTYPE).order_id, now)
         row_index += 1
         asked_count += 1
     return asked_count

@@ -64,7 +64,10 @@ CONTEXT = Layout(
     Field("next_poll_ns", "i8", "when the socket is looked at next"),
     Field("next_check_ns", "i8", "when unanswered requests are looked at next"),
     Field("cancelled_ns", "i8", "when cancel-all was last sent; 0 for not since the halt"),
-    Field("answers_refused_count", "i8", "answers that could not be read"),
+    Field("encode_request_address", "i8", "the venue's encoder of requests"),
+    Field("encode_cancel_all_address", "i8", "the venue's encoder of cancel-all"),
+    Field("encode_status_address", "i8", "the venue's encoder of questions about an order"),
+    Field("decode_answer_address", "i8", "the venue's decoder of answers"),
     multiple_bytes=8,
 )
 

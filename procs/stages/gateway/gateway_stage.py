@@ -14,10 +14,11 @@ import numpy as np
 
 from ipc import control, mailbox, ring
 from ipc.clock import now_ns
-from ipc.compiled import compiled
+from ipc.compiled import compile_entry, compiled
 from ipc.counters import add
 from ipc.log import tell
 from ipc.memory import address_of, load_word, record_at, store_word
+from ipc.plugs import call_plug
 from ipc.types import RecordArray
 from ipc.waiting import idle
 from procs.connections import connection
@@ -27,7 +28,7 @@ from procs.plan.launch import Launch
 from procs.plan.wiring import ORDER_ROWS, stall_ring
 from procs.stages.base.outliers import StallWatch
 from procs.stages.base.running import run_alone
-from procs.stages.base.stage import Built, Entry, Stage, begin_turn, end_turn, must_leave, plug_in
+from procs.stages.base.stage import LOOP, Built, Stage, begin_turn, end_turn, must_leave
 from procs.stages.gateway.answers import check_overdue, read_socket, take_resolved
 from procs.stages.gateway.context import (
     BATCH_COUNT_MAX,
@@ -60,6 +61,7 @@ from vortex.decoding.instruments import build_catalog
 from vortex.orders import desk
 from vortex.orders.desk import DESK, IN_FLIGHT
 from vortex.records import ANSWER, ORDER, ORDER_EVENT, REQUEST, SENT, TOUCH
+from vortex.venues.contract import REQUEST_BUFFER_BYTES
 from vortex.wire.signers import signer_of
 
 #: An order is explained a turn after it was sent: what held it up is among the newest stalls.
@@ -109,7 +111,7 @@ def watch(context_address: int, now: int) -> None:
 
 
 @compiled
-def cancel_everything(context_address: int, now: int, encode_cancel_all: Any) -> None:
+def cancel_everything(context_address: int, now: int) -> None:
     """Send cancel-all for every instrument in which an order stands or may stand."""
     context = record_at(context_address, CONTEXT_DTYPE)
     venue_ms = venue_wall_ns(context_address, now) // NS_PER_MS
@@ -121,9 +123,12 @@ def cancel_everything(context_address: int, now: int, encode_cancel_all: Any) ->
         request_id = desk.begin_request(
             context.desk_address, Kind.CANCEL_ALL, instrument_id, 0, 0, now
         )
-        payload_bytes = encode_cancel_all(
-            instrument_of(context_address, instrument_id), context.session_address,
-            venue_ms, request_id, context.text_address,
+        payload_bytes = call_plug(
+            context.encode_cancel_all_address,
+            (
+                instrument_of(context_address, instrument_id), context.session_address,
+                venue_ms, request_id, context.text_address,
+            ),
         )  # fmt: skip
         add(context.counters_address, GatewayCounter.CANCEL_ALLS, 1)
         tell(context.log_address, hot_events.CANCEL_ALL, now, instrument_id, open_order_count)
@@ -133,7 +138,7 @@ def cancel_everything(context_address: int, now: int, encode_cancel_all: Any) ->
 
 
 @compiled
-def pull(context_address: int, now: int, encode_cancel_all: Any) -> int:
+def pull(context_address: int, now: int) -> int:
     """While halted: cancel what stands, and again until nothing does; return 1 when it was told."""
     context = record_at(context_address, CONTEXT_DTYPE)
     if context.halt_reasons == 0 or open_count(context_address) == 0:
@@ -143,7 +148,7 @@ def pull(context_address: int, now: int, encode_cancel_all: Any) -> int:
     if context.cancelled_ns != 0 and now - context.cancelled_ns <= CANCEL_AGAIN_NS:
         return 0
     context.cancelled_ns = now
-    cancel_everything(context_address, now, encode_cancel_all)
+    cancel_everything(context_address, now)
     return 1
 
 
@@ -210,61 +215,46 @@ def drop(context_address: int, fd: int) -> None:
 
 
 @compiled
-def turn(
-    context_address: int,
-    encode_request: Any,
-    encode_cancel_all: Any,
-    encode_status: Any,
-    decode_answer: Any,
-) -> int:
+def turn(context_address: int) -> int:
     """Come round once: serve the strategy and the venue; return how much was done."""
     context = record_at(context_address, CONTEXT_DTYPE)
     begin_turn(context_address)
-    done_count = serve_requests(context_address, encode_request)
+    done_count = serve_requests(context_address)
     now = now_ns(context.clock_address)
     if now >= context.next_poll_ns:
         context.next_poll_ns = now + POLL_NS
-        done_count += read_socket(context_address, now, decode_answer)
+        done_count += read_socket(context_address, now)
     done_count += take_letter(context_address, now)
     watch(context_address, now)
-    done_count += pull(context_address, now, encode_cancel_all)
+    done_count += pull(context_address, now)
     if now >= context.next_check_ns:
         context.next_check_ns = now + CHECK_NS
-        done_count += check_overdue(context_address, now, encode_status)
+        done_count += check_overdue(context_address, now)
     return end_turn(context_address, done_count)
 
 
-def loop(
-    context_address: int,
-    encode_request: Any,
-    encode_cancel_all: Any,
-    encode_status: Any,
-    decode_answer: Any,
-) -> int:
+def loop(context_address: int) -> int:
     """Come round until told to leave."""
     context = record_at(context_address, CONTEXT_DTYPE)
     while not must_leave(context.command_address, context.leave_address):
-        done_count = turn(
-            context_address, encode_request, encode_cancel_all, encode_status, decode_answer
-        )
-        idle(context.wait, done_count)
+        idle(context.wait, turn(context_address))
     return 0
 
 
-def plugs(venue_name: str) -> tuple[tuple[Any, Any], ...]:
-    """Return what a venue plugs into the loop, with signatures."""
+def plugs(venue_name: str) -> dict[str, tuple[Any, Any]]:
+    """Return what a venue plugs in: fields of the context, functions and their signatures."""
     venue = venues.load(venue_name)
-    return (
-        (venue.encode_request, venues.ENCODE_REQUEST),
-        (venue.encode_cancel_all, venues.ENCODE_CANCEL_ALL),
-        (venue.encode_order_status, venues.ENCODE_ORDER_STATUS),
-        (venue.decode_answer, venues.DECODE_ANSWER),
-    )
+    return {
+        "encode_request_address": (venue.encode_request, venues.ENCODE_REQUEST),
+        "encode_cancel_all_address": (venue.encode_cancel_all, venues.ENCODE_CANCEL_ALL),
+        "encode_status_address": (venue.encode_order_status, venues.ENCODE_ORDER_STATUS),
+        "decode_answer_address": (venue.decode_answer, venues.DECODE_ANSWER),
+    }
 
 
-def entry(venue_name: str) -> Entry:
-    """Compile the loop for one venue, or read it from the cache."""
-    return plug_in(loop, (), *plugs(venue_name))
+def compile_loop() -> Any:
+    """Compile the loop, or read it from the cache."""
+    return compile_entry(loop, LOOP)
 
 
 def begin_desk(stage: Stage) -> RecordArray:
@@ -353,7 +343,7 @@ def build(stage: Stage) -> Built:
     context["worst_address"] = stage.writer("worst").address
     context["watch_address"] = watch_stalls(stage).address
     context["budget_ns"] = stage.config.latency.budget_us * 1_000
-    text_address = stage.keep(np.zeros(venues.REQUEST_BUFFER_BYTES + 128, np.uint8))
+    text_address = stage.keep(np.zeros(REQUEST_BUFFER_BYTES + 128, np.uint8))
     context["text_address"] = text_address + 64
     context["scratch_address"] = stage.keep(np.zeros(desk.EVENTS_PER_ANSWER_MAX, ORDER_EVENT.dtype))
     context["heard_address"] = stage.keep(np.zeros(len(instruments.records), np.int64))
@@ -364,14 +354,11 @@ def build(stage: Stage) -> Built:
     context["answer_timeout_ns"] = stage.config.orders.answer_timeout_ms * NS_PER_MS
     context["halt_reasons"] = Halt.DISCONNECTED
     context["halted_ns"] = now_ns(stage.clock)
-    return Built(stage, (address_of(context),), link.attend, link.close)
-
-
-def entry_of(stage: Stage) -> Entry:
-    """Return the compiled loop that one stage is to run."""
-    return entry(stage.config.orders.venue)
+    for field, (function, signature) in plugs(stage.config.orders.venue).items():
+        context[field] = stage.plug(function, signature)
+    return Built(stage, address_of(context), link.attend, link.close)
 
 
 def main(role: str, launch: Launch) -> int:
     """Build the gateway process, run it, and release everything."""
-    return run_alone(role, launch, build, entry_of)
+    return run_alone(role, launch, build, compile_loop)

@@ -1,7 +1,5 @@
 """The gateway's way out: a request is checked, entered at its worst, encoded, signed and sent."""
 
-from typing import Any
-
 from ipc import cell, ring
 from ipc.clock import now_ns
 from ipc.compiled import compiled
@@ -9,6 +7,7 @@ from ipc.counters import add
 from ipc.histogram import record_value
 from ipc.log import tell
 from ipc.memory import copy_bytes, load_word, record_at
+from ipc.plugs import call_plug
 from ipc.ring import NEW_EPOCH
 from procs.connections import connection
 from procs.logs import hot_events
@@ -44,7 +43,7 @@ from procs.stages.gateway.context import (
 )
 from vortex.codes import Kind, Reject
 from vortex.orders import desk, limits
-from vortex.venues import REQUEST_BUFFER_BYTES
+from vortex.venues.contract import REQUEST_BUFFER_BYTES
 
 
 @compiled
@@ -112,18 +111,19 @@ def check(context_address: int, request_address: int, now: int, wall_ns: int) ->
 
 
 @compiled
-def encode(
-    context_address: int, request_address: int, request_id: int, wall_ns: int, encode_request: Any
-) -> int:
+def encode(context_address: int, request_address: int, request_id: int, wall_ns: int) -> int:
     """Write the payload of a submitted request; return its bytes."""
     context = record_at(context_address, CONTEXT_DTYPE)
     request = record_at(request_address, REQUEST_DTYPE)
     the_desk = record_at(context.desk_address, DESK_DTYPE)
     new_order_id = 0 if request.kind == Kind.CANCEL else the_desk.last_order_id
-    return encode_request(
-        request_address, instrument_of(context_address, request.instrument_id),
-        context.session_address, wall_ns // NS_PER_MS, request_id,
-        new_order_id, request.order_id, context.epoch, context.text_address,
+    return call_plug(
+        context.encode_request_address,
+        (
+            request_address, instrument_of(context_address, request.instrument_id),
+            context.session_address, wall_ns // NS_PER_MS, request_id,
+            new_order_id, request.order_id, context.epoch, context.text_address,
+        ),
     )  # fmt: skip
 
 
@@ -173,7 +173,7 @@ def tell_outdated(context_address: int, request_address: int, now: int) -> None:
 
 
 @compiled
-def take_request(context_address: int, now: int, wall_ns: int, encode_request: Any) -> int:
+def take_request(context_address: int, now: int, wall_ns: int) -> int:
     """Take one request as far as the outbox: the payload's bytes, 0 when nothing is to be sent.
 
     The position on the ring is published here, before anything is sent.
@@ -196,9 +196,7 @@ def take_request(context_address: int, now: int, wall_ns: int, encode_request: A
     payload_bytes = 0
     if reason == Reject.NONE:
         count_sent(context_address, request.kind, wall_ns)
-        payload_bytes = encode(
-            context_address, request_address, request_id, wall_ns, encode_request
-        )
+        payload_bytes = encode(context_address, request_address, request_id, wall_ns)
     else:
         refuse(context_address, request_address, reason, now)
     ring.consume(context.requests_address, 1)
@@ -312,7 +310,7 @@ def may_send(context_address: int) -> bool:
 
 
 @compiled
-def take_batch(context_address: int, encode_request: Any) -> int:
+def take_batch(context_address: int) -> int:
     """Take what the strategy requests as far as the outbox; return how many are to be sent."""
     context = record_at(context_address, CONTEXT_DTYPE)
     queued_count = 0
@@ -329,7 +327,7 @@ def take_batch(context_address: int, encode_request: Any) -> int:
         wall_ns = venue_wall_ns(context_address, now)
         # A copy: the slot is the strategy's again before the order is sent.
         copy_bytes(context.request_address, ring.slot(context.requests_address, 0), REQUEST_BYTES)
-        payload_bytes = take_request(context_address, now, wall_ns, encode_request)
+        payload_bytes = take_request(context_address, now, wall_ns)
         if payload_bytes > 0:
             has_queued = queue_payload(context_address, payload_bytes)
             assert has_queued, "may_send comes first"
@@ -340,12 +338,12 @@ def take_batch(context_address: int, encode_request: Any) -> int:
 
 
 @compiled
-def serve_requests(context_address: int, encode_request: Any) -> int:
+def serve_requests(context_address: int) -> int:
     """Take what the strategy requests and send it, all that waits at once; return how many."""
     context = record_at(context_address, CONTEXT_DTYPE)
     if context.slow_count > 0:
         tell_slow(context_address)
-    count = take_batch(context_address, encode_request)
+    count = take_batch(context_address)
     if count == 0:
         return 0
     if connection.flush(context.connection_address) < 0:

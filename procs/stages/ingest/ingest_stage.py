@@ -12,11 +12,12 @@ import numpy as np
 
 from ipc import mailbox, ring
 from ipc.clock import now_ns, wall_offset_ns
-from ipc.compiled import compiled
+from ipc.compiled import compile_entry, compiled
 from ipc.counters import add
 from ipc.layout import Field, Layout
 from ipc.log import tell
 from ipc.memory import address_of, record_at
+from ipc.plugs import call_plug
 from ipc.sockets import RECEIVER, WOULD_BLOCK
 from procs.connections import connection
 from procs.logs import hot_events
@@ -29,13 +30,12 @@ from procs.stages.base.stage import (
     DRAIN_CLOCK_FRAMES,
     DRAIN_FRAME_MAX,
     DRAIN_NS_MAX,
+    LOOP,
     Built,
-    Entry,
     Stage,
     begin_turn,
     end_turn,
     must_leave,
-    plug_in,
     rest,
 )
 from procs.stages.ingest.feed import Feed, IngestSubject
@@ -43,6 +43,7 @@ from vortex import venues
 from vortex.codes import Kind, Refusal
 from vortex.decoding.instruments import build_catalog
 from vortex.records import CATALOG, DEPTH, FEED, INSTRUMENT, MARKET_SLOT_BYTES
+from vortex.venues.contract import DECODE_MARKET, DECODE_SNAPSHOT
 from vortex.wire.websocket import FRAMER, Incoming
 
 CONTEXT = Layout(
@@ -58,9 +59,10 @@ CONTEXT = Layout(
     Field("outbox_address", "i8", "letters to the main thread"),
     Field("stall_ns_max", "i8", "how long a full ring is borne"),
     Field("stalled_ns", "i8", "since when the ring is full; 0 when it is not"),
+    Field("decode_market_address", "i8", "the venue's decoder of messages"),
+    Field("decode_snapshot_address", "i8", "the venue's decoder of snapshots; 0 for none"),
     Field("has_more", "i8", "1 when whole messages of the last read may still wait"),
     Field("frame_count", "i8", "frames so far: the next cause_id"),
-    Field("decoded_bytes", "i8", "payload of the frame in hand"),
     multiple_bytes=8,
 )
 
@@ -194,9 +196,8 @@ def give_up_backlog(context_address: int, now: int) -> None:
 
 @compiled
 def take_message(
-    context_address: int, payload_address: int, payload_bytes: int, kernel_ns: int, recv_ns: int,
-    decode: Any,
-) -> int:  # fmt: skip
+    context_address: int, payload_address: int, payload_bytes: int, kernel_ns: int, recv_ns: int
+) -> int:
     """Decode one message into the ring and publish it; return its records, or a Refusal.
 
     A message that looked like market data and could not be read leaves the books in doubt: the
@@ -208,8 +209,9 @@ def take_message(
     context.frame_count += 1
     catalog = record_at(context.catalog_address, CATALOG_DTYPE)
     general_count = catalog.general_count
-    count = decode(
-        payload_address, payload_bytes, context.catalog_address, slot_address, MARKET_MESSAGE_MAX
+    count = call_plug(
+        context.decode_market_address,
+        (payload_address, payload_bytes, context.catalog_address, slot_address, MARKET_MESSAGE_MAX),
     )
     add(context.counters_address, IngestCounter.FRAMES, 1)
     add(context.counters_address, IngestCounter.GENERAL, catalog.general_count - general_count)
@@ -236,7 +238,7 @@ def disconnect(context_address: int, reason: int, now: int) -> None:
 
 
 @compiled
-def take_frames(context_address: int, begun_ns: int, decode: Any) -> int:
+def take_frames(context_address: int, begun_ns: int) -> int:
     """Take what was received, within the bounds of a drain; return how many messages."""
     context = record_at(context_address, CONTEXT_DTYPE)
     socket = record_at(context.connection_address, CONNECTION_DTYPE)
@@ -258,7 +260,7 @@ def take_frames(context_address: int, begun_ns: int, decode: Any) -> int:
         if found == Incoming.TEXT or found == Incoming.BINARY:
             take_message(
                 context_address, framer.payload_address, framer.payload_bytes,
-                socket.kernel_ns, socket.recv_ns, decode,
+                socket.kernel_ns, socket.recv_ns,
             )  # fmt: skip
         elif found == Incoming.PING:
             add(context.counters_address, IngestCounter.PINGS, 1)
@@ -290,7 +292,7 @@ def read(context_address: int, now: int) -> bool:
 
 
 @compiled
-def read_socket(context_address: int, decode: Any) -> int:
+def read_socket(context_address: int) -> int:
     """Read and take what is there; return how many messages were taken.
 
     Nothing new is read before all of the last read was taken, so that each message has the stamps
@@ -305,7 +307,7 @@ def read_socket(context_address: int, decode: Any) -> int:
         return 0
     if context.has_more == 0 and not read(context_address, now):
         return 1
-    taken_count = take_frames(context_address, now, decode)
+    taken_count = take_frames(context_address, now)
     if socket.fd >= 0:
         if context.has_more == 0:
             connection.keep_rest(context.connection_address)
@@ -315,16 +317,15 @@ def read_socket(context_address: int, decode: Any) -> int:
 
 
 @compiled
-def take_snapshot(
-    context_address: int, letter_address: int, now: int, decode_snapshot: Any
-) -> None:
+def take_snapshot(context_address: int, letter_address: int, now: int) -> None:
     """Decode a snapshot that the main thread fetched, and give its bytes back."""
     context = record_at(context_address, CONTEXT_DTYPE)
     letter = record_at(letter_address, LETTER_DTYPE)
     slot_address = ring.claim(context.market_address)
     instrument_address = context.instruments_address + letter.first * INSTRUMENT_BYTES
-    count = decode_snapshot(
-        letter.second, letter.third, instrument_address, slot_address, MARKET_MESSAGE_MAX
+    count = call_plug(
+        context.decode_snapshot_address,
+        (letter.second, letter.third, instrument_address, slot_address, MARKET_MESSAGE_MAX),
     )
     if count > 0:
         publish(context_address, slot_address, count, 0, now)
@@ -372,7 +373,7 @@ def drop(context_address: int, fd: int, now: int) -> None:
 
 
 @compiled
-def take_letter(context_address: int, decode_snapshot: Any) -> int:
+def take_letter(context_address: int) -> int:
     """Take one letter of the main thread: 1 taken, 0 none or no room for what it asks."""
     context = record_at(context_address, CONTEXT_DTYPE)
     if ring.ready_count(context.inbox_address) <= 0:
@@ -389,40 +390,40 @@ def take_letter(context_address: int, decode_snapshot: Any) -> int:
     elif letter.subject == IngestSubject.DROP:
         drop(context_address, letter.first, now)
     elif letter.subject == IngestSubject.SNAPSHOT:
-        take_snapshot(context_address, letter_address, now, decode_snapshot)
+        take_snapshot(context_address, letter_address, now)
     ring.consume(context.inbox_address, 1)
     return 1
 
 
 @compiled
-def turn(context_address: int, decode: Any, decode_snapshot: Any) -> int:
+def turn(context_address: int) -> int:
     """Come round once: read, decode and publish; return how much was done."""
     begin_turn(context_address)
-    done_count = take_letter(context_address, decode_snapshot)
-    done_count += read_socket(context_address, decode)
+    done_count = take_letter(context_address)
+    done_count += read_socket(context_address)
     return end_turn(context_address, done_count)
 
 
-def loop(context_address: int, decode: Any, decode_snapshot: Any) -> int:
+def loop(context_address: int) -> int:
     """Come round until told to leave."""
     context = record_at(context_address, CONTEXT_DTYPE)
     while not must_leave(context.command_address, context.leave_address):
-        rest(context_address, turn(context_address, decode, decode_snapshot))
+        rest(context_address, turn(context_address))
     return 0
 
 
-def plugs(venue_name: str) -> tuple[tuple[Any, Any], ...]:
-    """Return what a venue plugs into the loop, with signatures."""
+def plugs(venue_name: str) -> dict[str, tuple[Any, Any]]:
+    """Return what a venue plugs in: fields of the context, functions and their signatures."""
     venue = venues.load(venue_name)
-    return (
-        (venue.decode_market, venues.DECODE_MARKET),
-        (venue.decode_snapshot, venues.DECODE_SNAPSHOT),
-    )
+    return {
+        "decode_market_address": (venue.decode_market, DECODE_MARKET),
+        "decode_snapshot_address": (venue.decode_snapshot, DECODE_SNAPSHOT),
+    }
 
 
-def entry(venue_name: str) -> Entry:
-    """Compile the loop for one venue, or read it from the cache."""
-    return plug_in(loop, (), *plugs(venue_name))
+def compile_loop() -> Any:
+    """Compile the loop, or read it from the cache."""
+    return compile_entry(loop, LOOP)
 
 
 def source_of(stage: Stage) -> Source:
@@ -450,14 +451,11 @@ def build(stage: Stage) -> Built:
     context["inbox_address"] = feed.to_hot.reader_address
     context["outbox_address"] = feed.to_main.writer_address
     context["stall_ns_max"] = stage.config.rings.stall_ms * 1_000_000
-    return Built(stage, (address_of(context),), feed.attend, feed.close)
-
-
-def entry_of(stage: Stage) -> Entry:
-    """Return the compiled loop that one stage is to run."""
-    return entry(source_of(stage).venue)
+    for field, (function, signature) in plugs(feed.source.venue).items():
+        context[field] = stage.plug(function, signature)
+    return Built(stage, address_of(context), feed.attend, feed.close)
 
 
 def main(role: str, launch: Launch) -> int:
     """Build one ingest process, run it, and release everything."""
-    return run_alone(role, launch, build, entry_of)
+    return run_alone(role, launch, build, compile_loop)

@@ -18,15 +18,15 @@ import numpy as np
 from ipc import control, log, ring
 from ipc.cell import read_cell
 from ipc.clock import now_ns, wall_offset_ns
-from ipc.compiled import CACHE_DIRECTORY
+from ipc.compiled import CACHE_DIRECTORY, cache_missed
 from ipc.counters import read_counter
 from ipc.mailbox import Letter, Mailbox
 from ipc.memory import address_of
+from ipc.plugs import Plug
 from procs.plan import strategy_files
 from procs.plan.config import Config
 from procs.plan.launch import read_launch
 from procs.stages.base.outliers import WATCH, cause_of, explain
-from procs.stages.base.stage import Entry
 
 
 class CompileError(Exception):
@@ -47,70 +47,60 @@ def is_warm(config: Config) -> bool:
     return marker(config).exists()
 
 
-#: A stage, and what its loop is made for: venues, a strategy.
+#: What is compiled on its own: a stage's loop, or what a venue or a strategy plugs in.
 Job = tuple[str, ...]
 
 
 def jobs(config: Config) -> list[Job]:
-    """Return the stages that must be compiled, the longest first."""
-    found: list[Job] = [("gateway", config.orders.venue)]
-    found += [("ingest", venue) for venue in source_venues(config)]
-    found += [("book",), ("strategy", config.strategy_source)]
-    return found
+    """Return what must be compiled, the longest first."""
+    found: list[Job] = [("gateway",), ("ingest",), ("book",), ("strategy",)]
+    found += [("market", name) for name in sorted({source.venue for source in config.sources})]
+    return [*found, ("orders", config.orders.venue), ("decide", config.strategy_source)]
 
 
 def joint_jobs(config: Config) -> list[Job]:
-    """Return the loops over several stages that must be compiled, once their stages are."""
-    if not config.placement.together:
-        return []
-    return [
-        ("joint", venue, config.orders.venue, config.strategy_source)
-        for venue in source_venues(config)
-    ]
-
-
-def source_venues(config: Config) -> list[str]:
-    """Return the venues of market data."""
-    return sorted({source.venue for source in config.sources})
+    """Return the loop over several stages, if one is wanted; it is made of what they cached."""
+    return [("joint",)] if config.placement.together else []
 
 
 def compile_job(job: Job) -> tuple[str, float, bool]:
-    """Compile one stage; return its name, the seconds it took and whether it was not cached.
+    """Compile one thing; return its name, the seconds it took and whether it was not cached.
 
     Raises
     ------
     CompileError
         When the compiler refuses; the message says why.
     """
-    stage, *names = job
     started = time.monotonic()
-    label = " ".join([stage, *dict.fromkeys(Path(name).stem for name in names)])
+    label = " ".join([job[0], *(Path(name).stem for name in job[1:])])
     try:
-        entry = compile_stage(job)
+        missed = compile_one(job)
     except Exception as error:  # numba also lets a KeyError out, for a field that is not there
         problem = f"{type(error).__name__}: {error}"
         raise CompileError(f"{label} does not compile: {problem}") from error
-    return label, time.monotonic() - started, entry.missed_cache
+    return label, time.monotonic() - started, missed
 
 
-def compile_stage(job: Job) -> Entry:
-    """Return the entry of one stage, or of the loop over several."""
-    from procs.stages import book_stage, joint
-    from procs.stages import strategy_stage as strategy
+def compile_one(job: Job) -> bool:
+    """Compile one thing, or read it from the cache; return whether it was not there."""
+    from procs.stages import book_stage, joint, strategy_stage
     from procs.stages.gateway import gateway_stage
     from procs.stages.ingest import ingest_stage
 
+    loops = {"book": book_stage, "gateway": gateway_stage, "ingest": ingest_stage,
+             "joint": joint, "strategy": strategy_stage}  # fmt: skip
     match job:
-        case ("gateway", venue):
-            return gateway_stage.entry(venue)
-        case ("ingest", venue):
-            return ingest_stage.entry(venue)
-        case ("strategy", source):
-            return strategy.entry(strategy_files.load(source))
-        case ("joint", source_venue, order_venue, source):
-            return joint.entry(source_venue, order_venue, strategy_files.load(source))
-    assert job == ("book",), job
-    return book_stage.entry()
+        case ("market", venue):
+            plugs = [*ingest_stage.plugs(venue).values()]
+        case ("orders", venue):
+            plugs = [*gateway_stage.plugs(venue).values()]
+        case ("decide", source):
+            chosen = strategy_files.load(source)
+            plugs = [(chosen.decide, chosen.decide_signature)]
+        case _:
+            return cache_missed(loops[job[0]].compile_loop())
+    # All of them, also after one that was not cached.
+    return any([Plug(function, signature).missed_cache for function, signature in plugs])
 
 
 def exercise_cold_helpers() -> None:
@@ -144,7 +134,7 @@ def warm(config: Config, say: Callable[[str], None]) -> None:
     """Compile what is not in the cache, on all CPUs; ``say`` hears a line per stage."""
     started = time.monotonic()
     work = jobs(config)
-    say(f"compiling {len(work)} stages, once for these sources and this machine ...")
+    say(f"compiling {len(work)} parts, once for these sources and this machine ...")
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         for wave in (work, joint_jobs(config)):  # the joint loop is made of what the others cached
             for done in as_completed([pool.submit(compile_job, job) for job in wave]):

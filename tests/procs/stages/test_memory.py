@@ -26,6 +26,7 @@ from ipc.compiled import CACHE_DIRECTORY
 from ipc.control import State
 from ipc.counters import COUNTERS, read_counter
 from ipc.memory import address_of
+from ipc.plugs import Plug
 from procs.stages import book_stage, joint, strategy_stage
 from procs.stages.base import running
 from procs.stages.base.stage import Built
@@ -205,12 +206,14 @@ def test_no_loop_holds_a_call_of_the_allocator() -> None:
     assert ALLOCATOR.search(compiled._asdict()["library"]._get_compiled_object()), (
         "the search finds nothing"
     )
-    entries = [
-        ingest_stage.entry("binance_spot"), book_stage.entry(), gateway_stage.entry("binance_spot"),
-        *(strategy_stage.entry(strategies.load(name)) for name in STRATEGIES),
-        joint.entry("binance_spot", "binance_spot", strategies.load(STRATEGIES[0])),
+    stages = [ingest_stage, book_stage, strategy_stage, gateway_stage, joint]
+    chosen = [strategies.load(name) for name in STRATEGIES]
+    plugged = [
+        *ingest_stage.plugs("binance_spot").values(), *gateway_stage.plugs("binance_spot").values(),
+        *((each.decide, each.decide_signature) for each in chosen),
     ]  # fmt: skip
-    functions = {f for entry in entries for f in (entry.loop, *entry.plugs)}
+    functions = {stage.compile_loop() for stage in stages}
+    functions |= {Plug(function, signature).function for function, signature in plugged}
     for function in functions:
         module = function.py_func.__module__.rpartition(".")[2]
         files = list(CACHE_DIRECTORY.rglob(f"{module}.{function.__name__}-*.nbc"))

@@ -11,20 +11,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from engines import Engine, Exchange, Watch, until
-from numba import types
 
-from ipc.compiled import compile_entry, compile_plug
 from procs.debug.steps.apart import RingPosition, Start
 from procs.debug.steps.moments import Gatherer, Moment, places_after, rings_of
-from procs.debug.steps.repeat import Finish, Repeater
+from procs.debug.steps.repeat import Repeater
 from procs.observe.samples import report
 from procs.observe.taps.tap import Copy
 from procs.plan import wiring
 from procs.plan.instance import launch_path
 from procs.plan.launch import read_launch
 from procs.plan.run_records import STEP
-from procs.stages import strategy_stage
-from vortex.deciding import contract
 
 pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler
 
@@ -41,7 +37,7 @@ class Recording(NamedTuple):
     rings: dict[str, list[Copy]]
     tables: dict[str, "np.ndarray[Any, Any]"]
 
-    def repeater(self, role: str, finish: Finish | None = None) -> tuple[Repeater, list[Moment]]:
+    def repeater(self, role: str) -> tuple[Repeater, list[Moment]]:
         """Return a stage at the beginning of its life, and all steps that it took."""
         rings = rings_of(self.view.wiring, role)
         begun = np.frombuffer(self.rings[rings.steps][0].raw, STEP.dtype)[0]
@@ -57,7 +53,7 @@ class Recording(NamedTuple):
         moments = list(iter(gatherer.next, None))
         assert not gatherer.broken
         launch = read_launch(launch_path(self.view.run_folder, role))
-        return Repeater(role, launch, start, finish), moments
+        return Repeater(role, launch, start), moments
 
 
 def whole_ring(view: Watch, name: str) -> list[Copy]:
@@ -104,23 +100,9 @@ def test_the_book_repeats_every_top(recording: Recording) -> None:
     repeater.close()
 
 
-def finish_of(chosen: contract.Strategy) -> Finish:
-    """Return the strategy's ``finish`` as the loop calls it, with ``decide`` plugged in."""
-    plug = types.FunctionType(chosen.decide_signature)
-    signature = types.int64(types.int64, *strategy_stage.table_types(chosen), types.int64, plug)
-    compile_plug(chosen.decide, chosen.decide_signature)
-
-    def finish(context_address, params, states, now, decide):  # type: ignore[no-untyped-def]
-        return strategy_stage.finish(context_address, params, states, now, decide)
-
-    compiled: Finish = compile_entry(finish, signature)
-    return compiled
-
-
 def test_the_strategy_repeats_every_request(recording: Recording) -> None:
     """Tops, order events and the times of the steps determine the requests byte for byte."""
-    finish = finish_of(recording.view.config.strategy)
-    repeater, moments = recording.repeater(wiring.STRATEGY, finish)
+    repeater, moments = recording.repeater(wiring.STRATEGY)
     published = [copy for moment in moments for copy in repeater.step(moment)]
     assert len(published) >= ORDER_COUNT
     assert published == recording.rings["requests"]

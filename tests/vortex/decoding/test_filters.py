@@ -14,8 +14,8 @@ from vortex.codes import Kind, Reject, Side
 from vortex.decoding.instruments import build_catalog, read_exchange_info
 from vortex.orders.limits import check_bounds
 from vortex.records import REQUEST, TICKER
-from vortex.venues import REQUEST_BUFFER_BYTES
 from vortex.venues.binance_spot import decode_market, encode_request, new_session
+from vortex.venues.contract import REQUEST_BUFFER_BYTES
 from vortex.wire.signers import HmacSigner
 
 #: tickSize, maxPrice, stepSize, maxQty, as the venue writes them.

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from ipc.memory import address_of
 from vortex.codes import Kind, Side
 from vortex.records import INSTRUMENT, REQUEST, SESSION
-from vortex.venues import REQUEST_BUFFER_BYTES
 from vortex.venues.binance_spot import (
     encode_cancel_all,
     encode_order_status,
@@ -21,6 +20,7 @@ from vortex.venues.binance_spot import (
     parse_client_order_id,
     signing_prefix,
 )
+from vortex.venues.contract import REQUEST_BUFFER_BYTES
 from vortex.wire.signing import fill_session
 
 SECRET = hashlib.sha256(b"a key of this test").hexdigest().encode()

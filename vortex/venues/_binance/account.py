@@ -16,6 +16,7 @@ from vortex.codes import OrderState
 from vortex.records import SESSION
 from vortex.units import to_e8
 from vortex.venues._binance.order_encoder import signing_prefix
+from vortex.venues.contract import Refused
 from vortex.wire.signers import Signer
 from vortex.wire.signing import fill_session
 
@@ -89,7 +90,7 @@ class Balance(msgspec.Struct):
         return to_e8(self.free) + to_e8(self.locked)
 
 
-class Account(msgspec.Struct, rename="camel"):
+class AccountResult(msgspec.Struct, rename="camel"):
     """Result of ``account.status``."""
 
     balances: list[Balance]
@@ -139,23 +140,6 @@ class Logon(msgspec.Struct, rename={"api_key": "apiKey"}):
     """Result of ``session.logon``."""
 
     api_key: str
-
-
-class Refused(ValueError):
-    """The venue refused a request; ``code`` is its number for the reason.
-
-    ``wait_ms`` is how long it wants to be left alone; 0 when it did not say.
-    """
-
-    def __init__(self, code: int, words: str, wait_ms: int = 0) -> None:
-        super().__init__(f"the venue refused ({code}): {words}")
-        self.code = code
-        self.wait_ms = wait_ms
-
-    @property
-    def is_unknown_order(self) -> bool:
-        """Return whether there is no such order, or none at all."""
-        return self.code in UNKNOWN_ORDER_CODES
 
 
 class ErrorData(msgspec.Struct, frozen=True, rename="camel"):
@@ -241,7 +225,7 @@ def request(method: str, request_id: str, params: dict[str, Any]) -> bytes:
     return msgspec.json.encode({"id": request_id, "method": method, "params": params})
 
 
-class Asker(NamedTuple):
+class BinanceAsker(NamedTuple):
     """Who asks, and when: what every signed request needs."""
 
     api_key: str
@@ -281,32 +265,32 @@ def client_order_id(run_id: int, epoch: int, order_id: int) -> str:
     return f"v{run_id:08x}-{epoch:04x}-{order_id:012x}"
 
 
-def open_orders_request(asker: Asker, symbol: str) -> bytes:
+def open_orders_request(asker: BinanceAsker, symbol: str) -> bytes:
     """Return the request for the open orders of one symbol; see ``read_open_orders``."""
     return asker.sign("openOrders.status", symbol=symbol)
 
 
-def cancel_all_request(asker: Asker, symbol: str) -> bytes:
+def cancel_all_request(asker: BinanceAsker, symbol: str) -> bytes:
     """Return the request that cancels all orders of one symbol; see ``read_cancel_all``."""
     return asker.sign("openOrders.cancelAll", symbol=symbol)
 
 
-def order_request(asker: Asker, symbol: str, client_order_id: str) -> bytes:
+def order_request(asker: BinanceAsker, symbol: str, client_order_id: str) -> bytes:
     """Return the request for the fate of one order; see ``read_order``."""
     return asker.sign("order.status", symbol=symbol, origClientOrderId=client_order_id)
 
 
-def trades_request(asker: Asker, symbol: str, first_trade_id: int) -> bytes:
+def trades_request(asker: BinanceAsker, symbol: str, first_trade_id: int) -> bytes:
     """Return the request for our fills from one on; see ``read_trades``."""
     return asker.sign("myTrades", symbol=symbol, fromId=first_trade_id, limit=1000)
 
 
-def newest_trade_request(asker: Asker, symbol: str) -> bytes:
+def newest_trade_request(asker: BinanceAsker, symbol: str) -> bytes:
     """Return the request for our newest fill, if there is any; see ``read_trades``."""
     return asker.sign("myTrades", symbol=symbol, limit=1)
 
 
-def account_request(asker: Asker) -> bytes:
+def account_request(asker: BinanceAsker) -> bytes:
     """Return the request for our balances; see ``read_account``."""
     return asker.sign("account.status")
 
@@ -316,12 +300,12 @@ def time_request() -> bytes:
     return request("time", "time", {})
 
 
-def logon_request(asker: Asker) -> bytes:
+def logon_request(asker: BinanceAsker) -> bytes:
     """Return the request that makes a connection ours: see ``signers.Signer.may_log_on``."""
     return asker.sign("session.logon")
 
 
-def subscribe_request(asker: Asker) -> bytes:
+def subscribe_request(asker: BinanceAsker) -> bytes:
     """Return the request for our events on this connection; see ``read_subscription``."""
     return asker.sign("userDataStream.subscribe.signature")
 
@@ -336,7 +320,8 @@ def read_reply(payload: bytes, kind: type[T]) -> T:
     """
     reply = msgspec.json.decode(payload, type=_Reply)
     if reply.error is not None:
-        raise Refused(reply.error.code, reply.error.msg, reply.error.wait_ms)
+        code, words, wait_ms = reply.error.code, reply.error.msg, reply.error.wait_ms
+        raise Refused(code, words, wait_ms, is_unknown_order=code in UNKNOWN_ORDER_CODES)
     return msgspec.json.decode(reply.result, type=kind)
 
 
@@ -345,9 +330,9 @@ def read_time(payload: bytes) -> int:
     return read_reply(payload, _ServerTime).server_time
 
 
-def read_account(payload: bytes) -> Account:
+def read_account(payload: bytes) -> AccountResult:
     """Return the result of ``account.status``."""
-    return read_reply(payload, Account)
+    return read_reply(payload, AccountResult)
 
 
 def read_open_orders(payload: bytes) -> list[OpenOrder]:

@@ -245,7 +245,7 @@ def encode_request(
 
     ``wall_ms`` is the time of day in ms since 1970, order numbers are below 2**48.  ``old_epoch``
     is the life of the gateway that placed the old order: it is part of the id at the venue.
-    ``out_address`` has ``venues.REQUEST_BUFFER_BYTES``.
+    ``out_address`` has ``REQUEST_BUFFER_BYTES``.
     """
     kind = record_at(request_address, REQUEST_DTYPE).kind
     if kind == Kind.PLACE:
@@ -412,7 +412,7 @@ def encode_order_status(
 ) -> int:
     """Write the request for the state of the order that ``epoch`` placed; return its bytes.
 
-    ``out_address`` has ``venues.REQUEST_BUFFER_BYTES``.
+    ``out_address`` has ``REQUEST_BUFFER_BYTES``.
     """
     address = write_literal(_json_id(out_address, request_id), _JSON_STATUS)
     return _finish_by_id(
@@ -426,7 +426,7 @@ def encode_cancel_all(
 ) -> int:
     """Write the request that cancels every open order of the instrument; return its bytes.
 
-    ``out_address`` has ``venues.REQUEST_BUFFER_BYTES``.
+    ``out_address`` has ``REQUEST_BUFFER_BYTES``.
     """
     text = out_address + TEXT_OFFSET_BYTES
     text_end = _text_window(_text_start(text, session_address), session_address)
