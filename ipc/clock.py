@@ -2,8 +2,8 @@
 
 Stamps are int64 nanoseconds on the axis of CLOCK_MONOTONIC: the cycle counter times one multiplier
 that the supervisor measures at start and freezes for the run.  Where the counter is not invariant,
-``clock_gettime`` is asked instead.  The distance to wall time stands in a word of its own, for
-kernel stamps, venue timestamps and display.
+``clock_gettime`` is asked instead; for a replay, a driver moves the clock.  The distance to wall
+time stands in a word of its own, for kernel stamps, venue timestamps and display.
 """
 
 import time
@@ -27,7 +27,7 @@ CLOCK = Layout(
     "How this run turns cycles into nanoseconds; written once by the supervisor.",
     Field("origin_cycles", "i8", "cycle counter at the origin"),
     Field("origin_ns", "i8", "CLOCK_MONOTONIC at the origin"),
-    Field("ns_per_cycle", "f8", "length of a cycle; 0 when clock_gettime is asked instead"),
+    Field("ns_per_cycle", "f8", "length of a cycle; 0: clock_gettime is asked; -1: it is moved"),
     Field("wall_offset_ns", "i8", "CLOCK_REALTIME minus this clock"),
     reserved(32),
 )
@@ -74,6 +74,8 @@ def monotonic_ns() -> int:
 def now_ns(clock_address: int) -> int:
     """Return nanoseconds on the run's clock."""
     clock = record_at(clock_address, CLOCK_DTYPE)
+    if clock.ns_per_cycle < 0.0:
+        return int(clock.origin_ns)
     if PLAIN_PYTHON or clock.ns_per_cycle == 0.0:  # plain Python cannot read the counter
         return monotonic_ns()
     cycles = read_cycle_counter() - clock.origin_cycles
@@ -128,6 +130,13 @@ def measure_wall_offset_ns(clock_address: int) -> int:
         after = now_ns(clock_address)
         readings.append((after - before, wall - (before + (after - before) // 2)))
     return min(readings)[1]
+
+
+def move_to(clock: RecordArray, at_ns: int, wall_offset_ns: int = 0) -> None:
+    """Let the clock stand at ``at_ns`` until it is moved again: a driver's clock, for replays."""
+    clock[0]["ns_per_cycle"] = -1.0
+    clock[0]["origin_ns"] = at_ns
+    clock[0]["wall_offset_ns"] = wall_offset_ns
 
 
 def calibrate(clock: RecordArray, calibration_ns: int = CALIBRATION_NS) -> None:

@@ -40,6 +40,7 @@ class Message:
             self.block.array[target : target + len(words)] = words
             target += len(words)
         self.address = self.block.address
+        self.record_count = len(records)
 
 
 def record_of(layout: Layout, **values: Any) -> "np.ndarray[Any, Any]":

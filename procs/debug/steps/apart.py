@@ -16,8 +16,7 @@ from ipc.memory import address_of, words_at
 from ipc.shared import RingSpec, SharedRing, SharedTable
 from ipc.types import RecordArray
 from procs.observe.taps.tap import Copy
-from procs.plan.launch import Launch
-from procs.stages.base.stage import Stage
+from procs.plan.wiring import Wiring
 
 #: A step may read more than the ring holds at once, because it was filled again meanwhile.
 ROOM = 4
@@ -83,48 +82,64 @@ class PrivateRing:
         return found
 
 
-class Apart(Stage):
-    """A stage whose tables and rings are its own; ``close`` releases them."""
+class ApartMemory:
+    """Tables and rings of one stage alone, as its ``Start`` says; ``close`` releases them."""
 
-    def __init__(self, role: str, launch: Launch, start: Start) -> None:
-        self.start = start
+    def __init__(self, wires: Wiring, role: str, start: Start) -> None:
+        self._wiring = wires
+        self._role = role
+        self._start = start
         self.made: dict[str, SharedTable] = {}
         self.rings: dict[str, PrivateRing] = {}
-        super().__init__(role, launch)
-        self.status_record["epoch"] = start.life
 
-    def _table(self, name: str, *, writable: bool) -> SharedTable:
+    def table(self, name: str, *, writable: bool) -> SharedTable:
+        """Make a table once, with what the start knows of it."""
         if name not in self.made:
-            table = self.wiring.tables[name]
-            made = SharedTable.private(name, table.layout, table.count)
-            self._open.append(made)
-            self.made[name] = made
+            table = self._wiring.tables[name]
+            self.made[name] = SharedTable.private(name, table.layout, table.count)
             self.fill(name)
         return self.made[name]
 
     def fill(self, name: str) -> None:
         """Write into a table what it began with, if that is known."""
-        if name in self.start.tables:
-            self.made[name].records[:] = self.start.tables[name]
+        if name in self._start.tables:
+            self.made[name].records[:] = self._start.tables[name]
 
     def fill_own(self) -> None:
         """Give back to the stage what it knew, after it was built with empty tables."""
         for name in self.made:
-            if self.wiring.tables[name].owner == self.role:
+            if self._wiring.tables[name].owner == self._role:
                 self.fill(name)
 
     def writer(self, name: str) -> SharedRing:
         """Make the ring that the stage writes."""
-        return self.ring(name, self.wiring.links[name].spec)
+        return self.ring(name, self._wiring.links[name].spec)
 
     def reader(self, name: str) -> SharedRing:
         """Make the ring that the stage reads."""
-        spec = self.wiring.links[name].spec
+        spec = self._wiring.links[name].spec
         return self.ring(name, replace(spec, capacity_count=ROOM * spec.capacity_count))
 
+    def observer(self, name: str) -> SharedRing:
+        """Make a ring on which nothing comes."""
+        return self.ring(name, self._wiring.links[name].spec)
+
     def ring(self, name: str, spec: RingSpec) -> SharedRing:
-        """Make a ring that stands where the real one stood."""
-        made = PrivateRing(name, spec, self.start.places.get(name, RingPosition(0, 1)))
-        self._open.append(made.shared)
+        """Make a ring that begins where the real one was."""
+        made = PrivateRing(name, spec, self._start.places.get(name, RingPosition(0, 1)))
         self.rings[name] = made
         return made.shared
+
+    def hold_role(self, role: str) -> None:
+        """Do nothing: nobody asks whether a stage apart lives."""
+
+    def has_supervisor(self) -> bool:
+        """Return True: whoever repeats the stage is its supervisor."""
+        return True
+
+    def close(self) -> None:
+        """Release everything."""
+        for table in self.made.values():
+            table.close()
+        for made in self.rings.values():
+            made.shared.close()

@@ -6,13 +6,14 @@ from ipc import ring
 from ipc.memory import record_at, words_at
 from ipc.shared import RingSpec
 from ipc.types import RecordArray
-from procs.debug.steps.apart import Apart, Start
+from procs.debug.steps.apart import ApartMemory, Start
 from procs.debug.steps.moments import Moment, rings_of
 from procs.observe.taps import decode
 from procs.observe.taps.tap import Copy
 from procs.plan import wiring
 from procs.plan.launch import Launch
 from procs.stages.base.gathering import GATHERING_DTYPE
+from procs.stages.base.stage import Stage
 from procs.stages.joint import stage_module
 
 
@@ -24,11 +25,14 @@ class Repeater:
 
     def __init__(self, role: str, launch: Launch, start: Start) -> None:
         self.module = stage_module(role)
-        self.rings = rings_of(wiring.wire(launch.config), role)
-        self.stage = Apart(role, launch, start)
+        wires = wiring.wire(launch.config)
+        self.rings = rings_of(wires, role)
+        self.memory = ApartMemory(wires, role, start)
+        self.stage = Stage(role, launch, self.memory)
+        self.stage.status_record["epoch"] = start.life
         self.context_address = self.module.build(self.stage).context_address
         if f"merge.{role}" in start.tables:
-            self.stage.fill_own()
+            self.memory.fill_own()
             self._restore_touched(start.tables[f"merge.{role}"])
 
     def _restore_touched(self, merges: RecordArray) -> None:
@@ -43,12 +47,12 @@ class Repeater:
         address, now_ns = self.context_address, moment.now_ns
         for name, copies in moment.inputs.items():
             for copy in copies:
-                self.stage.rings[name].put(copy)
-            self.stage.rings[name].show(moment.places[name])
+                self.memory.rings[name].put(copy)
+            self.memory.rings[name].show(moment.places[name])
         while self.module.drain(address, now_ns) > 0:
             pass
         self.module.finish(address, now_ns)
-        output = self.stage.rings[self.rings.output]
+        output = self.memory.rings[self.rings.output]
         ring.commit(output.shared.address, moment.publish_ns)
         return output.take()
 
@@ -57,7 +61,7 @@ class Repeater:
         untold = ("books", "counters.", "status.", "latency.", "merge.", "told.")
         return {
             name: table.records
-            for name, table in self.stage.made.items()
+            for name, table in self.memory.made.items()
             if self.stage.wiring.tables[name].owner == self.stage.role
             and not name.startswith(untold)
         }

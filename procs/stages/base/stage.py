@@ -29,6 +29,7 @@ from procs.logs import hot_events, process_log
 from procs.plan import wiring
 from procs.plan.launch import Launch
 from procs.plan.run_records import STEP
+from procs.stages.base.memory_port import AttachedMemory, MemoryPort
 
 RING_DTYPE = ring.RING_DTYPE
 STEP_DTYPE = STEP.dtype
@@ -136,25 +137,25 @@ class StageError(Exception):
 class Stage:
     """One stage: what it is attached to, its state, and how it is told to leave."""
 
-    def __init__(self, role: str, launch: Launch) -> None:
-        """Attach what every stage needs."""
+    def __init__(self, role: str, launch: Launch, memory: MemoryPort | None = None) -> None:
+        """Take from ``memory``, by default that of the run, what every stage needs."""
         self.role = role
         self.launch = launch
         self.config = launch.config
         self.wiring = wiring.wire(launch.config)
         self.log = process_log.logger(role)
-        self._open: list[SharedRing | SharedTable] = []
+        self.memory = memory or AttachedMemory(self.wiring, launch.run_id)
         self._leave = np.zeros(1, np.int64)
         self._kept: list[Any] = []
         self.plugs: list[Plug] = []
         self._context: RecordArray | None = None
         self.clock = self.table("clock").address
         status = self.own_table(f"status.{role}")
-        status.segment.lock(0)  # freed by the kernel when this process ends
+        self.memory.hold_role(role)
         self.status = status.record_address(0)
         self.status_record = status.records[0]
-        self._commands = self.table("commands")
-        self.command = self._commands.record_address(self.wiring.roles.index(role))
+        role_index = self.wiring.roles.index(role)
+        self.command = self.table("commands").record_address(role_index)
         self.counters = self.own_table(f"counters.{role}").address
         self.status_record["epoch"] += 1
         self.status_record["pid"] = os.getpid()
@@ -171,46 +172,28 @@ class Stage:
 
     def table(self, name: str) -> SharedTable:
         """Map a table of another owner, read-only."""
-        return self._table(name, writable=False)
+        return self.memory.table(name, writable=False)
 
     def own_table(self, name: str) -> SharedTable:
         """Map a table of this stage, writable."""
         assert self.wiring.tables[name].owner == self.role, f"{name} is not {self.role}'s"
-        return self._table(name, writable=True)
-
-    def _table(self, name: str, *, writable: bool) -> SharedTable:
-        layout = self.wiring.tables[name].layout
-        table = SharedTable.attach(
-            self.wiring.segment(name), layout, run_id=self.launch.run_id, writable=writable
-        )
-        self._open.append(table)
-        return table
+        return self.memory.table(name, writable=True)
 
     def writer(self, name: str) -> SharedRing:
         """Become the writer of a ring, in a new epoch."""
         link = self.wiring.links[name]
         assert link.writer == self.role, f"{name} is written by {link.writer}"
-        shared = SharedRing.attach_writer(
-            self.wiring.segment(name), link.spec, run_id=self.launch.run_id
-        )
-        self._open.append(shared)
-        return shared
+        return self.memory.writer(name)
 
     def reader(self, name: str) -> SharedRing:
         """Become the reader of a ring."""
         link = self.wiring.links[name]
         assert link.reader == self.role, f"{name} is read by {link.reader}"
-        shared = SharedRing.attach_reader(
-            self.wiring.segment(name), link.spec, run_id=self.launch.run_id
-        )
-        self._open.append(shared)
-        return shared
+        return self.memory.reader(name)
 
     def observer(self, name: str) -> SharedRing:
         """Look on at a ring of others."""
-        shared = SharedRing.attach_observer(self.wiring.segment(name), self.wiring.links[name].spec)
-        self._open.append(shared)
-        return shared
+        return self.memory.observer(name)
 
     def keep(self, array: Any) -> int:
         """Return the address of memory of this process; it lives as long as the stage."""
@@ -288,13 +271,11 @@ class Stage:
 
     def is_orphan(self) -> bool:
         """Return whether no supervisor lives."""
-        return not self._commands.segment.is_locked(wiring.SUPERVISOR_ROLE)
+        return not self.memory.has_supervisor()
 
     def close(self) -> None:
-        """Release everything attached; the hot thread has ended."""
-        for thing in reversed(self._open):
-            thing.close()
-        self._open.clear()
+        """Release everything; the hot thread has ended."""
+        self.memory.close()
         self._kept.clear()
 
 
