@@ -41,6 +41,7 @@ EXPIRY_REASONS = {
 }
 NO_PREVENTION = Prevention.NONE.value
 TRADE, CANCELED, REJECTED = MatchEvent.TRADE, MatchEvent.CANCELED, MatchEvent.REJECTED
+ORDER_EVENTS = (CANCELED.value, MatchEvent.REDUCED.value)
 PREVENTED, LEVEL, TOP = MatchEvent.PREVENTED, MatchEvent.LEVEL, MatchEvent.TOP
 
 
@@ -201,8 +202,9 @@ class SimulatedMarket:
         self._drain_quietly()
 
     def _drain_quietly(self) -> None:
-        count = int(self._words[EVENT_COUNT_WORD])
-        self._rows[:count, 3] = 0
+        # A MATCH_TOP row has the best ask where an order's row has its owner.
+        rows = self._rows[: int(self._words[EVENT_COUNT_WORD])]
+        rows[np.isin(rows[:, 0], ORDER_EVENTS), 3] = 0
         self.drain()
 
     def would_take(self, side: int, price_ticks: int) -> bool:

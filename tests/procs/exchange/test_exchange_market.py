@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from procs.exchange.__main__ import main
 from procs.exchange.core.exchange_config import ExchangeConfig
+from procs.exchange.core.parameters import read_order
 from procs.exchange.exchange import Exchange
 
 STEP_NS = 1_000_000
@@ -109,3 +110,22 @@ def test_the_simulated_market_has_no_greatest_speed():
     done = CliRunner(env=keys).invoke(main, ["--speed", "max"])
     assert done.exit_code == 1
     assert "give a factor" in done.output
+
+
+def test_a_cancel_leaves_the_other_side_of_the_touch(still, inner_price):
+    """The tickers of an order that comes and goes at the touch keep both best prices."""
+    price = inner_price()
+    listener = listen(still, ["btcusdt@bookTicker"])
+    desk = still.desks.of(1)
+    for side, amend_qty_e8 in (("BUY", 0), ("SELL", 0), ("BUY", 100_000)):
+        request = {"symbol": "BTCUSDT", "side": side, "type": "LIMIT_MAKER", "price": price}
+        order = desk.place(read_order({**request, "quantity": "0.00200"}))
+        if amend_qty_e8:
+            desk.amend(order, amend_qty_e8, "")
+        desk.cancel(order, "")
+        still.streams.flush(STEP_NS)
+        tickers = [json.loads(frame)["data"] for frame in listener.frames]
+        assert len(tickers) >= 2
+        assert all(float(ticker[name]) > 0 for ticker in tickers for name in "bBaA")
+        assert all(float(ticker["b"]) < float(ticker["a"]) for ticker in tickers)
+        listener.frames.clear()
