@@ -13,6 +13,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -45,21 +46,16 @@ def read_keys() -> list[tuple[str, str]]:
             return keys
 
 
-async def serve(server: Server, rest_port: int, ws_port: int, sbe_port: int) -> None:
+async def serve(server: Server, ports: Mapping[str, int]) -> None:
     """Listen, say so, and run until a signal comes."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    await server.start(rest_port, ws_port, sbe_port)
+    ready = await server.start(ports)
     gc.collect()
     gc.freeze()
-    ports = {
-        "rest_port": server.rest_port,
-        "ws_port": server.ws_port,
-        "sbe_port": server.sbe_port,
-    }
-    print(json.dumps(ports), flush=True)
+    print(json.dumps(ready), flush=True)
     market = asyncio.ensure_future(server.run_market())
     stopped = asyncio.ensure_future(stopping.wait())
     await asyncio.wait({market, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -142,7 +138,8 @@ def main(
         sys.exit(str(error))
     tls = None if ca_path is None else make_context(ca_path)
     server = Server(exchange, request_log, has_faults=faults, has_audit=audit, tls=tls)
-    asyncio.run(serve(server, rest_port, ws_port, sbe_port))
+    ports = {"binance.rest": rest_port, "binance.ws": ws_port, "binance.sbe": sbe_port}
+    asyncio.run(serve(server, ports))
     if report is not None:
         report.write_text(json.dumps(exchange.report(), indent=1))
 

@@ -1,15 +1,11 @@
-"""Accounts: balances, orders, fills, limits.
+"""Accounts: balances, orders, positions, fills, whatever the venue.
 
 accounts      one account: what is free, what is locked by open orders, what fills cost
-filters       the filters of a symbol: price, quantity, notional, number of orders
 journal       the exchange's own books, kept whole for an audit: every request, order and fill
               there ever was
-order_rows    the shapes in which the venue tells of an order: answers, rows of lists, execution
-              reports
-rate_limits   fixed windows of request weight and of unfilled orders, on the server's clock
-venue         what all accounts share: the markets, the clock, the faults, the journal
-ledger        an account's ledger: its orders and fills, and what the user data stream shall say
-              of them
-account_desk  an account's desk: places, cancels and amends its orders on the markets
+venue         what all accounts of a venue share: the markets, the clock, the faults, the journal
+spot_money    what an order of a spot market sets aside, and what its fills move
+linear_money  positions in perpetuals: direction, entry price, profit, margin and funding
+ledger        an account's ledger: its orders and fills, and what they do to its balances
 desks         the desks of all accounts, by the number under which an account's orders match
 """

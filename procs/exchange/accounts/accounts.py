@@ -1,19 +1,23 @@
 """One account: what is free, what is locked by open orders, what fills cost."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from procs.exchange.core.errors import INSUFFICIENT, rejected
 from procs.exchange.core.instrument import E8, text_e8, to_e8
 
 
 @dataclass
 class ExchangeBalance:
-    """What the account has of one asset, in 1e-8."""
+    """What the account has of one asset, in 1e-8; ``margin_e8`` of it backs positions."""
 
     free_e8: int = 0
     locked_e8: int = 0
+    margin_e8: int = 0
+
+    @property
+    def total_e8(self) -> int:
+        """What there is of it."""
+        return self.free_e8 + self.locked_e8
 
 
 class ExchangeAccount:
@@ -30,13 +34,14 @@ class ExchangeAccount:
         """Return the balance of an asset, empty if it was never held."""
         return self.balances.setdefault(asset, ExchangeBalance())
 
-    def lock(self, asset: str, amount_e8: int) -> None:
-        """Set an amount aside for an order, or refuse the order."""
+    def lock(self, asset: str, amount_e8: int) -> bool:
+        """Set an amount aside for an order; return whether there was enough."""
         balance = self.balance(asset)
-        if balance.free_e8 < amount_e8:
-            raise rejected(INSUFFICIENT)
+        if balance.free_e8 - balance.margin_e8 < amount_e8:
+            return False
         balance.free_e8 -= amount_e8
         balance.locked_e8 += amount_e8
+        return True
 
     def unlock(self, asset: str, amount_e8: int) -> None:
         """Give back what an order had set aside."""
@@ -51,51 +56,21 @@ class ExchangeAccount:
         assert 0 <= amount_e8 <= balance.locked_e8, f"{asset}: spent more than was locked"
         balance.locked_e8 -= amount_e8
 
-    def receive(self, asset: str, amount_e8: int, is_maker: bool) -> int:
+    def receive(self, asset: str, amount_e8: int, rate_e8: int) -> int:
         """Credit what a fill brought, less the commission, which is returned (1e-8)."""
-        rate_e8 = self.maker_fee_e8 if is_maker else self.taker_fee_e8
+        self.balance(asset).free_e8 += amount_e8
+        return self.pay_fee(asset, amount_e8, rate_e8)
+
+    def pay_fee(self, asset: str, amount_e8: int, rate_e8: int) -> int:
+        """Take the commission on an amount; return it (1e-8)."""
         fee_e8 = amount_e8 * rate_e8 // E8
-        self.balance(asset).free_e8 += amount_e8 - fee_e8
+        self.balance(asset).free_e8 -= fee_e8
         self.fees_e8[asset] = self.fees_e8.get(asset, 0) + fee_e8
         return fee_e8
 
-    def position_rows(self, assets: Iterable[str]) -> list[dict[str, str]]:
-        """Return the `B` rows of an outboundAccountPosition."""
-        rows = []
-        for asset in assets:
-            balance = self.balance(asset)
-            free, locked = text_e8(balance.free_e8), text_e8(balance.locked_e8)
-            rows.append({"a": asset, "f": free, "l": locked})
-        return rows
-
-    def status(self, omit_zero: bool, account_number: int) -> dict[str, Any]:
-        """Return the result of `account` and `account.status`."""
-        rows = [
-            {
-                "asset": asset,
-                "free": text_e8(balance.free_e8),
-                "locked": text_e8(balance.locked_e8),
-            }
-            for asset, balance in self.balances.items()
-            if not omit_zero or balance.free_e8 or balance.locked_e8
+    def rows(self) -> list[dict[str, str]]:
+        """Return the balances as texts."""
+        return [
+            {"asset": asset, "free": text_e8(row.free_e8), "locked": text_e8(row.locked_e8)}
+            for asset, row in self.balances.items()
         ]
-        maker, taker = text_e8(self.maker_fee_e8), text_e8(self.taker_fee_e8)
-        none = text_e8(0)
-        return {
-            "makerCommission": self.maker_fee_e8 // 10_000,
-            "takerCommission": self.taker_fee_e8 // 10_000,
-            "buyerCommission": 0,
-            "sellerCommission": 0,
-            "commissionRates": {"maker": maker, "taker": taker, "buyer": none, "seller": none},
-            "canTrade": True,
-            "canWithdraw": False,
-            "canDeposit": False,
-            "brokered": False,
-            "requireSelfTradePrevention": False,
-            "preventSor": False,
-            "updateTime": self.update_ms,
-            "accountType": "SPOT",
-            "balances": rows,
-            "permissions": ["SPOT"],
-            "uid": account_number,
-        }

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from procs.exchange.core.exchange_order import Order
-from procs.exchange.core.parameters import Parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +30,8 @@ class Journal:
         self.orders: list[Order] = []
         self._requests: list[OrderRequestRow] = []
 
-    def add_request(
-        self, recv_ns: int, account: int, method: str, parameters: Parameters, code: int
-    ) -> None:
+    def add_request(self, row: OrderRequestRow) -> None:
         """Keep an order request."""
-        original = parameters.get("origClientOrderId") or parameters.get("cancelOrigClientOrderId")
-        row = OrderRequestRow(
-            recv_ns,
-            account,
-            method,
-            parameters.get("symbol", ""),
-            parameters.get("newClientOrderId", ""),
-            original or "",
-            code,
-        )
         self._requests.append(row)
 
     def books(self, accounts: list[dict[str, Any]]) -> dict[str, Any]:
@@ -68,7 +55,8 @@ def order_row(order: Order) -> dict[str, Any]:
     return {
         "account": order.owner_id,
         "symbol": instrument.symbol,
-        "order_id": order.order_id,
+        "dialect": instrument.config.dialect,
+        "order_id": order.public_id or order.order_id,
         "client_order_id": order.client_order_id,
         "client_order_ids": [*order.former_client_order_ids, order.client_order_id],
         "side": order.side_name,
@@ -91,7 +79,8 @@ def fill_rows(order: Order) -> list[dict[str, Any]]:
         {
             "account": order.owner_id,
             "symbol": instrument.symbol,
-            "order_id": order.order_id,
+            "dialect": instrument.config.dialect,
+            "order_id": order.public_id or order.order_id,
             "client_order_id": order.client_order_id,
             "side": order.side_name,
             "trade_id": fill.trade_id,

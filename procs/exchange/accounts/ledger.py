@@ -1,38 +1,37 @@
-"""An account's ledger: its orders and fills, and what the user data stream shall say of them.
+"""An account's ledger: its orders and fills, and what they do to its balances.
 
 Markets call back (`on_trade`, `on_expired`, `on_prevented`) while an order is submitted, or later
-when somebody trades with it.
+when somebody trades with it.  How an account hears of all that is its dialect's: `tell`,
+`tell_balances`, and the rows.
 """
 
 import time
 from typing import Any
 
 from procs.exchange.accounts.accounts import ExchangeAccount
-from procs.exchange.accounts.order_rows import report
-from procs.exchange.accounts.rate_limits import RateLimits
-from procs.exchange.accounts.venue import Venue
+from procs.exchange.accounts.linear_money import LinearMoney
+from procs.exchange.accounts.spot_money import SpotMoney
+from procs.exchange.accounts.venue import Market, Money, Venue
 from procs.exchange.core.exchange_order import Fill, Order, PreventedMatch
-from vortex.codes import Side
+from procs.exchange.core.instrument import Instrument
 
 FINISHED_KEPT_MAX = 50_000
 
 
 class Ledger:
-    """Orders of one account on all markets; ``outbox`` collects its events."""
+    """Orders of one account on all markets of a venue."""
 
-    def __init__(
-        self, venue: Venue, owner_id: int, account: ExchangeAccount, limits: RateLimits
-    ) -> None:
+    def __init__(self, venue: Venue, owner_id: int, account: ExchangeAccount) -> None:
         self.venue = venue
         self.owner_id = owner_id
         self.account = account
-        self.limits = limits
+        self.spot = SpotMoney(account)
+        self.linear = LinearMoney(account)
         self.orders: dict[tuple[str, int], Order] = {}
         self.by_client_id: dict[tuple[str, str], Order] = {}
         self.open_orders: dict[tuple[str, int], Order] = {}
         self.filled: dict[str, list[Order]] = {}
         self.positions_lots: dict[str, int] = {}
-        self.outbox: list[dict[str, Any]] = []
         self.order_count = 0
         self.fill_count = 0
         self._finished: list[Order] = []
@@ -42,36 +41,30 @@ class Ledger:
         self, order: Order, price_ticks: int, qty_lots: int, trade_id: int, is_maker: bool
     ) -> None:
         """Book a fill."""
-        instrument, account = order.instrument, self.account
-        quote_e8 = instrument.quote_e8(price_ticks, qty_lots)
-        base_e8 = instrument.base_e8(qty_lots)
-        paid_e8, received_e8, fee_asset = base_e8, quote_e8, instrument.quote_asset
-        if order.side == Side.BUY:
-            paid_e8, received_e8, fee_asset = quote_e8, base_e8, instrument.base_asset
-        account.spend_locked(order.locked_asset, paid_e8)
-        order.locked_e8 -= paid_e8
-        fee_e8 = account.receive(fee_asset, received_e8, is_maker)
+        key = order.instrument.key
+        booking = self.money(order.instrument).settle(order, price_ticks, qty_lots, is_maker)
         if not order.fills:
-            self.limits.credit_fill(is_maker)
-            self.filled.setdefault(instrument.symbol, []).append(order)
+            self.on_first_fill(is_maker)
+            self.filled.setdefault(key, []).append(order)
         fill = Fill(
             trade_id,
             price_ticks,
             qty_lots,
-            quote_e8,
-            fee_e8,
-            fee_asset,
+            booking.quote_e8,
+            booking.fee_e8,
+            booking.fee_asset,
             is_maker,
             time_ms=self.venue.clock.now_ms(),
             time_ns=time.monotonic_ns(),
+            pnl_e8=booking.pnl_e8,
+            closed_lots=booking.closed_lots,
         )
         order.fills.append(fill)
         order.filled_lots += qty_lots
-        order.quote_e8 += quote_e8
+        order.quote_e8 += booking.quote_e8
         self.fill_count += 1
         moved_lots = order.side * qty_lots
-        symbol = instrument.symbol
-        self.positions_lots[symbol] = self.positions_lots.get(symbol, 0) + moved_lots
+        self.positions_lots[key] = self.positions_lots.get(key, 0) + moved_lots
         if order.left_lots == 0:
             self.finish(order, "FILLED")
         else:
@@ -82,15 +75,27 @@ class Ledger:
         if order is not self.busy_order:
             self.tell_balances(order)
 
+    def money(self, instrument: Instrument) -> Money:
+        """Return what orders of this kind of instrument are paid with."""
+        return self.linear if instrument.is_linear else self.spot
+
     def release_surplus(self, order: Order) -> None:
         """Give back what an open order has set aside beyond what it may still cost."""
-        if order.order_type == "MARKET":
-            return
-        needed_e8 = order.instrument.base_e8(order.left_lots)
-        if order.side == Side.BUY:
-            needed_e8 = order.instrument.quote_e8(order.price_ticks, order.left_lots)
-        self.account.unlock(order.locked_asset, order.locked_e8 - needed_e8)
-        order.locked_e8 = needed_e8
+        self.money(order.instrument).release_surplus(order)
+
+    def enter(self, order: Order, market: Market) -> None:
+        """Take an order for which money is set aside onto the books, and let it match."""
+        key = (order.instrument.key, order.order_id)
+        self.orders[key] = self.open_orders[key] = order
+        self.by_client_id[order.instrument.key, order.client_order_id] = order
+        self.order_count += 1
+        if self.venue.journal is not None:
+            self.venue.journal.orders.append(order)
+        self.tell(order, "NEW")
+        self.busy_order = order
+        market.submit(order)
+        self.busy_order = None
+        self.tell_balances(order)
 
     def on_expired(self, order: Order, reason: str) -> None:
         """Book that the venue took the rest of an order away."""
@@ -129,9 +134,8 @@ class Ledger:
         order.status = status
         order.updated_ms = self.venue.clock.now_ms()
         order.ended_ns = time.monotonic_ns()
-        self.account.unlock(order.locked_asset, order.locked_e8)
-        order.locked_e8 = 0
-        del self.open_orders[order.instrument.symbol, order.order_id]
+        self.money(order.instrument).release(order)
+        del self.open_orders[order.instrument.key, order.order_id]
         self._finished.append(order)
         if len(self._finished) > FINISHED_KEPT_MAX:
             self._forget(self._finished[: FINISHED_KEPT_MAX // 2])
@@ -139,28 +143,26 @@ class Ledger:
 
     def _forget(self, orders: list[Order]) -> None:
         for order in orders:
-            symbol = order.instrument.symbol
-            del self.orders[symbol, order.order_id]
-            if self.by_client_id.get((symbol, order.client_order_id)) is order:
-                del self.by_client_id[symbol, order.client_order_id]
+            key = order.instrument.key
+            del self.orders[key, order.order_id]
+            if self.by_client_id.get((key, order.client_order_id)) is order:
+                del self.by_client_id[key, order.client_order_id]
+
+    def on_first_fill(self, is_maker: bool) -> None:
+        """Do what the venue does at an order's first fill."""
 
     def tell(self, order: Order, execution: str, **details: Any) -> int:
-        """Collect an executionReport; return its number."""
-        execution_id = self.venue.next_execution_id()
-        now_ms = self.venue.clock.now_ms()
-        self.outbox.append(report(order, execution, execution_id, now_ms, **details))
-        return execution_id
+        """Collect what the account hears of its order; return the number of the event."""
+        raise NotImplementedError
 
     def tell_balances(self, order: Order) -> None:
-        """Collect an outboundAccountPosition of the assets that an order touches."""
-        now_ms = self.venue.clock.now_ms()
-        self.account.update_ms = now_ms
-        assets = (order.instrument.base_asset, "BNB", order.instrument.quote_asset)
-        self.outbox.append(
-            {
-                "e": "outboundAccountPosition",
-                "E": now_ms,
-                "u": now_ms,
-                "B": self.account.position_rows(dict.fromkeys(assets)),
-            }
-        )
+        """Collect what the account hears of the balances that an order touches."""
+        raise NotImplementedError
+
+    def order_row(self, order: Order) -> dict[str, Any]:
+        """Return an order as its venue lists it."""
+        raise NotImplementedError
+
+    def fill_rows(self, order: Order) -> list[dict[str, Any]]:
+        """Return an order's fills as their venue lists them."""
+        raise NotImplementedError

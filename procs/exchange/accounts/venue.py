@@ -1,21 +1,29 @@
-"""What all accounts share: the markets, the clock, the faults, the journal."""
+"""What all accounts of a venue share: the markets, the clock, the faults, the journal."""
 
-import asyncio
 import itertools
-from collections.abc import Awaitable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from procs.exchange.accounts.journal import Journal
-from procs.exchange.core.errors import ExchangeRefusal
 from procs.exchange.core.exchange_clock import Clock
 from procs.exchange.core.exchange_order import Order
 from procs.exchange.core.instrument import Instrument
 from procs.exchange.core.tape import Tape
 from procs.exchange.faults.arming import Faults
-from procs.exchange.faults.faults import StaleSnapshots, SymbolHalt
+from procs.exchange.faults.faults import SymbolHalt
 
 FIRST_EXECUTION_ID = 1_000_001
-SNAPSHOT_LEVELS = 5000
+#: Levels of one side, best first: price ticks and lots.
+Rows = list[tuple[int, int]]
+
+
+class Booking(NamedTuple):
+    """What a fill moved, in 1e-8; profit and closed lots are those of a position."""
+
+    quote_e8: int
+    fee_e8: int
+    fee_asset: str
+    pnl_e8: int = 0
+    closed_lots: int = 0
 
 
 class Market(Protocol):
@@ -51,47 +59,43 @@ class Market(Protocol):
     def touch(self) -> tuple[int, int, int, int]:
         """Return best bid and its lots, best ask and its lots; 0 where there is none."""
 
-    async def snapshot(self, limit: int) -> str:
-        """Return the book as a depth request answers it, as JSON text."""
+
+class Money(Protocol):
+    """What an order sets aside and what its fills move: spot, or a perpetual."""
+
+    def reserve(self, order: Order, market: Market) -> bool:
+        """Set aside what the order needs; return whether there was enough."""
+
+    def settle(self, order: Order, price_ticks: int, qty_lots: int, is_maker: bool) -> Booking:
+        """Book one fill."""
+
+    def release_surplus(self, order: Order) -> None:
+        """Give back what an open order does not need any more."""
+
+    def release(self, order: Order) -> None:
+        """Give back all that an order has set aside."""
 
 
 class Venue:
-    """The markets by symbol, and what they share."""
+    """The markets by the keys of their instruments, and what they share."""
 
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
         self.clock = Clock(faults.skew_ms)
         self.markets: dict[str, Market] = {}
         self.journal: Journal | None = None
-        self._stale: dict[str, asyncio.Future[str]] = {}
+        self.step_count = 0
         self._execution_ids = itertools.count(FIRST_EXECUTION_ID)
         self._prevention_ids = itertools.count(1)
 
-    def market(self, symbol: str) -> Market:
-        """Return the market of a symbol, or refuse the symbol."""
-        market = self.markets.get(symbol)
-        if market is None:
-            raise ExchangeRefusal(-1121, "Invalid symbol.")
-        return market
-
-    def status(self, symbol: str) -> str:
-        """Return the status of a symbol as exchangeInfo has it."""
-        halt = self.faults.standing(SymbolHalt, lambda fault: fault.symbol == symbol)
+    def status(self, key: str) -> str:
+        """Return whether a symbol trades: TRADING, HALT or CANCEL_ONLY."""
+        symbol = key.rpartition(":")[2]
+        halt = self.faults.standing(SymbolHalt, lambda fault: fault.symbol in (key, symbol))
         return "TRADING" if halt is None else halt.status
 
-    def stale_snapshot(self, symbol: str) -> Awaitable[str] | None:
-        """Return the book that depth requests are to be answered with instead of the true one."""
-        if self.faults.strikes(StaleSnapshots) is None:
-            return None
-        return self._stale[symbol]
-
-    def keep_snapshots(self) -> None:
-        """Remember the books as they are now, for depth requests that shall get old ones."""
-        for symbol, market in self.markets.items():
-            self._stale[symbol] = asyncio.ensure_future(market.snapshot(SNAPSHOT_LEVELS))
-
     def next_execution_id(self) -> int:
-        """Return the number of the next execution report."""
+        """Return the number of the next event of an order."""
         return next(self._execution_ids)
 
     def next_prevention_id(self) -> int:

@@ -1,12 +1,13 @@
 """What may be configured of the local exchange; a TOML file, unknown keys refused."""
 
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 
 class SymbolConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One symbol: what exchangeInfo says of it, and how its simulated traders trade."""
+    """One symbol: what its venue says of it, and how its simulated traders trade."""
 
     symbol: str
     base_asset: str
@@ -21,6 +22,16 @@ class SymbolConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     deviation_ticks_per_second: int = 12
     maker_qty: str = "0.04"
     taker_qty: str = "0.01"
+    dialect: Literal["binance_spot", "bybit_spot", "bybit_linear"] = "binance_spot"
+    #: Fees as shares of the value; empty for the exchange's.
+    maker_fee: str = ""
+    taker_fee: str = ""
+    #: The symbol whose fair price this one's traders believe in: `binance_spot:BTCUSDT`.
+    follows: str = ""
+    #: Of perpetuals: what longs pay to shorts, as a share of the value, and how often.
+    funding_rate: str = "0.0001"
+    funding_interval_s: int = 28_800
+    leverage: int = 10
 
 
 DEFAULT_SYMBOLS = (
@@ -35,6 +46,26 @@ DEFAULT_SYMBOLS = (
         taker_qty="0.16",
     ),
 )
+
+
+class BybitConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The rules of Bybit's dialect: budgets of a rolling second for each account, and the rest."""
+
+    linear_orders_per_s: int = 10
+    spot_orders_per_s: int = 20
+    spot_amends_per_s: int = 10
+    queries_per_s: int = 50
+    rest_requests_per_5s: int = 600
+    #: How long an acknowledgement takes; drawn between the two.
+    ack_delay_ms_min: float = 1.0
+    ack_delay_ms_max: float = 5.0
+    #: A public connection that says nothing for so long is closed.
+    idle_s: float = 600.0
+    #: The same for private and trade connections that do not say `max_active_time`.
+    private_idle_s: float = 600.0
+    #: Whether spot answers a post-only order that would take with 170218, not by cancelling it.
+    spot_refuses_taking_post_only: bool = False
+    open_orders_max: int = 500
 
 
 DEFAULT_BALANCES = (("BTC", "100"), ("ETH", "2000"), ("USDT", "10000000"), ("BNB", "0"))
@@ -61,6 +92,11 @@ class ExchangeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shutdown_notice_s: float = 10.0
     client_frames_per_second: int = 5
     order_capacity: int = 8192
+    bybit: BybitConfig = BybitConfig()
+
+    def rows(self, family: str) -> tuple[SymbolConfig, ...]:
+        """Return the symbols of the dialects whose names begin with ``family``."""
+        return tuple(row for row in self.symbols if row.dialect.startswith(family))
 
 
 class ExchangeConfigError(Exception):

@@ -1,4 +1,4 @@
-"""One order of an account, and its fills; ``order_rows`` has the shapes in which it is told."""
+"""One order of an account, and its fills; each dialect has its own shapes in which it says them."""
 
 from dataclasses import dataclass, field
 
@@ -6,6 +6,16 @@ from procs.exchange.core.instrument import Instrument
 from vortex.codes import Side
 
 FINAL = frozenset({"FILLED", "CANCELED", "REJECTED", "EXPIRED", "EXPIRED_IN_MATCH"})
+
+
+class Expiry:
+    """Why a venue takes the rest of an order away."""
+
+    IOC = "IOC"  # nothing more to take at once
+    FOK = "FOK"  # cannot fill whole
+    EMPTY = "EMPTY"  # nobody to trade with at the market
+    POST_ONLY = "POST_ONLY"  # would have taken
+    REDUCED = "REDUCED"  # its quantity was lowered to what has filled
 
 
 @dataclass(slots=True)
@@ -21,6 +31,8 @@ class Fill:
     is_maker: bool
     time_ms: int
     time_ns: int
+    pnl_e8: int = 0
+    closed_lots: int = 0
 
 
 @dataclass(slots=True)
@@ -36,7 +48,10 @@ class PreventedMatch:
 
 @dataclass(slots=True)
 class Order:
-    """One order: what was asked, and what became of it; times in ns are monotonic."""
+    """One order: what was asked, and what became of it; times in ns are monotonic.
+
+    ``public_id`` is its number where that is a text; ``expiry_reason`` an Expiry, or empty.
+    """
 
     instrument: Instrument
     owner_id: int
@@ -60,6 +75,9 @@ class Order:
     quote_e8: int = 0
     locked_e8: int = 0
     expiry_reason: str = ""
+    public_id: str = ""
+    is_reduce_only: bool = False
+    cancel_type: str = ""
     fills: list[Fill] = field(default_factory=list)
     preventions: list[PreventedMatch] = field(default_factory=list)
     former_client_order_ids: list[str] = field(default_factory=list)
@@ -76,7 +94,7 @@ class Order:
 
     @property
     def side_name(self) -> str:
-        """The side as the venue writes it."""
+        """The side in a word."""
         return "BUY" if self.side == Side.BUY else "SELL"
 
     @property

@@ -1,12 +1,9 @@
-"""How requests come in and answers go out.
+"""What every dialect's doors have in common: connections, the log, the side door.
 
-client       what the user data stream and a session ask of a connection
-request_log  a log of the requests that reached the exchange: one JSON line each, as they came
-user_stream  the user data streams: who listens to which account, and the sending of what happens
-             there
-api_session  what a WebSocket API connection remembers: who is logged on, and which accounts it
-             hears of
-rest         the REST side: the same methods under their HTTP names, and a status page of our own
-side_door    the exchange's own side door: faults on demand, and the books for an audit
-ws_api       webSocket API connections: requests in, replies and the accounts' events out
+request_log        a log of the requests that reached the exchange: one JSON line each, as they came
+json_answers       answers with a JSON body over HTTP
+web_frames         frames of the WebSocket as a server sends them, and how many of them
+client_connection  one WebSocket client: pings, pongs, message assembly, and what gets it
+                   disconnected
+side_door          the exchange's own side door: faults on demand, and the books for an audit
 """

@@ -5,8 +5,6 @@ from typing import Any
 
 import msgspec
 
-from procs.exchange.core.errors import ExchangeRefusal
-
 FLUSH_LINES = 256
 FLUSH_NS = 500_000_000
 
@@ -20,7 +18,7 @@ class RequestLog:
         self._flushed_ns = 0
 
     def write(
-        self, recv_ns: int, via: str, request: bytes, refusal: ExchangeRefusal | None
+        self, recv_ns: int, via: str, request: bytes, *, status: int = 200, code: int = 0
     ) -> None:
         """Keep one request and how it ended; code 0 is success."""
         if self._file is None:
@@ -29,8 +27,8 @@ class RequestLog:
             "recv_ns": recv_ns,
             "via": via,
             "request": request.decode(errors="replace"),
-            "status": refusal.status if refusal else 200,
-            "code": refusal.code if refusal else 0,
+            "status": status,
+            "code": code,
         }
         self._lines.append(msgspec.json.encode(row))
         if len(self._lines) >= FLUSH_LINES or recv_ns - self._flushed_ns > FLUSH_NS:

@@ -16,32 +16,56 @@ from aiohttp import web
 
 from procs.exchange.accounts.desks import Desks
 from procs.exchange.accounts.journal import Journal
-from procs.exchange.accounts.order_rows import status_row
+from procs.exchange.accounts.ledger import Ledger
 from procs.exchange.accounts.venue import Venue
-from procs.exchange.doors.rest import json_response
+from procs.exchange.core.instrument import text_e8
+from procs.exchange.doors.json_answers import json_response
 from procs.exchange.faults.arming import Faults
 
 
-def position_text(venue: Venue, symbol: str, lots: int) -> str:
-    """Return a position in base units as a decimal."""
-    text = venue.market(symbol).instrument.qty_text(abs(lots))
-    return text if lots >= 0 else f"-{text}"
+def positions(desk: Ledger) -> dict[str, str]:
+    """Return an account's positions in base units as decimals, by the keys of the symbols."""
+    rows = {}
+    for key, market in desk.venue.markets.items():
+        lots = desk.positions_lots.get(key, 0)
+        text = market.instrument.qty_text(abs(lots))
+        rows[key] = text if lots >= 0 else f"-{text}"
+    return rows
 
 
-def account_rows(venue: Venue, desks: Desks) -> list[dict[str, Any]]:
+def account_rows(desks: Desks[Any]) -> list[dict[str, Any]]:
     """Return each account's positions, balances and open orders."""
     return [
         {
             "account": desk.owner_id,
-            "positions": {
-                symbol: position_text(venue, symbol, desk.positions_lots.get(symbol, 0))
-                for symbol in venue.markets
-            },
-            "balances": desk.account.status(False, desk.owner_id)["balances"],
-            "open_orders": [status_row(order) for order in desk.open_orders.values()],
+            "positions": positions(desk),
+            "balances": desk.account.rows(),
+            "open_orders": [desk.order_row(order) for order in desk.open_orders.values()],
         }
         for desk in desks
     ]
+
+
+def desk_status(desk: Ledger) -> dict[str, Any]:
+    """Return what happened to an account so far, in numbers."""
+    return {
+        "orders_received": desk.order_count,
+        "fill_count": desk.fill_count,
+        "open_order_count": len(desk.open_orders),
+        "balances": desk.account.rows(),
+        "fees": {asset: text_e8(fee) for asset, fee in desk.account.fees_e8.items()},
+        "positions": positions(desk),
+    }
+
+
+def desk_rows(desk: Ledger) -> dict[str, Any]:
+    """Return every fill and open order of an account."""
+    fills = {
+        key: [row for order in orders for row in desk.fill_rows(order)]
+        for key, orders in desk.filled.items()
+    }
+    open_orders = [desk.order_row(order) for order in desk.open_orders.values()]
+    return {"fills": fills, "open_orders": open_orders}
 
 
 class FaultRoutes:
@@ -59,7 +83,7 @@ class FaultRoutes:
     async def _arm(self, request: web.Request) -> web.Response:
         try:
             number = self._faults.arm(await request.read())
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, ValueError) as error:
             return json_response(400, {"error": str(error)})
         return json_response(200, {"id": number})
 
@@ -71,17 +95,20 @@ class FaultRoutes:
         return json_response(200, {})
 
 
-class AuditRoute:
-    """The route that opens the books."""
+def add_audit(application: web.Application, desks: Desks[Any], journal: Journal) -> None:
+    """Open the route to the books."""
 
-    def __init__(self, venue: Venue, desks: Desks, journal: Journal) -> None:
-        self._venue = venue
-        self._desks = desks
-        self._journal = journal
+    async def tell(_: web.Request) -> web.Response:
+        return json_response(200, journal.books(account_rows(desks)))
 
-    def add_to(self, application: web.Application) -> None:
-        """Open the route."""
-        application.router.add_get("/vortex/audit", self._tell)
+    application.router.add_get("/vortex/audit", tell)
 
-    async def _tell(self, _: web.Request) -> web.Response:
-        return json_response(200, self._journal.books(account_rows(self._venue, self._desks)))
+
+def add_side_door(
+    application: web.Application, venue: Venue, desks: Desks[Any], *, has_faults: bool
+) -> None:
+    """Open the books where a journal is kept, and the faults where they are wanted."""
+    if venue.journal is not None:
+        add_audit(application, desks, venue.journal)
+    if has_faults:
+        FaultRoutes(venue.faults).add_to(application)

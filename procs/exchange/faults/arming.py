@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from procs.exchange.core.errors import ExchangeRefusal
 from procs.exchange.faults.faults import (
     FAULT,
     AnyFault,
@@ -16,6 +15,7 @@ from procs.exchange.faults.faults import (
     LaneFault,
     Lose,
     Refuse,
+    Renumber,
     SkewClock,
     Swap,
 )
@@ -42,7 +42,8 @@ class Armed:
     def is_over(self) -> bool:
         """Whether it strikes no more."""
         spent = self.fault.count and self.hit_count >= self.fault.count
-        return bool(spent) or time.monotonic() >= self.end_s or isinstance(self.fault, Cut)
+        at_once = isinstance(self.fault, Cut | Renumber)
+        return bool(spent) or time.monotonic() >= self.end_s or at_once
 
     def meet(self) -> bool:
         """Count an occasion; return whether the fault strikes."""
@@ -60,17 +61,27 @@ class Armed:
 
 
 class Faults:
-    """All that was armed; ``on_armed`` carries out what happens to connections at once."""
+    """All that was armed; ``on_armed`` carries out what happens to connections at once.
 
-    def __init__(self) -> None:
+    Kinds of faults in ``foreign`` mean nothing at this venue and are refused.
+    """
+
+    def __init__(self, foreign: tuple[type, ...] = ()) -> None:
+        self._foreign = foreign
         self._armed: list[Armed] = []
         self._told: list[Armed] = []
         self._held: dict[tuple[str, str], Callable[[], None]] = {}
         self.on_armed: Callable[[AnyFault], None] = lambda _: None
 
     def arm(self, text: bytes) -> int:
-        """Arm the fault of a JSON text; return its number.  Raises what msgspec raises."""
-        armed = Armed(len(self._told) + 1, FAULT.decode(text))
+        """Arm the fault of a JSON text; return its number.
+
+        Raises what msgspec raises, and ValueError for a fault that this venue does not know.
+        """
+        fault = FAULT.decode(text)
+        if isinstance(fault, self._foreign):
+            raise ValueError("this venue has nothing that the fault could strike")
+        armed = Armed(len(self._told) + 1, fault)
         self._told.append(armed)
         self._armed.append(armed)
         self.on_armed(armed.fault)
@@ -109,18 +120,9 @@ class Faults:
         skew = self.standing(SkewClock)
         return skew.skew_ms if skew is not None else 0
 
-    def refuse(self, via: str, now_ms: int) -> None:
-        """Refuse a request that came this way, if it is to be refused for its number."""
-        fault = self.strikes(Refuse, lambda fault: fault.via in ("both", via))
-        if fault is None:
-            return
-        until_ms = now_ms + fault.retry_after_s * 1000
-        text = "Too much request weight used; please use WebSocket Streams for live updates."
-        if fault.status == 418:
-            text = f"Way too much request weight used; IP banned until {until_ms}."
-        raise ExchangeRefusal(
-            -1003, text, fault.status, {"serverTime": now_ms, "retryAfter": until_ms}
-        )
+    def refusal(self, via: str) -> Refuse | None:
+        """Return the fault by which a request that came this way is refused for its number."""
+        return self.strikes(Refuse, lambda fault: fault.via in ("both", via))
 
     def strikes_lane(self, lane: Lane, account: int = 0) -> LaneFault | None:
         """Return the fault that strikes what a lane carries now."""

@@ -158,6 +158,21 @@ class Cut(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="fa
     seconds: Literal[0] = 0
 
 
+class Renumber(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="fault", tag="renumber"
+):
+    """Books whose topic contains ``streams`` are sent whole again at once, numbered from 1.
+
+    Without ``restarts`` the numbers go on: a snapshot in the middle of a stream.
+    """
+
+    streams: str = ""
+    restarts: bool = True
+    count: Literal[0] = 0
+    skip: Literal[0] = 0
+    seconds: Literal[0] = 0
+
+
 AnyFault = (
     Lose
     | Delay
@@ -175,5 +190,6 @@ AnyFault = (
     | Shutdown
     | Disguise
     | Cut
+    | Renumber
 )
 FAULT = msgspec.json.Decoder(AnyFault)

@@ -1,17 +1,16 @@
 """A market made by the matching engine and ten simulated traders."""
 
+from typing import Any
+
 import numpy as np
 
 from ipc.memory import address_of, record_at, records_at
 from procs.exchange.accounts.desks import Desks
-from procs.exchange.accounts.venue import Venue
-from procs.exchange.core.exchange_config import SymbolConfig
-from procs.exchange.core.exchange_order import Order
+from procs.exchange.accounts.venue import Rows, Venue
+from procs.exchange.core.exchange_order import Expiry, Order
 from procs.exchange.core.instrument import Instrument, to_e8
 from procs.exchange.core.tape import Tape, TapeTrade
-from procs.exchange.streams.json_feed import JsonFeed, Rows
-from procs.exchange.streams.sbe_feed import BinaryFeed
-from procs.exchange.streams.streams import Streams
+from procs.exchange.markets.market_feed import MarketFeed
 from vortex.codes import Side
 from vortex.simulation import matching, traders
 from vortex.simulation.matching_records import (
@@ -34,11 +33,7 @@ FIRST_ORDER_ID = 12_000_000_000
 EVENT_FIELDS = len(MATCH_EVENT.fields)
 EVENT_COUNT_WORD = MATCHING.offset_bytes("event_count") // 8
 TIMES_IN_FORCE = {"GTC": TimeInForce.GTC, "IOC": TimeInForce.IOC, "FOK": TimeInForce.FOK}
-EXPIRY_REASONS = {
-    "IOC": "UNFILLED_IOC_QUANTITY_EXPIRED",
-    "FOK": "UNFILLED_FOK_ORDER_EXPIRED",
-    "GTC": "INSUFFICIENT_LIQUIDITY",
-}
+EXPIRIES = {"IOC": Expiry.IOC, "FOK": Expiry.FOK, "GTC": Expiry.EMPTY}
 NO_PREVENTION = Prevention.NONE.value
 TRADE, CANCELED, REJECTED = MatchEvent.TRADE, MatchEvent.CANCELED, MatchEvent.REJECTED
 ORDER_EVENTS = (CANCELED.value, MatchEvent.REDUCED.value)
@@ -50,12 +45,9 @@ class SimulatedMarket:
 
     def __init__(
         self,
-        config: SymbolConfig,
         instrument: Instrument,
-        streams: Streams,
-        binary_streams: Streams,
         venue: Venue,
-        desks: Desks,
+        desks: Desks[Any],
         *,
         order_capacity: int,
         seed: int,
@@ -63,8 +55,8 @@ class SimulatedMarket:
     ) -> None:
         self.instrument = instrument
         self.tape = Tape(instrument)
-        self.feed = JsonFeed(instrument, streams, venue.clock, self.rows)
-        self.binary_feed = BinaryFeed(instrument, binary_streams, venue.clock, self.rows)
+        self._feeds: list[MarketFeed] = []
+        config = instrument.config
         self._venue = venue
         self._desks = desks
         self._store = np.zeros(store_bytes(order_capacity), dtype=np.uint8)
@@ -93,10 +85,20 @@ class SimulatedMarket:
         traders.open_crowd(
             self._crowd_address, self._book_address, parameters, f"{seed} {config.symbol}"
         )
+        self._traders = record_at(self._crowd_address, traders.CROWD.dtype)
+        self._leader: Any = None
+        self._leader_tick_e8 = 0
         self._compile()
         self.drain()
-        self.feed.begin(int(self._head.update_id))
-        self.binary_feed.begin(int(self._head.update_id))
+
+    def follow(self, leader: "SimulatedMarket") -> None:
+        """Let the traders of this market believe in the fair price of another one."""
+        self._leader, self._leader_tick_e8 = leader._traders, leader.instrument.tick_e8
+
+    def add_feed(self, feed: MarketFeed) -> None:
+        """Let a feed hear of everything that happens from now on."""
+        feed.begin(int(self._head.update_id))
+        self._feeds.append(feed)
 
     def _compile(self) -> None:
         """Meet every compiled function once, so that no request waits for the compiler."""
@@ -113,7 +115,10 @@ class SimulatedMarket:
 
     def step(self) -> None:
         """Let one millisecond of the market happen and tell of it; nothing while it is halted."""
-        if self._venue.status(self.instrument.symbol) == "TRADING":
+        if self._leader is not None:
+            fair_e8 = self._leader.fair_fine_ticks * self._leader_tick_e8
+            self._traders.fair_fine_ticks = fair_e8 // self.instrument.tick_e8
+        if self._venue.status(self.instrument.key) == "TRADING":
             traders.step(self._crowd_address)
             self.drain()
 
@@ -124,46 +129,47 @@ class SimulatedMarket:
             return
         rows = self._rows[:count].tolist()
         self._words[EVENT_COUNT_WORD] = 0
-        feed, binary_feed = self.feed, self.binary_feed
+        feeds = self._feeds
         for row in rows:
             kind = row[0]
             if kind == LEVEL:
-                feed.tell_level(row[1], row[6], row[7], row[8])
-                binary_feed.tell_level(row[1], row[6], row[7], row[8])
+                for feed in feeds:
+                    feed.tell_level(row[1], row[6], row[7], row[8])
             elif kind == TOP:
-                feed.tell_top(row[1], row[2], row[3], row[4], row[8])
-                binary_feed.tell_top(row[1], row[2], row[3], row[4], row[8])
+                for feed in feeds:
+                    feed.tell_top(row[1], row[2], row[3], row[4], row[8])
             elif kind == TRADE:
                 self._last_ticks = row[6]
                 now_ms = self._venue.clock.now_ms()
                 trade = TapeTrade(row[9], row[6], row[7], row[1], row[2], now_ms)
                 self.tape.add(trade)
-                feed.tell_trade(trade)
-                binary_feed.tell_trade(trade)
+                for feed in feeds:
+                    feed.tell_trade(trade)
                 if row[3] or row[5]:
                     self._tell_desk_trade(row)
             elif row[3]:
                 self._tell_desk(row)
-        binary_feed.flush_trades()
+        for feed in feeds:
+            feed.end_batch()
 
     def _tell_desk_trade(self, row: list[int]) -> None:
         _, _, order_id, owner_id, maker_id, maker_owner_id, price, qty, _, trade_id = row
-        symbol = self.instrument.symbol
+        key = self.instrument.key
         for owner, number, is_maker in (
             (owner_id, order_id, False),
             (maker_owner_id, maker_id, True),
         ):
             if owner:
                 desk = self._desks.of(owner)
-                desk.on_trade(desk.orders[symbol, number], price, qty, trade_id, is_maker)
+                desk.on_trade(desk.orders[key, number], price, qty, trade_id, is_maker)
 
     def _tell_desk(self, row: list[int]) -> None:
-        symbol, kind, desk = self.instrument.symbol, row[0], self._desks.of(row[3])
-        order = desk.orders[symbol, row[2]]
+        key, kind, desk = self.instrument.key, row[0], self._desks.of(row[3])
+        order = desk.orders[key, row[2]]
         if kind == PREVENTED:
-            desk.on_prevented(order, desk.orders[symbol, row[4]], row[6], row[7])
+            desk.on_prevented(order, desk.orders[key, row[4]], row[6], row[7])
         elif kind == REJECTED or (kind == CANCELED and order.is_open):
-            desk.on_expired(order, EXPIRY_REASONS[order.time_in_force])
+            desk.on_expired(order, EXPIRIES[order.time_in_force])
 
     def next_order_id(self) -> int:
         """Return a number that no order of the symbol has had."""
@@ -240,6 +246,11 @@ class SimulatedMarket:
         head = self._head
         return int(head.bid_ticks), int(head.bid_lots), int(head.ask_ticks), int(head.ask_lots)
 
+    @property
+    def update_id(self) -> int:
+        """The number of the newest change of the book."""
+        return int(self._head.update_id)
+
     def last_ticks(self) -> int:
         """Return the price of the last trade, or of the touch; 0 when there is none."""
         return self._last_ticks or int(self._head.bid_ticks)
@@ -254,7 +265,3 @@ class SimulatedMarket:
         levels = records_at(int(book_side.levels_address), MATCH_LEVEL.dtype, count)
         best = levels[max(0, count - limit) :][::-1]
         return list(zip(best["price_ticks"].tolist(), best["qty_lots"].tolist(), strict=True))
-
-    async def snapshot(self, limit: int) -> str:
-        """Return the book as a depth request answers it, as JSON text."""
-        return self.feed.snapshot_text(limit)

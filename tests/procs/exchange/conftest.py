@@ -217,10 +217,10 @@ def start_exchange(tmp_path):
 
 @pytest.fixture
 def still():
-    """An exchange with two accounts in which no time passes, so that nobody else trades."""
+    """A venue with two accounts in which no time passes, so that nobody else trades."""
     exchange = Exchange(ExchangeConfig(), [("first", "1"), ("second", "2")])
     exchange.open_simulated()
-    return exchange
+    return exchange.dialects["binance"]
 
 
 @pytest.fixture
@@ -228,12 +228,13 @@ def inner_price(still):
     """Return the function that finds a price between best bid and ask."""
 
     def find(symbol="BTCUSDT"):
-        market = still.venue.market(symbol)
+        market = still.venue.markets[symbol]
         for step in range(1, 20_000):
             bid_ticks, _, ask_ticks, _ = market.touch()
             if ask_ticks - bid_ticks >= 3:
                 return f"{Decimal(bid_ticks + 1) / 100:.2f}"
-            still.step(step * 1_000_000)
+            market.step()
+            still.flush(step * 1_000_000)
         raise AssertionError("the spread never opened")
 
     return find

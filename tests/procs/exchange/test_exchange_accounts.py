@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from procs.exchange.methods import trading
+from procs.exchange.binance.methods import trading
 
 E8 = Decimal(10) ** 8
 

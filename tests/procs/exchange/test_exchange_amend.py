@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from procs.exchange.core.errors import ExchangeRefusal
-from procs.exchange.methods import trading
+from procs.exchange.binance.methods import trading
+from procs.exchange.binance.words.errors import ExchangeRefusal
 from vortex.codes import Side
 from vortex.simulation import matching
 from vortex.simulation.matching_records import Prevention, TimeInForce
@@ -34,12 +34,12 @@ def test_an_amended_order_keeps_its_place(still, inner_price):
     assert (answer["qty"], answer["status"]) == ("0.00600000", "NEW")
     event = next(e for e in first.outbox if e.get("x") == "REPLACED")
     assert (event["c"], event["C"], event["q"], event["X"]) == ("less", "old", "0.00600000", "NEW")
-    address = still.venue.market("BTCUSDT")._book_address
+    address = still.venue.markets["BTCUSDT"]._book_address
     order_id = matching.next_order_id(address)
     price_ticks, ioc = int(Decimal(price) * 100), TimeInForce.IOC.value
     prevention = Prevention.NONE.value
     matching.add(address, order_id, 0, Side.SELL.value, price_ticks, 700, ioc, prevention)
-    still.venue.market("BTCUSDT").drain()
+    still.venue.markets["BTCUSDT"].drain()
     less, young = first.find("BTCUSDT", None, "less"), second.find("BTCUSDT", None, "young")
     assert (less.status, less.filled_lots, young.filled_lots) == ("FILLED", 600, 100)
 

@@ -7,8 +7,8 @@ from itertools import pairwise
 from click.testing import CliRunner
 
 from procs.exchange.__main__ import main
+from procs.exchange.binance.words.parameters import read_order
 from procs.exchange.core.exchange_config import ExchangeConfig
-from procs.exchange.core.parameters import read_order
 from procs.exchange.exchange import Exchange
 
 STEP_NS = 1_000_000
@@ -27,9 +27,10 @@ class Listener:
 
 def listen(exchange, names):
     listener = Listener()
-    exchange.streams.connections.add(listener)
+    streams = exchange.dialects["binance"].streams
+    streams.connections.add(listener)
     for name in names:
-        exchange.streams.topic(name).wrapped.add(listener)
+        streams.topic(name).wrapped.add(listener)
     return listener
 
 
@@ -115,7 +116,9 @@ def test_the_simulated_market_has_no_greatest_speed():
 def test_a_cancel_leaves_the_other_side_of_the_touch(still, inner_price):
     """The tickers of an order that comes and goes at the touch keep both best prices."""
     price = inner_price()
-    listener = listen(still, ["btcusdt@bookTicker"])
+    listener = Listener()
+    still.streams.connections.add(listener)
+    still.streams.topic("btcusdt@bookTicker").wrapped.add(listener)
     desk = still.desks.of(1)
     for side, amend_qty_e8 in (("BUY", 0), ("SELL", 0), ("BUY", 100_000)):
         request = {"symbol": "BTCUSDT", "side": side, "type": "LIMIT_MAKER", "price": price}
