@@ -21,6 +21,7 @@ class Kind(IntEnum):
     REPLACE = 22
     STATUS = 23  # what the gateway asks for itself: the fate of one order
     CANCEL_ALL = 24  # and the end of all orders of one instrument
+    AMEND = 25  # another price or quantity for an order that keeps its id
     ACKED = 30  # order events, gateway to strategy
     REJECTED = 31
     FILLED = 32  # a fill, whole or part
@@ -38,6 +39,14 @@ class Side(IntEnum):
     SELL = -1
 
 
+class OrderForce(IntEnum):
+    """How long an order may wait in the book."""
+
+    POST_ONLY = 0  # it rests or is refused
+    IOC = 1  # it trades at once; what is left is cancelled
+    GTC = 2
+
+
 class Refusal(IntEnum):
     """Why a message from the venue was not taken; decoders return it, negative."""
 
@@ -51,6 +60,7 @@ class Refusal(IntEnum):
     IGNORED = -8  # a control reply (a subscription's answer); harmless
     SHUTDOWN = -9  # the venue announced that it will close the connection
     NOT_SBE = -10  # binary of another schema, or shorter than its own lengths say
+    NOT_SUBSCRIBED = -11  # the venue refused a subscription
 
 
 class BookState(IntEnum):

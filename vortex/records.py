@@ -29,7 +29,8 @@ DEPTH = Layout(
     Field("first_update_id", "i8", "first update in the message"),
     Field("last_update_id", "i8", "last update in the message"),
     Field("record_count", "i8", "how many LEVELS records follow"),
-    reserved(56),
+    Field("is_reset", "i8", "1: a snapshot that the venue pushed; it replaces the book"),
+    reserved(48),
 )
 
 LEVELS = Layout(
@@ -63,11 +64,12 @@ TRADE = Layout(
     Field("kernel_ns", "i8", "when the kernel received the frame"),
     Field("recv_ns", "i8", "when recv returned with it"),
     Field("venue_ns", "i8", "the venue's trade time"),
-    Field("trade_id", "i8", "the venue's number; one more each trade of the instrument"),
+    Field("trade_id_high", "i8", "upper 64 bits of the venue's id of the trade"),
+    Field("trade_id", "i8", "lower 64 bits of it; a venue with numbers adds one each trade"),
     Field("price_ticks", "i8", "price"),
     Field("qty_lots", "i8", "quantity"),
     Field("aggressor_side", "i8", "codes.Side of the taker"),
-    reserved(48),
+    reserved(40),
 )
 
 FEED = Layout(
@@ -128,7 +130,8 @@ REQUEST = Layout(
     Field("order_id", "i8", "the standing order to cancel or replace; 0 for PLACE"),
     Field("merged_count", "i8", "frames that the decision stands for"),
     Field("resync_count", "i8", "of these, how many brought the book into sync"),
-    reserved(40),
+    Field("time_in_force", "i8", "codes.OrderForce"),
+    reserved(32),
 )
 
 # What the gateway sent, for observers: slots of 192 bytes.
@@ -284,7 +287,7 @@ ANSWER = Layout(
     Field("kind", "i8", "codes.Answer"),
     Field("request_id", "i8", "number of the request that it answers; 0 for none"),
     Field("status", "i8", "200, 400, 409, 429 and so on"),
-    Field("error_code", "i8", "the venue's code, negative; 0 for none"),
+    Field("error_code", "i8", "the venue's code; 0 for none"),
     Field("reject", "i8", "codes.Reject that the error means"),
     Field("retry_after_ms", "i8", "wall-clock time before which nothing may be sent; 0 for none"),
     Field("cancel_outcome", "i8", "codes.Outcome of the cancel half"),
@@ -301,14 +304,16 @@ ANSWER = Layout(
     Field("filled_lots", "i8", "quantity filled so far"),
     Field("fill_ticks", "i8", "price of this fill"),
     Field("fill_lots", "i8", "quantity of this fill"),
-    Field("trade_id", "i8", "the venue's number of the fill; -1 for none"),
+    Field("trade_id_high", "i8", "upper 64 bits of the venue's id of the fill"),
+    Field("trade_id", "i8", "lower 64 bits of it; -1 for no fill"),
     Field("fee_e8", "i8", "commission of this fill"),
     Field("fee_asset", "i8", "codes.FeeAsset"),
     Field("is_maker", "i8", "1 when our order rested"),
     Field("venue_ns", "i8", "the venue's transaction time"),
     Field("order_count_10s", "i8", "unfilled orders in the venue's 10 s window; -1 when not told"),
     Field("canceled_filled_lots", "i8", "what of the order that was taken away had filled"),
-    reserved(40),
+    Field("limit_left_count", "i8", "requests of the kind that fit the window; -1: not said"),
+    reserved(24),
 )
 
 SESSION = Layout(

@@ -66,7 +66,8 @@ class Desk:
         assert status == 1
         row = self.out[0]
         assert row["reserved"] == b""
-        usual = {"instrument_id": -1, "trade_id": -1, "order_count_10s": -1}
+        usual = dict.fromkeys(("instrument_id", "trade_id", "order_count_10s"), -1)
+        usual["limit_left_count"] = -1
         names = [name for name in ANSWER.dtype.names or () if name != "reserved"]
         return {n: int(row[n]) for n in names if row[n] != usual.get(n, 0)}
 

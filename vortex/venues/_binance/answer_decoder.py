@@ -81,6 +81,7 @@ def decode_answer(
     answer.instrument_id = -1
     answer.trade_id = -1
     answer.order_count_10s = -1
+    answer.limit_left_count = -1
     envelope = _read_envelope(payload_address, end)
     if envelope.root < 0:
         return envelope.root
