@@ -14,10 +14,10 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from tools.fuzz import framing, market, scanner
+from tools.fuzz import bybit_market, framing, market, scanner
 
 ROOT = Path(__file__).resolve().parents[2]
-TARGETS = {"framing": framing, "scanner": scanner, "market": market}
+TARGETS = {"framing": framing, "scanner": scanner, "market": market, "bybit_market": bybit_market}
 SHOWN_STATS = ("number_of_executed_units", "new_units_added")
 
 
