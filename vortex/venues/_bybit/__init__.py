@@ -10,5 +10,12 @@ any_book         book messages in any form that means the same
 any_trades       public trades in any form that means the same
 any_form         what a market message is of, in any form that means the same
 market_messages  market messages: the form of today first, and whatever means the same
+client_ids       our ids: of an order (``orderLinkId``) and of a request (``reqId``)
+order_messages   order requests: from REQUEST records to JSON, in compiled code
+error_codes      codes for what went wrong, as ``codes.Reject``
+answer_fields    fields that replies and rows have in common, from their text
+trade_replies    what is replied on the connection of requests: accepted, or refused
+private_rows     one row of the private topics ``order`` and ``execution``, as an ANSWER
+answer_messages  what is said on the order connections: replies, and private topics
 listings         reference data: pages of ``instruments-info`` as rows of the INSTRUMENT table
 """
