@@ -2,8 +2,8 @@
 
 Every word that another process can see goes through these: LLVM hoists plain loads out of loops,
 writes plain counters once at the loop's exit and deletes plain marks that are overwritten later
-(all three were seen).  Each function is written twice: the Python body says what it means and runs
-when JIT is disabled; the overload says how it is ordered on the machine.
+(all three were seen).  Each function is written twice: the Python body gives its meaning and runs
+when JIT is disabled; the overload gives its order on the machine.
 
 Both ends of an acquire/release pair carry the same comment, ``pairs with: <phrase>``.
 """
@@ -40,7 +40,7 @@ def store_relaxed(address: int, value: int) -> None:
 
 
 def compare_exchange(address: int, expected: int, value: int) -> bool:
-    """Write ``value`` if the word is ``expected``; a full barrier.  Return whether it was."""
+    """Write ``value`` if the word equals ``expected``; return whether it did.  A full barrier."""
     word = ctypes.c_int64.from_address(int(address))
     if word.value != expected:
         return False

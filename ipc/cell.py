@@ -1,7 +1,7 @@
-"""The latest value of a record: one writer, many readers, never a wait for the writer.
+"""The latest value of a record: one writer, many readers, and the writer never waits.
 
-The record's first field is ``version``, odd while the owner writes.  A reader copies the record and
-asks again: it has a whole value if the version was even and did not move.
+The record's first field is ``version``, odd while the owner writes.  A reader reads the version
+before and after its copy: the copy is whole if the version was even and did not change.
 """
 
 from ipc.atomics import (
@@ -21,7 +21,7 @@ READ_TRY_COUNT = 1_000
 def begin_write(cell_address: int) -> None:
     """Owner: mark the record as being written; ``end_write`` must follow.
 
-    A predecessor that died in the middle of a write left the version odd; odd it must stay.
+    A predecessor that died in the middle of a write left the version odd; it must stay odd.
     """
     store_relaxed(cell_address, (load_relaxed(cell_address) + 1) | 1)
     # pairs with: cell about to change
@@ -30,7 +30,7 @@ def begin_write(cell_address: int) -> None:
 
 @compiled
 def end_write(cell_address: int) -> None:
-    """Owner: the record is whole again."""
+    """Owner: mark the record as whole again."""
     # pairs with: cell whole
     store_release(cell_address, load_relaxed(cell_address) + 1)
 
@@ -53,7 +53,7 @@ def try_read(cell_address: int, copy_address: int, cell_bytes: int) -> bool:
 
 @compiled
 def read_cell(cell_address: int, copy_address: int, cell_bytes: int) -> bool:
-    """Copy the record; False when the owner died or stopped in the middle of a write."""
+    """Copy the record; return False when the owner died or stopped in the middle of a write."""
     for _ in range(READ_TRY_COUNT):
         if try_read(cell_address, copy_address, cell_bytes):
             return True

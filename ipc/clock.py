@@ -2,8 +2,8 @@
 
 Stamps are int64 nanoseconds on the axis of CLOCK_MONOTONIC: the cycle counter times one multiplier
 that the supervisor measures at start and freezes for the run.  Where the counter is not invariant,
-``clock_gettime`` is asked instead; for a replay, a driver moves the clock.  The distance to wall
-time stands in a word of its own, for kernel stamps, venue timestamps and display.
+the clock calls ``clock_gettime`` instead.  In a replay a driver moves the clock.  A separate field
+holds the offset to wall time, for kernel stamps, venue timestamps and display.
 """
 
 import time
@@ -24,10 +24,10 @@ from ipc.types import RecordArray
 
 CLOCK = Layout(
     "clock",
-    "How this run turns cycles into nanoseconds; written once by the supervisor.",
+    "How this run converts cycles to nanoseconds; written once by the supervisor.",
     Field("origin_cycles", "i8", "cycle counter at the origin"),
     Field("origin_ns", "i8", "CLOCK_MONOTONIC at the origin"),
-    Field("ns_per_cycle", "f8", "length of a cycle; 0: clock_gettime is asked; -1: it is moved"),
+    Field("ns_per_cycle", "f8", "length of a cycle; 0: clock_gettime; -1: a driver moves the clock"),
     Field("wall_offset_ns", "i8", "CLOCK_REALTIME minus this clock"),
     reserved(32),
 )
@@ -84,7 +84,7 @@ def now_ns(clock_address: int) -> int:
 
 @compiled
 def wall_offset_ns(clock_address: int) -> int:
-    """Return what must be added to the run's clock to get wall time."""
+    """Return the nanoseconds to add to the run's clock to get wall time."""
     return load_relaxed(clock_address + WALL_OFFSET_BYTES)
 
 
@@ -100,7 +100,7 @@ def _read_pair(pair_address: int) -> int:
 
 
 def _best_pair(try_count: int = 25) -> tuple[int, int]:
-    """Return (cycles, ns) of the reading that was interrupted the least."""
+    """Return (cycles, ns) of the reading with the least interruption."""
     pair = np.zeros(2, np.int64)
     readings = []
     for _ in range(try_count):
@@ -111,7 +111,7 @@ def _best_pair(try_count: int = 25) -> tuple[int, int]:
 
 
 def counter_is_invariant() -> bool:
-    """Return whether the cycle counter runs at one rate, whatever the core does."""
+    """Return whether the cycle counter runs at one rate in all power states of the core."""
     if PLAIN_PYTHON:
         return False
     try:
@@ -122,7 +122,7 @@ def counter_is_invariant() -> bool:
 
 
 def measure_wall_offset_ns(clock_address: int) -> int:
-    """Return wall time minus the run's clock, from the reading that was interrupted the least."""
+    """Return wall time minus the run's clock, from the reading with the least interruption."""
     readings = []
     for _ in range(25):
         before = now_ns(clock_address)
@@ -153,5 +153,5 @@ def calibrate(clock: RecordArray, calibration_ns: int = CALIBRATION_NS) -> None:
 
 
 def refresh_wall_offset(clock_address: int) -> None:
-    """Measure the distance to wall time again; the supervisor does so now and then."""
+    """Measure the offset to wall time again; the supervisor calls this periodically."""
     store_relaxed(clock_address + WALL_OFFSET_BYTES, measure_wall_offset_ns(clock_address))

@@ -1,4 +1,4 @@
-"""What a process is told, and what it says of itself.
+"""The command page and the status page of one stage.
 
 Two pages with two writers: the supervisor writes COMMAND, the stage writes STATUS.
 """
@@ -11,29 +11,29 @@ from ipc.layout import Field, Layout, reserved
 
 COMMAND = Layout(
     "command",
-    "What the supervisor asks of one stage; one record per stage.",
+    "The supervisor's orders to one stage; one record per stage.",
     Field("order", "i8", "control.Order"),
-    Field("pull", "i8", "1: everything that stands must be pulled and nothing new placed"),
+    Field("pull", "i8", "1: cancel every open order and place no new one"),
     Field("issued_ns", "i8", "when it was last changed"),
     reserved(40),
 )
 
 STATUS = Layout(
     "status",
-    "What one stage says of itself.",
+    "The state of one stage, written by the stage itself.",
     Field("state", "i8", "control.State"),
-    Field("heartbeat_ns", "i8", "when the loop's last turn ended"),
-    Field("loop_count", "i8", "how often it came round"),
-    Field("work_count", "i8", "how much it found to do"),
-    Field("epoch", "i8", "its life: one more at each start"),
+    Field("heartbeat_ns", "i8", "when the last iteration of the loop ended"),
+    Field("loop_count", "i8", "iterations so far"),
+    Field("work_count", "i8", "items of work done so far"),
+    Field("epoch", "i8", "life of the stage: one more at each start"),
     Field("pid", "i8", "its process"),
-    Field("thread_id", "i8", "its hot thread"),
+    Field("thread_id", "i8", "thread id of its hot thread"),
     Field("cpu_index", "i8", "the CPU that the hot thread is pinned to"),
     Field("wait_mode", "i8", "waiting.Wait"),
-    Field("is_flat", "i8", "gateway: 1 when told to pull, and nothing of ours stands any more"),
+    Field("is_flat", "i8", "gateway: 1 when a pull is requested and no order of ours is open"),
     Field("started_ns", "i8", "when the hot thread began"),
-    Field("stall_count", "i8", "times that its loop meter told of; see ipc/meter.py"),
-    Field("lost_ns", "i8", "of these, the time in which its CPU did something else"),
+    Field("stall_count", "i8", "STALL records that its loop meter published; see ipc/meter.py"),
+    Field("lost_ns", "i8", "time in these stalls in which its CPU did something else"),
     reserved(24),
 )
 
@@ -49,19 +49,19 @@ LOST_BYTES = STATUS.offset_bytes("lost_ns")
 
 
 class StageOrder(IntEnum):
-    """What a stage shall do."""
+    """The order to a stage."""
 
-    SETTLE = 0  # run, but leave the CPU to those that still start
+    SETTLE = 0  # run, but leave the CPU to stages that are still starting
     RUN = 1
     STOP = 2
 
 
 class State(IntEnum):
-    """Where a stage is in its life."""
+    """The phase of a stage's life."""
 
     ABSENT = 0
     STARTING = 1
-    RUNNING = 2  # the loop runs, but what it needs from outside is not there yet
+    RUNNING = 2  # the loop runs, but something it needs from outside is not there yet
     READY = 3
     STOPPED = 4
     FAILED = 5
@@ -69,42 +69,42 @@ class State(IntEnum):
 
 @compiled
 def must_stop(command_address: int) -> bool:
-    """Return whether the stage was asked to end."""
+    """Return whether the supervisor ordered the stage to end."""
     # pairs with: command given
     return load_acquire(command_address + ORDER_BYTES) == StageOrder.STOP
 
 
 @compiled
 def must_run(command_address: int) -> bool:
-    """Return whether the whole run is up, so that the loop may take its CPU."""
+    """Return whether the whole run is up: the loop may then use its CPU fully."""
     # pairs with: command given
     return load_acquire(command_address + ORDER_BYTES) == StageOrder.RUN
 
 
 @compiled
 def must_pull(command_address: int) -> bool:
-    """Return whether everything that stands must be pulled."""
+    """Return whether the supervisor ordered a pull: cancel every open order, place none."""
     # pairs with: command given
     return load_acquire(command_address + PULL_BYTES) != 0
 
 
 @compiled
 def give_order(command_address: int, order: int) -> None:
-    """Supervisor: tell the stage what to do."""
+    """Supervisor: give the stage an order."""
     # pairs with: command given
     store_release(command_address + ORDER_BYTES, order)
 
 
 @compiled
 def give_pull(command_address: int, pull: int) -> None:
-    """Supervisor: tell the stage to pull everything (1), or that it may work again (0)."""
+    """Supervisor: order a pull (1), or end it (0)."""
     # pairs with: command given
     store_release(command_address + PULL_BYTES, pull)
 
 
 @compiled
 def beat(status_address: int, now_ns: int, done_count: int) -> None:
-    """Stage: say that a turn of the loop ended, and how much it did."""
+    """Stage: record that an iteration of the loop ended, and how much it did."""
     store_relaxed(status_address + LOOP_BYTES, load_relaxed(status_address + LOOP_BYTES) + 1)
     if done_count > 0:
         work_address = status_address + WORK_BYTES
@@ -115,20 +115,20 @@ def beat(status_address: int, now_ns: int, done_count: int) -> None:
 
 @compiled
 def heartbeat_ns(status_address: int) -> int:
-    """Return when the last turn of the stage's loop ended."""
+    """Return when the last iteration of the stage's loop ended."""
     # pairs with: heartbeat
     return load_acquire(status_address + HEARTBEAT_BYTES)
 
 
 @compiled
 def set_state(status_address: int, state: int) -> None:
-    """Stage: say where it is in its life."""
+    """Stage: set the phase of its life."""
     # pairs with: state of a stage
     store_release(status_address + STATE_BYTES, state)
 
 
 @compiled
 def get_state(status_address: int) -> int:
-    """Return where a stage is in its life."""
+    """Return the phase of a stage's life."""
     # pairs with: state of a stage
     return load_acquire(status_address + STATE_BYTES)

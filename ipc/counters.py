@@ -1,6 +1,6 @@
-"""Cumulative int64 counters: one writer, readers take differences, nobody resets.
+"""Cumulative int64 counters: one writer, readers take differences, no resets.
 
-Each owner names its counters in an IntEnum; a counter is the word of that number in its block.
+Each owner names its counters in an IntEnum; the number of a counter is its index in the block.
 """
 
 from ipc.atomics import load_relaxed, store_relaxed

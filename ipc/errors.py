@@ -1,11 +1,11 @@
 """What can go wrong with shared memory.
 
 SharedMemoryError
-├── SegmentMissing        nothing of that name: the run is not up, or another instance is meant
-├── SegmentMismatch       there, but of another layout, version or run
-│   └── SegmentNotYet     not whole, or of another run: the one that is meant has not made it yet
+├── SegmentMissing        no segment of that name: the run is not up, or the instance is another
+├── SegmentMismatch       it exists, but with another layout, version or run
+│   └── SegmentNotYet     incomplete, or of another run: the run has not created it yet
 ├── SegmentInUse          a live process holds it
-└── RoleTaken             another process already plays this part
+└── RoleTaken             another live process already has this role
 """
 
 
@@ -22,7 +22,7 @@ class SegmentMismatch(SharedMemoryError):
 
 
 class SegmentNotYet(SegmentMismatch):
-    """The segment is not whole, or another run left it: the run that is meant may make it soon."""
+    """The segment is incomplete, or of another run: this run may create it soon."""
 
 
 class SegmentInUse(SharedMemoryError):
@@ -30,4 +30,4 @@ class SegmentInUse(SharedMemoryError):
 
 
 class RoleTaken(SharedMemoryError):
-    """Another live process already plays this part."""
+    """Another live process already has this role."""

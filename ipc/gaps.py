@@ -1,8 +1,8 @@
-"""The time in which a thread that always wants to run is not run.
+"""The gaps in the running time of a thread that spins.
 
 A thread that does nothing but read the clock sees a gap whenever the core does something else: an
-interrupt, another task, the hypervisor, the firmware.  What the kernel counted for the thread is
-read after each gap that could hold a switch, so whether another task ran is known gap by gap.
+interrupt, another task, the hypervisor, the firmware.  After each gap that could hold a switch the
+thread reads the kernel's counts, so it knows for each gap whether another task ran.
 *Source:* E. Rigtorp's ``hiccups`` and AMD Onload's ``sysjitter`` (the method); getrusage(2).
 """
 
@@ -22,31 +22,31 @@ from ipc.usage import fault_count_of, read_usage, switch_count_of
 
 GAP = Layout(
     "gap",
-    "A time in which a spinning thread did not run.",
-    Field("begin_ns", "i8", "when it last ran before"),
-    Field("gap_ns", "i8", "how long it did not"),
-    Field("switch_count", "i8", "how often the kernel took the core from it meanwhile"),
-    Field("fault_count", "i8", "page faults meanwhile"),
+    "One gap in the running time of a spinning thread.",
+    Field("begin_ns", "i8", "when it last ran before the gap"),
+    Field("gap_ns", "i8", "length of the gap"),
+    Field("switch_count", "i8", "times that the kernel took the core from it during the gap"),
+    Field("fault_count", "i8", "page faults during the gap"),
     multiple_bytes=32,
 )
 
 SPINNER = Layout(
     "spinner",
-    "A thread that spins, and what it found.",
+    "A spinning thread and its results.",
     Field("clock_address", "i8", "its clock"),
     Field("histogram_address", "i8", "where every gap over the threshold is counted"),
     Field("gaps_address", "i8", "GAP records of the excursions"),
-    Field("gap_capacity", "i8", "how many fit"),
+    Field("gap_capacity", "i8", "GAP records that fit"),
     Field("usage_address", "i8", "room for a struct rusage"),
-    Field("threshold_ns", "i8", "what is longer is a gap"),
-    Field("excursion_ns", "i8", "what is at least as long is written down"),
+    Field("threshold_ns", "i8", "a longer time between two readings is a gap"),
+    Field("excursion_ns", "i8", "a gap of at least this length is recorded"),
     Field("end_ns", "i8", "when to return"),
     Field("is_stopped", "i8", "1 when to return at once"),
-    Field("excursion_count", "i8", "excursions so far, those that did not fit too"),
-    Field("round_count", "i8", "how often the clock was read"),
-    Field("watched_ns", "i8", "how long it spun"),
+    Field("excursion_count", "i8", "excursions so far, including those that did not fit"),
+    Field("round_count", "i8", "readings of the clock"),
+    Field("watched_ns", "i8", "time spent spinning"),
     Field("lost_ns", "i8", "sum of all gaps"),
-    Field("switch_count", "i8", "switches, as of the last gap that could hold one"),
+    Field("switch_count", "i8", "switches, as of the last reading of the kernel's counts"),
     Field("fault_count", "i8", "page faults, as of then"),
     reserved(8),
 )
@@ -55,15 +55,15 @@ SPINNER_DTYPE = SPINNER.dtype
 GAP_BYTES = GAP_DTYPE.itemsize
 STOP_BYTES = SPINNER.offset_bytes("is_stopped")
 
-#: No core changes to another task and back in less.
+#: A core needs at least this long to switch to another task and back.
 SWITCH_NS_MIN = 1_000
 NEVER_NS = 1 << 62
 
 
 def finish_reads() -> None:
-    """Keep what comes next from being begun before all earlier reads are done.
+    """Complete all earlier reads before any later instruction begins.
 
-    A core reads its cycle counter ahead of a load that it still waits for; after this it does not.
+    Without this a core reads its cycle counter ahead of a load that it still waits for.
     *Source:* Intel SDM vol. 2, RDTSC and LFENCE.
     """
 
@@ -83,7 +83,7 @@ overload(finish_reads)(lambda: lambda: _finish_reads())  # type: ignore[call-arg
 
 @compiled
 def measure_rounds(clock_address: int, rounds_address: int, count: int) -> None:
-    """Write how long each of ``count`` readings of the clock took, ns."""
+    """Write the duration of each of ``count`` readings of the clock, ns."""
     last_ns = now_ns(clock_address)
     for index in range(count):
         now = now_ns(clock_address)
@@ -93,7 +93,7 @@ def measure_rounds(clock_address: int, rounds_address: int, count: int) -> None:
 
 @compiled
 def note_usage(spinner_address: int) -> None:
-    """Take what the kernel counts now as known."""
+    """Read the kernel's counts and keep them as the baseline."""
     spinner = record_at(spinner_address, SPINNER_DTYPE)
     read_usage(spinner.usage_address)
     spinner.switch_count = switch_count_of(spinner.usage_address)
@@ -102,7 +102,7 @@ def note_usage(spinner_address: int) -> None:
 
 @compiled
 def take_gap(spinner_address: int, begin_ns: int, gap_ns: int) -> None:
-    """Count one gap; write it down when it is an excursion."""
+    """Count one gap; record it when it is an excursion."""
     spinner = record_at(spinner_address, SPINNER_DTYPE)
     record_value(spinner.histogram_address, gap_ns, 1)
     spinner.lost_ns += gap_ns
@@ -123,14 +123,14 @@ def take_gap(spinner_address: int, begin_ns: int, gap_ns: int) -> None:
 
 @compiled
 def watch(spinner_address: int) -> int:
-    """Spin until the spinner's end, or until it is stopped; return how long, ns."""
+    """Spin until the spinner's end, or until it is stopped; return the time spent, ns."""
     spinner = record_at(spinner_address, SPINNER_DTYPE)
     clock_address = spinner.clock_address
     note_usage(spinner_address)
     round_count, watched_ns, is_over = 0, 0, False
     last_ns = now_ns(clock_address)
     while not is_over:
-        # Before the clock, so that a gap in which it is told to end is seen all the same.
+        # Read before the clock, so that a gap during which the stop arrives still counts.
         is_over = load_relaxed(spinner_address + STOP_BYTES) != 0
         now = now_ns(clock_address)
         gap_ns = now - last_ns
@@ -138,7 +138,7 @@ def watch(spinner_address: int) -> int:
         is_over = is_over or now >= spinner.end_ns
         if gap_ns > spinner.threshold_ns:
             take_gap(spinner_address, last_ns, gap_ns)
-            now = now_ns(clock_address)  # what the counting took is no gap
+            now = now_ns(clock_address)  # the time that counting takes is not a gap
         last_ns = now
         round_count += 1
     spinner.round_count += round_count
@@ -148,10 +148,10 @@ def watch(spinner_address: int) -> int:
 
 @compiled
 def bounce(clock_address: int, words_address: int, own_turn: int, count: int, end_ns: int) -> int:
-    """Pass stamps to and fro with a thread on another core; return the least time one way, ns.
+    """Exchange stamps with a thread on another core; return the shortest time one way, ns.
 
-    ``own_turn`` is 0 for one of them and 1 for the other; the two words begin as zero.  Where the
-    cores' counters differ one way seems shorter than it is, or even negative.
+    ``own_turn`` is 0 for one thread and 1 for the other; both words begin at zero.  Where the
+    cores' counters differ, one direction looks shorter than it is, or even negative.
     """
     least_ns = NEVER_NS
     for _ in range(count):

@@ -1,9 +1,9 @@
 """Latency histograms in the layout of HdrHistogram: two significant digits, up to 137 s.
 
-Values are kept in buckets that double in width, each cut in 128 parts, so the error is below one
-per cent at any size and recording costs about a nanosecond.  The layout is that of
-HdrHistogram(1, 2**37, 2); its package reads our counts bin for bin.  Cumulative, one writer; a
-reader takes the difference of two copies.
+Buckets double in width and have 128 bins each, so the error is below one per cent at any size, and
+recording costs about a nanosecond.  The layout is that of HdrHistogram(1, 2**37, 2); its package
+reads our counts bin for bin.  Counts are cumulative and have one writer; a reader takes the
+difference of two copies.
 """
 
 import math
@@ -31,7 +31,7 @@ BIN_COUNT = (VALUE_BITS_MAX - SUB_BUCKET_BITS + 2) << HALF_BITS
 HISTOGRAM = Layout(
     "histogram",
     "Counts of values in nanoseconds, bins as HdrHistogram(1, 2**37, 2) lays them out.",
-    Field("value_count", "i8", "how many values"),
+    Field("value_count", "i8", "number of values"),
     Field("max_ns", "i8", "largest value, exact"),
     Field("sum_ns", "i8", "sum of all values"),
     Field("negative_count", "i8", "values below zero, counted as zero"),
@@ -88,7 +88,7 @@ def record_value(histogram_address: int, value_ns: int, count: int) -> None:
 
 @compiled
 def add_word(address: int, amount: int) -> None:
-    """Add to one shared word of which this thread is the only writer."""
+    """Add to one shared word; this thread must be its only writer."""
     store_relaxed(address, load_relaxed(address) + amount)
 
 
@@ -104,7 +104,7 @@ def bin_top_ns(index: int) -> int:
 def percentile_ns(bins: Int64Array, fraction: float) -> int | None:
     """Return the value below which ``fraction`` of the counts lie.
 
-    None when fewer than ``SAMPLES_BEYOND_MIN`` values lie beyond it: the sample does not carry it.
+    None when fewer than ``SAMPLES_BEYOND_MIN`` values lie beyond it: the sample is too small.
     """
     total = int(bins.sum())
     if total * (1.0 - fraction) < SAMPLES_BEYOND_MIN - 1e-9:

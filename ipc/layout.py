@@ -1,4 +1,4 @@
-"""Declare a shared record once; numpy, numba, attach, observers and documents read it here."""
+"""Declare a shared record once: numpy, numba, attach, observers and documents read it here."""
 
 import hashlib
 from typing import Any, NamedTuple
@@ -52,7 +52,7 @@ class Layout:
         return numba.from_dtype(self.dtype)
 
     def offset_bytes(self, field_name: str) -> int:
-        """Return where ``field_name`` stands in the record."""
+        """Return the offset of ``field_name`` in the record."""
         fields = self.dtype.fields
         assert fields is not None
         return int(fields[field_name][1])

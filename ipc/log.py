@@ -1,12 +1,12 @@
-"""A log that compiled code writes: one record of 64 bytes an event, its text elsewhere.
+"""A log for compiled code: one 64-byte record per event; the text is in the catalogue.
 
-An event is declared once, with its text; its number stands in the record, with up to six integers
-that belong into the text.  Nothing is formatted by who tells: readers look on at the ring, which is
-overwritten, so a slow reader or none costs the writer nothing.  The ring is shared memory and
-outlives its writer: what a process told before it was killed is still there.
+An event is declared once, with its text.  A record holds the event's number and up to six integers
+that fill the text.  The writer formats nothing.  Readers observe the ring, which wraps, so a slow
+or missing reader costs the writer nothing.  The ring is shared memory and outlives its writer: the
+events that a process logged before it was killed are still there.
 
-A storm must not bury the rest: of each event ``BURST_COUNT`` are told in a window of a second, the
-others are counted in ``TOLD``, which observers read in place.
+A burst of one event must not bury the others: per window of a second, ``BURST_COUNT`` of each event
+are logged.  The rest are counted in ``TOLD``, which observers read in place.
 
 *Source:* the split of text and arguments is NanoLog's (Yang, Park, Ousterhout, USENIX ATC 2018).
 """
@@ -24,7 +24,7 @@ from ipc.layout import Field, Layout, reserved
 from ipc.memory import record_at
 
 WORD_COUNT = 6
-#: An event's number is a hash of its text above these bits, and below them its place.
+#: The number of an event: these low bits are its place, the bits above are a hash of its text.
 PLACE_BITS = 8
 EVENT_COUNT_MAX = 1 << PLACE_BITS
 HASH_BITS = 31
@@ -34,19 +34,19 @@ BURST_COUNT = 20
 
 LOG = Layout(
     "log",
-    "One event that a hot loop told.",
-    Field("publish_ns", "i8", "when it happened, by the stamp that the loop had in hand"),
-    Field("event_id", "i8", "its number; see log.Catalogue"),
-    Field("words", "i8", "what belongs into its text; zero beyond", (WORD_COUNT,)),
+    "One event that a hot loop logged.",
+    Field("publish_ns", "i8", "when it happened, by the stamp of the current iteration"),
+    Field("event_id", "i8", "number of the event; see log.Catalogue"),
+    Field("words", "i8", "integers that fill its text; zero beyond them", (WORD_COUNT,)),
 )
 
 TOLD = Layout(
     "told",
-    "How often one event was told, by its place in the catalogue.",
-    Field("event_id", "i8", "its number; 0 when it never came"),
+    "How often one event was logged; the index is its place in the catalogue.",
+    Field("event_id", "i8", "number of the event; 0 when it never happened"),
     Field("told_count", "i8", "records written"),
-    Field("suppressed_count", "i8", "records not written, because there were too many"),
-    Field("last_ns", "i8", "when it last came, written or not"),
+    Field("suppressed_count", "i8", "records not written, because the window was full"),
+    Field("last_ns", "i8", "when it last happened, written or not"),
     Field("window_begin_ns", "i8", "when the window began"),
     Field("window_count", "i8", "records written in it"),
     reserved(16),
@@ -54,7 +54,7 @@ TOLD = Layout(
 
 LOGGER = Layout(
     "logger",
-    "What a loop tells its events to; in its own memory.",
+    "The logger of one hot loop; in its own memory.",
     Field("ring_address", "i8", "handle of the ring of LOG records"),
     Field("told_address", "i8", "table of TOLD records"),
     multiple_bytes=8,
@@ -72,7 +72,7 @@ SUPPRESSED_BYTES = TOLD.offset_bytes("suppressed_count")
 
 @dataclass(frozen=True)
 class LogEvent:
-    """What is declared of an event; ``kinds`` says what each of its words is."""
+    """The declaration of an event; ``kinds`` gives the kind of each of its words."""
 
     number: int
     level: int
@@ -80,7 +80,7 @@ class LogEvent:
     kinds: tuple[str, ...]
 
     def line(self, words: Iterable[str]) -> str:
-        """Return the text with the words filled in."""
+        """Return the text, filled in with the words."""
         parts = string.Formatter().parse(self.text)
         filled = iter(words)
         return "".join(
@@ -89,7 +89,7 @@ class LogEvent:
 
 
 class Catalogue:
-    """The events of a program, by number; all are declared in one place, so numbers are stable.
+    """The events of a program, by number; one module declares all, so numbers are stable.
 
     ``kinds`` are the kinds of words that a text may name in braces; ``{}`` is a plain integer.
     """
@@ -120,15 +120,15 @@ class Catalogue:
         return number
 
     def info(self, text: str) -> int:
-        """Declare an event of daily life."""
+        """Declare an event of normal operation."""
         return self.event(logging.INFO, text)
 
     def warning(self, text: str) -> int:
-        """Declare an event that one should know of."""
+        """Declare an event that the operator should know about."""
         return self.event(logging.WARNING, text)
 
     def error(self, text: str) -> int:
-        """Declare an event that somebody should see to."""
+        """Declare an event that needs action."""
         return self.event(logging.ERROR, text)
 
 
@@ -140,13 +140,13 @@ def _hash(text: str) -> int:
 
 @compiled
 def count_one(address: int) -> None:
-    """Add one to a word that others read; only its owner calls this."""
+    """Add one to a shared word; only its owner calls this."""
     store_relaxed(address, load_relaxed(address) + 1)
 
 
 @compiled
 def admit(told_address: int, event_id: int, now_ns: int) -> bool:
-    """Count an event; return whether it is told, or there were too many in its window."""
+    """Count an event; return whether to log it: False when its window is full."""
     address = told_address + (event_id & (EVENT_COUNT_MAX - 1)) * TOLD_BYTES
     told = record_at(address, TOLD_DTYPE)
     store_relaxed(address + EVENT_BYTES, event_id)
@@ -174,7 +174,7 @@ def tell(
     fifth: int = 0,
     sixth: int = 0,
 ) -> None:
-    """Tell observers of one event; a logger at 0 tells nobody."""
+    """Log one event; a logger address of 0 logs nothing."""
     if logger_address == 0:
         return
     logger = record_at(logger_address, LOGGER_DTYPE)

@@ -1,8 +1,8 @@
-"""How the two threads of a stage talk: two small rings in the process's own memory.
+"""Messages between the two threads of a stage: two small rings in private memory.
 
-The main thread does what may take long (handshakes, requests over HTTP) and posts the results to
-the hot thread, which polls; the hot thread posts what it needs.  Bulk bytes stay where they are:
-a letter carries their address, and their owner keeps them alive until the answer came.
+The main thread does the slow work (handshakes, requests over HTTP) and posts the results to the hot
+thread, which polls.  The hot thread posts its needs.  Bulk bytes are not copied: a letter carries
+their address, and their owner keeps them alive until the answer arrives.
 """
 
 from typing import NamedTuple
@@ -18,8 +18,8 @@ from ipc.types import ByteArray, RecordArray
 LETTER = Layout(
     "letter",
     "One message between the threads of a stage.",
-    Field("subject", "i8", "what it is about; each stage names its own"),
-    Field("posted_ns", "i8", "when it was posted; 0 where nobody asks"),
+    Field("subject", "i8", "subject of the message; each stage has its own codes"),
+    Field("posted_ns", "i8", "when it was posted; 0 where no code reads it"),
     Field("first", "i8", "first argument"),
     Field("second", "i8", "second argument"),
     Field("third", "i8", "third argument"),
@@ -34,7 +34,7 @@ READER_OFFSET_BYTES = 256
 
 
 class Letter(NamedTuple):
-    """A letter as the main thread sees it."""
+    """A message, as the main thread sees it."""
 
     subject: int
     first: int = 0
@@ -80,7 +80,7 @@ class Mailbox:
         return address_of(self._reader)
 
     def send(self, letter: Letter) -> bool:
-        """Post from the main thread; False when the box is full."""
+        """Post from the main thread; return False when the box is full."""
         return post(self.writer_address, *letter)
 
     def take(self) -> Letter | None:
@@ -107,7 +107,7 @@ def post(
     fifth: int,
     sixth: int,
 ) -> bool:
-    """Post one letter; False when the box is full."""
+    """Post one letter; return False when the box is full."""
     slot_address = ring.claim(box_address)
     if slot_address == 0:
         return False

@@ -1,8 +1,8 @@
 """A record at an address; bytes and words at an address.
 
-Compiled code holds shared memory as int64 addresses, so that LLVM can play no games with aliasing
-and a stage can read any number of rings of any record type.  As in ``atomics``, each function has
-a plain-Python meaning and a machine form.
+Compiled code holds shared memory as int64 addresses, so LLVM can assume nothing about aliasing, and
+a stage can read any number of rings of any record type.  As in ``atomics``, each function has a
+plain-Python meaning and a machine form.
 """
 
 import ctypes

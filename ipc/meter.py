@@ -1,11 +1,12 @@
-"""A loop that measures itself: when its CPU was away, and which of its turns took long.
+"""A loop that measures itself: when it lost its CPU, and which iterations were slow.
 
-Of the loops that share a CPU one runs at a time, and each says when its last turn ended.  So the
-first to come round after a while knows how long *none* of them had the CPU: that gap is the
-platform's (another task, an interrupt, the hypervisor), whichever loop it struck.  Within a turn
-the kernel knows how long the thread was on a CPU.  Asking takes as long as a tick, so it is asked
-only after a turn that took long, and once a millisecond when there is nothing to do, which keeps
-what is compared short.  Each such time becomes one STALL for observers.
+One iteration of the loop is a *turn*.  Of the loops that share a CPU one runs at a time, and each
+writes when its last turn ended.  So the first loop to run after a gap knows how long *none* of them
+had the CPU: the gap is the platform's (another task, an interrupt, the hypervisor), and it does not
+matter which loop it hit.  For the time within a turn the kernel counts how long the thread was on a
+CPU.  Reading that count takes as long as a tick, so the loop reads it only after a slow turn, and
+once a millisecond when idle, which keeps the compared span short.  Each stall becomes one STALL
+record for observers.
 """
 
 from enum import IntEnum
@@ -19,56 +20,60 @@ from ipc.memory import load_word, record_at
 from ipc.usage import fault_count_of, read_usage, switch_count_of, thread_cpu_ns
 from ipc.waiting import Wait
 
-#: What takes as long is told.
+#: A turn or a gap of at least this length is published as a STALL.
 STALL_NS = 20_000
-#: Loops that take turns do not keep each other waiting as long.
+#: Loops that share a CPU do not make each other wait this long.
 AWAY_NS = 1_000_000
 LOOK_NS = 1_000_000
 LOOK_NS_MAX = 8_000_000
-#: A cost is the mean of about so many looks.
+#: A cost is the mean over about this many looks.
 LOOK_COUNT = 8
 
 
 class Stall(IntEnum):
-    """What took long."""
+    """The kind of a stall."""
 
     GAP = 0  # no loop of this CPU ran
     IDLE = 1  # a turn that found nothing to do
     WORK = 2  # a turn that did something
-    AWAY = 3  # this loop alone did not come round: its thread was stopped, or not chosen
+    AWAY = 3  # only this loop did not run: its thread was stopped, or not scheduled
 
 
 STALL = Layout(
     "stall",
-    "A time in which a loop's CPU was away, or in which one of its turns took long.",
-    Field("publish_ns", "i8", "when it was told"),
+    "A gap in which a loop had no CPU, or a slow turn of the loop.",
+    Field("publish_ns", "i8", "when it was published"),
     Field("begin_ns", "i8", "when it began"),
     Field("end_ns", "i8", "when it ended"),
     Field("kind", "i8", "meter.Stall"),
-    Field("lost_ns", "i8", "of it, the time in which the CPU did something else"),
-    Field("done_count", "i8", "what the turn did"),
+    Field("lost_ns", "i8", "time within it in which the CPU did something else"),
+    Field("done_count", "i8", "items of work that the turn did"),
     Field("switch_count", "i8", "switches that the loop did not ask for, since the last look"),
     Field("fault_count", "i8", "page faults since the last look, a millisecond before or less"),
 )
 
 METER = Layout(
     "meter",
-    "How one loop measures itself; in its own memory.",
+    "The meter of one loop; in its own memory.",
     Field("stalls_address", "i8", "handle of the ring of stalls"),
     Field("status_address", "i8", "STATUS of this stage"),
-    Field("peers_address", "i8", "addresses of the STATUS of all stages of this CPU, this one too"),
+    Field(
+        "peers_address",
+        "i8",
+        "addresses of the STATUS of all stages of this CPU, including this one",
+    ),
     Field("peer_count", "i8", "how many"),
     Field("usage_address", "i8", "room for a struct rusage"),
-    Field("begin_ns", "i8", "when the turn in hand began; 0 before the first"),
-    Field("end_ns", "i8", "when the turn before it ended"),
-    Field("lost_ns", "i8", "what all loops of this CPU had lost by then"),
-    Field("looked_ns", "i8", "when the kernel was last asked"),
+    Field("begin_ns", "i8", "when the current turn began; 0 before the first"),
+    Field("end_ns", "i8", "when the previous turn ended"),
+    Field("lost_ns", "i8", "time that all loops of this CPU had lost by then"),
+    Field("looked_ns", "i8", "when the kernel's counts were last read"),
     Field("turn_count", "i8", "turns since"),
     Field("took_ns", "i8", "what they took"),
     Field("cpu_ns", "i8", "time on a CPU, as of then"),
     Field("switch_count", "i8", "switches to other tasks, as of then"),
     Field("fault_count", "i8", "page faults, as of then"),
-    Field("turn_cost_ns", "i8", "what a turn costs on the CPU beyond what it takes"),
+    Field("turn_cost_ns", "i8", "CPU time of a turn beyond its measured duration"),
     Field("is_yielding", "i8", "1 when the loop gives the CPU away after each turn"),
 )
 
@@ -78,7 +83,7 @@ STALL_DTYPE = STALL.dtype
 
 @compiled
 def last_end_ns(meter_address: int) -> int:
-    """Return when a loop of this CPU last came to the end of a turn."""
+    """Return when a loop of this CPU last ended a turn."""
     meter = record_at(meter_address, METER_DTYPE)
     newest_ns = 0
     for index in range(meter.peer_count):
@@ -88,7 +93,7 @@ def last_end_ns(meter_address: int) -> int:
 
 @compiled
 def all_lost_ns(meter_address: int) -> int:
-    """Return what all loops of this CPU have lost by what they told."""
+    """Return the lost time that all loops of this CPU have published."""
     meter = record_at(meter_address, METER_DTYPE)
     lost_ns = 0
     for index in range(meter.peer_count):
@@ -98,7 +103,7 @@ def all_lost_ns(meter_address: int) -> int:
 
 @compiled
 def look(meter_address: int, now_ns: int) -> int:
-    """Ask the kernel what it counts; return how long the turns since the last look lacked a CPU."""
+    """Read the kernel's counts; return how long the turns since the last look had no CPU."""
     meter = record_at(meter_address, METER_DTYPE)
     cpu_ns = thread_cpu_ns()
     read_usage(meter.usage_address)
@@ -118,10 +123,10 @@ def look(meter_address: int, now_ns: int) -> int:
 
 
 @compiled
-def tell(
+def publish_stall(
     meter_address: int, kind: int, begin_ns: int, end_ns: int, lost_ns: int, done_count: int
 ) -> None:
-    """Tell observers of one stall; ``lost_ns`` below 0: as much as the kernel says."""
+    """Publish one stall; ``lost_ns`` below 0 means: take the lost time from the kernel's counts."""
     meter = record_at(meter_address, METER_DTYPE)
     turns, switches, faults = meter.turn_count, meter.switch_count, meter.fault_count
     missing_ns = look(meter_address, end_ns)
@@ -148,23 +153,23 @@ def tell(
 
 
 @compiled
-def tell_absence(meter_address: int, now_ns: int) -> None:
-    """Tell of the time since the last turn in which no loop ran, or this one alone did not."""
+def publish_absence(meter_address: int, now_ns: int) -> None:
+    """Publish the gap since the last turn: no loop ran, or only this one did not."""
     meter = record_at(meter_address, METER_DTYPE)
     end_ns = last_end_ns(meter_address)
     if now_ns - end_ns >= STALL_NS:
-        tell(meter_address, Stall.GAP, end_ns, now_ns, now_ns - end_ns, 0)
+        publish_stall(meter_address, Stall.GAP, end_ns, now_ns, now_ns - end_ns, 0)
     if now_ns - meter.end_ns < AWAY_NS:
         return
-    # What any loop told as lost meanwhile, the gap above included, is not lost twice.
+    # Time that any loop already published as lost, the gap above included, does not count twice.
     away_ns = now_ns - meter.end_ns - (all_lost_ns(meter_address) - meter.lost_ns)
     if away_ns >= AWAY_NS:
-        tell(meter_address, Stall.AWAY, meter.end_ns, now_ns, away_ns, 0)
+        publish_stall(meter_address, Stall.AWAY, meter.end_ns, now_ns, away_ns, 0)
 
 
 @compiled
 def begin_turn(meter_address: int, now_ns: int, wait: int) -> None:
-    """Begin a turn of a loop that waits as ``wait`` (a Wait) says; who sleeps is not measured."""
+    """Begin a turn of a loop whose wait is ``wait`` (a Wait); a sleeping loop is not measured."""
     meter = record_at(meter_address, METER_DTYPE)
     if wait != Wait.SPIN and wait != Wait.YIELD:
         meter.begin_ns = 0
@@ -173,13 +178,13 @@ def begin_turn(meter_address: int, now_ns: int, wait: int) -> None:
     if meter.begin_ns == 0:
         look(meter_address, now_ns)
     else:
-        tell_absence(meter_address, now_ns)
+        publish_absence(meter_address, now_ns)
     meter.begin_ns = now_ns
 
 
 @compiled
 def end_turn(meter_address: int, now_ns: int, done_count: int) -> None:
-    """End a turn; tell of it when it took long."""
+    """End a turn; publish a STALL when it was slow."""
     meter = record_at(meter_address, METER_DTYPE)
     if meter.begin_ns == 0:
         return
@@ -188,9 +193,9 @@ def end_turn(meter_address: int, now_ns: int, done_count: int) -> None:
     meter.took_ns += took_ns
     if took_ns >= STALL_NS:
         if done_count == 0:
-            tell(meter_address, Stall.IDLE, meter.begin_ns, now_ns, took_ns, 0)
+            publish_stall(meter_address, Stall.IDLE, meter.begin_ns, now_ns, took_ns, 0)
         else:
-            tell(meter_address, Stall.WORK, meter.begin_ns, now_ns, -1, done_count)
+            publish_stall(meter_address, Stall.WORK, meter.begin_ns, now_ns, -1, done_count)
     elif now_ns - meter.looked_ns >= (LOOK_NS if done_count == 0 else LOOK_NS_MAX):
         look(meter_address, now_ns)
     meter.end_ns = now_ns

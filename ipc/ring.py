@@ -1,10 +1,10 @@
 """A single-producer single-consumer ring of fixed records, in compiled code.
 
 The commit point is the *message*: the writer claims room for the largest message, appends records
-in place and commits them with one release; a message that is refused was never visible.  Unread
-records are never overwritten.  Sequences are 64 bits and only grow (for 292 years at a record a
-nanosecond: nothing here may wrap, signed overflow is undefined to LLVM); a slot's place is its
-sequence modulo the capacity, and because the slots are mapped twice in a row a message never wraps.
+in place and commits them with one release.  A refused message was never visible.  Unread records
+are never overwritten.  Sequences are 64 bits and only grow (for 292 years at a record a nanosecond:
+nothing here may wrap, because signed overflow is undefined to LLVM).  The place of a slot is its
+sequence modulo the capacity.  The slots are mapped twice in a row, so a message never wraps.
 
 ::
 
@@ -15,14 +15,14 @@ sequence modulo the capacity, and because the slots are mapped twice in a row a 
     128  claimed_seq
     192  8 x (hole_start_seq, hole_end_seq)
 
-*A role is fenced.*  Commit and consume are compare-exchanges on the owner's own word.  Whoever
-takes a role over moves that word, so a predecessor that was only stopped, and comes back in the
-middle of a message, publishes or consumes nothing; a reader that comes back idle is told by the
-generation that it was replaced.  No ring can stop a predecessor's last burst of stores into slots
-it had claimed: the role's lock does that, which a stopped process keeps.
+*A role is fenced.*  Commit and consume are compare-exchanges on the owner's own word.  A successor
+changes that word, so a predecessor that was only stopped, and resumes in the middle of a message,
+publishes or consumes nothing.  A reader that resumes idle sees by the generation that it was
+replaced.  The ring cannot prevent a predecessor's last stores into slots that it had claimed.  The
+role's lock does that: a stopped process keeps it.
 
-*An epoch* begins when a writer takes over, or when it gives up on a reader that stalls.  The reader
-sees it before its next batch, skips to ``epoch_start_seq`` and knows that something is missing.
+*An epoch* begins when a writer takes over, or when it drops the backlog of a reader that stalls.
+The reader sees it before its next batch, skips to ``epoch_start_seq`` and knows of the loss.
 
 *An observer* may read any ring without registering.  The writer raises ``claimed_seq`` before it
 touches a slot, and never lowers it; an observer that copied sequence s holds a whole record if,
@@ -72,15 +72,15 @@ RING = Layout(
     Field("slot_bytes", "i8", "size of a slot"),
     Field("capacity_count", "i8", "slots, a power of two"),
     Field("message_count_max", "i8", "records of the largest message"),
-    Field("stamp_offset_bytes", "i8", "where commit writes the time in each record"),
+    Field("stamp_offset_bytes", "i8", "offset in each record at which commit writes the time"),
     Field("next_seq", "i8", "writer: next to publish; reader: next to consume"),
-    Field("limit_seq", "i8", "cached: writer, where the room ends; reader, what is published"),
+    Field("limit_seq", "i8", "cached: writer, end of the free room; reader, what is published"),
     Field("pending_count", "i8", "writer: records appended and not yet committed"),
     Field("epoch", "i8", "writer: its own; reader: the last one entered"),
-    Field("full_count", "i8", "writer: claims refused for want of room"),
-    Field("backlog_max_count", "i8", "reader: most records seen waiting"),
+    Field("full_count", "i8", "writer: claims refused because the ring was full"),
+    Field("backlog_max_count", "i8", "reader: largest number of records seen waiting"),
     Field("has_reader", "i8", "0: observers only, the writer never waits for room"),
-    Field("generation", "i8", "reader: how many readers there were, itself included"),
+    Field("generation", "i8", "reader: number of readers so far, including this one"),
     reserved(8),
 )
 RING_DTYPE = RING.dtype
@@ -98,7 +98,7 @@ def is_replaced(ring_address: int) -> bool:
 def claim(ring_address: int) -> int:
     """Return the address of the next free slot, with room for the largest message.
 
-    0 when the ring is full, and for ever when another writer took over.
+    Return 0 when the ring is full, and always after another writer took over.
     """
     ring = record_at(ring_address, RING_DTYPE)
     if is_replaced(ring_address):
@@ -112,7 +112,7 @@ def claim(ring_address: int) -> int:
         if end_seq - ring.limit_seq > 0:
             ring.full_count += 1
             return 0
-    # Never lowered: what is claimed may be written before it is committed.
+    # Never lowered: claimed slots may be written before they are committed.
     if end_seq - load_relaxed(ring.writer_address + CLAIMED_BYTES) > 0:
         store_relaxed(ring.writer_address + CLAIMED_BYTES, end_seq)
     # pairs with: slot about to be overwritten
@@ -130,7 +130,7 @@ def append(ring_address: int, record_count: int) -> None:
 
 @compiled
 def commit(ring_address: int, publish_ns: int) -> bool:
-    """Stamp what is pending and make it visible; False when another writer took over."""
+    """Stamp the pending records and make them visible; return False after a takeover."""
     ring = record_at(ring_address, RING_DTYPE)
     count = ring.pending_count
     if count == 0:
@@ -151,7 +151,7 @@ def commit(ring_address: int, publish_ns: int) -> bool:
 
 @compiled
 def unread_count(ring_address: int) -> int:
-    """Writer: return how many published records the reader has not given back."""
+    """Writer: return how many published records the reader has not consumed."""
     ring = record_at(ring_address, RING_DTYPE)
     # pairs with: slots given back
     return int(ring.next_seq - load_acquire(ring.reader_address + CONSUMED_BYTES))
@@ -159,7 +159,7 @@ def unread_count(ring_address: int) -> int:
 
 @compiled
 def raise_epoch(ring_address: int) -> None:
-    """Writer: declare all that is unread void; the reader skips it and knows of the loss."""
+    """Writer: drop all unread records; the reader skips them and knows of the loss."""
     ring = record_at(ring_address, RING_DTYPE)
     if is_replaced(ring_address):
         return
@@ -171,9 +171,9 @@ def raise_epoch(ring_address: int) -> None:
 
 @compiled
 def take_over_writer(ring_address: int) -> bool:
-    """Become the writer: open a new epoch beyond all that a predecessor may have claimed.
+    """Become the writer: open a new epoch beyond every slot that a predecessor may have claimed.
 
-    Return False when the predecessor still lives, or another process took over at the same time.
+    Return False when the predecessor is alive, or another process took over at the same time.
     """
     ring = record_at(ring_address, RING_DTYPE)
     # pairs with: records published
@@ -181,9 +181,9 @@ def take_over_writer(ring_address: int) -> bool:
     claimed_seq = load_relaxed(ring.writer_address + CLAIMED_BYTES)
     ring.epoch = load_relaxed(ring.writer_address + EPOCH_BYTES) + 1
     start_seq = published_seq
-    if ring.epoch > 1:  # the first writer has nobody to fence
+    if ring.epoch > 1:  # the first writer has no predecessor to fence
         start_seq = max(published_seq, claimed_seq) + 1
-        _tell_hole(ring_address, published_seq, start_seq, claimed_seq)
+        _publish_hole(ring_address, published_seq, start_seq, claimed_seq)
     ring.pending_count = 0
     store_relaxed(ring.writer_address + EPOCH_START_BYTES, start_seq)
     # pairs with: epoch entered
@@ -196,11 +196,11 @@ def take_over_writer(ring_address: int) -> bool:
 
 
 @compiled
-def _tell_hole(ring_address: int, start_seq: int, end_seq: int, claimed_seq: int) -> None:
-    """Tell observers that no record stands from ``start_seq`` up to ``end_seq``.
+def _publish_hole(ring_address: int, start_seq: int, end_seq: int, claimed_seq: int) -> None:
+    """Publish to observers that no record exists from ``start_seq`` up to ``end_seq``.
 
-    A hole that nobody can reach any more, because its slots were claimed since, makes place for it.
-    Where there is none the newest hole grows, and the records between are hidden with it.
+    It replaces a hole that is out of reach because its slots were claimed again.  Without such a
+    hole the newest one grows, which also hides the records between.
     """
     ring = record_at(ring_address, RING_DTYPE)
     newest_address, newest_end_seq = 0, 0
@@ -209,7 +209,7 @@ def _tell_hole(ring_address: int, start_seq: int, end_seq: int, claimed_seq: int
         hole_end_seq = load_relaxed(hole_address + HOLE_END_BYTES)
         is_empty = load_relaxed(hole_address) - hole_end_seq >= 0
         if is_empty or claimed_seq - hole_end_seq >= ring.capacity_count:
-            # The start first: the new start with the old end is an empty hole, not too large a one.
+            # The start first: the new start with the old end is an empty hole, not a larger one.
             store_relaxed(hole_address, start_seq)
             # pairs with: hole moved
             store_release(hole_address + HOLE_END_BYTES, end_seq)
@@ -222,7 +222,7 @@ def _tell_hole(ring_address: int, start_seq: int, end_seq: int, claimed_seq: int
 
 @compiled
 def _is_in_hole(ring_address: int, seq: int) -> bool:
-    """Observer: return whether a dead writer's successor skipped a sequence."""
+    """Observer: return whether ``seq`` is in a hole: a dead writer's successor skipped it."""
     ring = record_at(ring_address, RING_DTYPE)
     for offset_bytes in range(HOLES_BYTES, HOLES_END_BYTES, HOLE_BYTES):
         hole_address = ring.writer_address + offset_bytes
@@ -237,13 +237,13 @@ def _is_in_hole(ring_address: int, seq: int) -> bool:
 def ready_count(ring_address: int) -> int:
     """Return how many records wait, or NEW_EPOCH when ``enter_epoch`` must come first.
 
-    0 for ever when another reader took over.
+    Always 0 after another reader took over.
     """
     ring = record_at(ring_address, RING_DTYPE)
     if ring.limit_seq - ring.next_seq <= 0:
         # pairs with: records published
         ring.limit_seq = load_acquire(ring.writer_address + PUBLISHED_BYTES)
-    # After the load of published_seq: a successor that raised it later saw at least as much, and
+    # After the load of published_seq: a successor that raised it later saw at least this much, and
     # has moved consumed_seq.
     if load_relaxed(ring.reader_address + GENERATION_BYTES) != ring.generation:
         return 0
@@ -258,7 +258,7 @@ def ready_count(ring_address: int) -> int:
 
 @compiled
 def enter_epoch(ring_address: int) -> int:
-    """Reader: skip to where the newest epoch begins; return how many records were discarded."""
+    """Reader: skip to the start of the newest epoch; return how many records were discarded."""
     ring = record_at(ring_address, RING_DTYPE)
     start_seq = _read_epoch(ring_address)
     discarded_count = start_seq - ring.next_seq
@@ -269,7 +269,7 @@ def enter_epoch(ring_address: int) -> int:
 
 @compiled
 def _read_epoch(ring_address: int) -> int:
-    """Reader: note the newest epoch; return where it begins."""
+    """Reader: note the newest epoch; return its start."""
     ring = record_at(ring_address, RING_DTYPE)
     while True:
         # pairs with: epoch entered
@@ -291,7 +291,7 @@ def slot(ring_address: int, index: int) -> int:
 
 @compiled
 def consume(ring_address: int, record_count: int) -> bool:
-    """Give ``record_count`` records back to the writer; False when another reader took over."""
+    """Give ``record_count`` records back to the writer; return False after a takeover."""
     ring = record_at(ring_address, RING_DTYPE)
     # pairs with: slots given back
     taken = compare_exchange(
@@ -304,10 +304,10 @@ def consume(ring_address: int, record_count: int) -> bool:
 
 @compiled
 def take_over_reader(ring_address: int) -> int:
-    """Become the reader; return how many records a predecessor left, all of them discarded.
+    """Become the reader; discard what a predecessor left unread and return how many records.
 
-    Moving ``consumed_seq``, or the generation where nothing is left, also fences a predecessor
-    that was only stopped.
+    The change of ``consumed_seq``, or of the generation when nothing is left, also fences a
+    predecessor that was only stopped.
     """
     ring = record_at(ring_address, RING_DTYPE)
     generation = load_relaxed(ring.reader_address + GENERATION_BYTES)
@@ -334,16 +334,16 @@ def take_over_reader(ring_address: int) -> int:
 
 @compiled
 def published_seq(ring_address: int) -> int:
-    """Observer: return how far the writer has come."""
+    """Observer: return the next sequence that the writer will publish."""
     # pairs with: records published
     return load_acquire(record_at(ring_address, RING_DTYPE).writer_address + PUBLISHED_BYTES)
 
 
 @compiled
 def observe(ring_address: int, seq: int, copy_address: int) -> int:
-    """Copy record ``seq`` for an observer: 1 copied, 0 not yet published, -1 no longer there.
+    """Copy record ``seq`` for an observer: 1 copied, 0 not yet published, -1 gone.
 
-    After -1 go on with a later sequence: the next, or one nearer to ``published_seq``.
+    After -1 continue with a later sequence: the next, or one nearer to ``published_seq``.
     """
     ring = record_at(ring_address, RING_DTYPE)
     if published_seq(ring_address) - seq <= 0:

@@ -1,9 +1,9 @@
 """Named POSIX shared memory: create, check, map, lock, remove.
 
 A segment is one page of header and then its regions.  The supervisor creates every segment before
-any stage starts; stages map only what they may write as writable, so a stray write ends in the
-process that made it.  Life is told by kernel locks on the segment (``F_OFD_SETLK``), which the
-kernel frees when their holder dies, even while its corpse is unreaped; a pid file could not.
+any stage starts.  Stages map as writable only what they may write, so a stray write kills the
+process that made it.  A kernel lock on the segment (``F_OFD_SETLK``) shows that its holder lives:
+the kernel frees it when the holder dies, even before it is reaped; a pid file cannot show that.
 """
 
 import contextlib
@@ -33,15 +33,15 @@ PREFIX = "vortex"
 SEGMENT_HEADER = Layout(
     "segment_header",
     "First page of every segment; written by the creator, the magic last.",
-    Field("magic", "i8", "says that the rest is whole"),
-    Field("layout_version", "i8", "of this header and of what follows"),
-    Field("fingerprint", "i8", "of the record declarations inside"),
+    Field("magic", "i8", "present when the rest is whole"),
+    Field("layout_version", "i8", "version of this header and of the regions"),
+    Field("fingerprint", "i8", "fingerprint of the record declarations inside"),
     Field("run_id", "i8", "the run that created it"),
     Field("total_bytes", "i8", "size of the segment"),
     Field("slot_bytes", "i8", "size of one record or slot"),
     Field("slot_count", "i8", "how many"),
     Field("created_ns", "i8", "wall-clock time of the creation"),
-    Field("creator_pid", "i8", "for people; liveness is told by locks"),
+    Field("creator_pid", "i8", "for people; locks show whether a process lives"),
     Field("record_names", "S56", "the declarations, for people"),
 )
 
@@ -112,11 +112,11 @@ class Segment:
         except posix_ipc.ExistentialError as error:
             raise SegmentInUse(
                 f"{name} exists already: another run of this instance is up, or left it behind; "
-                "`vortexctl stop` ends the one and removes the other"
+                "`vortexctl stop` ends that run, or removes the segment"
             ) from error
         try:
             os.fchmod(memory.fd, MODE)
-            # Allocated now: with overcommit a full /dev/shm would show as SIGBUS at a first touch.
+            # Allocated now: with overcommit, a full /dev/shm would raise SIGBUS at the first touch.
             os.posix_fallocate(memory.fd, 0, total_bytes)
             header = np.zeros(1, SEGMENT_HEADER.dtype)
             header[0] = (
@@ -133,21 +133,21 @@ class Segment:
 
     @classmethod
     def private(cls, name: str, data_bytes: int) -> Self:
-        """Return a segment of this process alone: no other finds it, and it ends with this one."""
+        """Return a private segment: no other process finds it, and it ends with this process."""
         fd = os.memfd_create(name)
         os.ftruncate(fd, PAGE_BYTES + round_to_pages(data_bytes))
         return cls(name, fd)
 
     @classmethod
     def attach(cls, name: str, *, fingerprint: int, run_id: int | None = None) -> Self:
-        """Open an existing segment and check that it is what this program declares.
+        """Open an existing segment and check it against this program's declarations.
 
         Raises
         ------
         SegmentMissing
-            When there is none of that name.
+            When no segment has that name.
         SegmentNotYet
-            When it is not whole, or belongs to another run.
+            When it is incomplete, or belongs to another run.
         SegmentMismatch
             When its magic, version or record declarations differ.
         """
@@ -173,7 +173,7 @@ class Segment:
 
     @classmethod
     def open(cls, name: str) -> Self:
-        """Open an existing segment without judging it."""
+        """Open an existing segment without any check."""
         try:
             memory = posix_ipc.SharedMemory(name)
         except posix_ipc.ExistentialError as error:
@@ -190,8 +190,8 @@ class Segment:
     ) -> int:
         """Map a region, faulted in, and return its address; ``close`` unmaps it.
 
-        ``twice`` maps the region a second time right behind itself, so that what wraps around its
-        end lies contiguous in memory.
+        ``twice`` maps the region a second time right behind itself, so that a range that wraps
+        around its end is contiguous in memory.
         """
         assert offset_bytes % PAGE_BYTES == 0, "a region begins on a page"
         span_bytes = round_to_pages(byte_count)
@@ -244,7 +244,7 @@ class Segment:
         return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
 
     def close(self) -> None:
-        """Unmap all and free the locks.  Addresses into the segment are dead after this."""
+        """Unmap all and free the locks.  Addresses into the segment are invalid after this."""
         del self.header
         for address, byte_count in self._maps:
             _libc.munmap(address, byte_count)
@@ -277,7 +277,7 @@ def remove_stale(instance: str) -> list[str]:
 
 
 def _unlink(name: str) -> None:
-    # Somebody else may have removed it since it was listed.
+    # Another process may have removed it since it was listed.
     with contextlib.suppress(posix_ipc.ExistentialError):
         posix_ipc.unlink_shared_memory(name)
 

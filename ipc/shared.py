@@ -1,6 +1,6 @@
-"""The two things that a segment can hold: a ring, or a table of records.
+"""The two contents of a segment: a ring, or a table of records.
 
-Cold: creates them, attaches to them and fills the RING handles that compiled code works with.
+Cold: creates them, attaches to them and fills the RING handles that compiled code uses.
 """
 
 import zlib
@@ -31,7 +31,7 @@ def _names(layouts: Sequence[Layout]) -> str:
 
 @dataclass(frozen=True)
 class RingSpec:
-    """What a ring is: its records, its size, its largest message."""
+    """The declaration of a ring: its records, its size, its largest message."""
 
     layouts: tuple[Layout, ...]
     slot_bytes: int
@@ -51,7 +51,7 @@ class RingSpec:
 
     @property
     def stamp_offset_bytes(self) -> int:
-        """Where each record carries the time of its publication."""
+        """Offset of the time of publication in each record."""
         return self.layouts[0].offset_bytes(self.stamp_field)
 
 
@@ -75,7 +75,7 @@ class SharedRing:
 
     @classmethod
     def create(cls, name: str, spec: RingSpec, *, run_id: int, first_seq: int = 0) -> Self:
-        """Create the segment and the empty ring; the creator sees it as an observer."""
+        """Create the segment and the empty ring; the creator is an observer of it."""
         assert 0 <= first_seq < FIRST_SEQ_END, "sequences must not reach 2**63"
         segment = Segment.create(
             name,
@@ -102,7 +102,7 @@ class SharedRing:
         Raises
         ------
         RoleTaken
-            When a predecessor still publishes: whoever attaches holds the role's lock first.
+            When a predecessor still publishes: take the role's lock before attaching.
         """
         shared = cls._attach(name, spec, run_id, writes=True, reads=False)
         if not ring.take_over_writer(shared.address):
@@ -112,19 +112,19 @@ class SharedRing:
 
     @classmethod
     def attach_reader(cls, name: str, spec: RingSpec, *, run_id: int | None = None) -> Self:
-        """Become the ring's reader; what a predecessor left unread is discarded."""
+        """Become the ring's reader; discard what a predecessor left unread."""
         shared = cls._attach(name, spec, run_id, writes=False, reads=True)
         ring.take_over_reader(shared.address)
         return shared
 
     @classmethod
     def attach_observer(cls, name: str, spec: RingSpec, *, run_id: int | None = None) -> Self:
-        """Look on, read-only, unnoticed by either end."""
+        """Observe the ring, read-only; neither end notices."""
         return cls._attach(name, spec, run_id, writes=False, reads=False)
 
     @classmethod
     def private(cls, name: str, spec: RingSpec) -> Self:
-        """Return an empty ring in memory of this process alone, which may write both its ends."""
+        """Return an empty ring in private memory; this process may write both its ends."""
         data_bytes = 2 * PAGE_BYTES + spec.capacity_count * spec.slot_bytes
         return cls(spec, Segment.private(name, data_bytes), writes=True, reads=True)
 
@@ -141,23 +141,23 @@ class SharedRing:
                 "stop that run with the version that started it"
             )
         if int(segment.header["slot_count"]) != spec.capacity_count:
-            # The size is configuration, not declaration: the segment knows best.
+            # The size comes from configuration, not from the declaration: read it from the segment.
             spec = replace(spec, capacity_count=int(segment.header["slot_count"]))
         return cls(spec, segment, writes=writes, reads=reads)
 
     @property
     def address(self) -> int:
-        """Where compiled code finds the handle; valid as long as this object lives."""
+        """Address of the handle for compiled code; valid as long as this object lives."""
         return address_of(self.handle)
 
     @property
     def published_seq(self) -> int:
-        """How far the writer has come."""
+        """Return the next sequence that the writer will publish."""
         return int(words_at(int(self.handle[0]["writer_address"]), 1)[0])
 
     @property
     def consumed_seq(self) -> int:
-        """How far the reader has come."""
+        """Return the next sequence that the reader will consume."""
         return int(words_at(int(self.handle[0]["reader_address"]), 1)[0])
 
     def close(self) -> None:
@@ -200,12 +200,12 @@ class SharedTable:
 
     @classmethod
     def private(cls, name: str, layout: Layout, count: int) -> Self:
-        """Return a table in memory of this process alone, all records zero."""
+        """Return a table in private memory, all records zero."""
         segment = Segment.private(name, count * layout.dtype.itemsize)
         return cls(layout, segment, count, writable=True)
 
     def record_address(self, index: int) -> int:
-        """Return where record ``index`` stands."""
+        """Return the address of record ``index``."""
         assert 0 <= index < len(self.records), f"{self.layout.name} has no record {index}"
         return self.address + index * self.layout.dtype.itemsize
 

@@ -2,7 +2,7 @@
 
 The main thread connects; from then on compiled code owns the descriptor.  A read returns the
 kernel's stamp of its last segment: TCP merges segments that wait together and keeps the newest
-stamp, so of several segments in one read only the last one's arrival is known.
+stamp, so when one read brings several segments, only the arrival of the last one is known.
 """
 
 import ctypes
@@ -44,8 +44,8 @@ RECEIVER = Layout(
     Field("control_address", "i8", "msghdr: the control area below"),
     Field("control_bytes", "i8", "msghdr: its size; the kernel writes what it used"),
     Field("flags", "i8", "msghdr: written by the kernel"),
-    Field("target_address", "i8", "iovec: where bytes go"),
-    Field("room_bytes", "i8", "iovec: how many fit"),
+    Field("target_address", "i8", "iovec: destination of the bytes"),
+    Field("room_bytes", "i8", "iovec: bytes that fit there"),
     Field("control", "i8", "control area", (16,)),
     Field("kernel_wall_ns", "i8", "wall-clock receive stamp of the last read; 0 without one"),
     Field("error_number", "i8", "errno of the last call that failed"),
@@ -115,7 +115,7 @@ def new_receiver() -> RecordArray:
 
 
 def prepare(connection: socket.socket) -> bool:
-    """Make ``connection`` fit for compiled code; return whether the kernel stamps its reads."""
+    """Set up ``connection`` for compiled code; return whether the kernel stamps its reads."""
     connection.setblocking(False)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if sys.platform != "linux" or PLAIN_PYTHON:
@@ -130,7 +130,10 @@ def prepare(connection: socket.socket) -> bool:
 
 @compiled
 def receive(receiver_address: int, fd: int, target_address: int, room_bytes: int) -> int:
-    """Read what is there: byte count, CLOSED, WOULD_BLOCK or FAILED; fill ``kernel_wall_ns``."""
+    """Read the available bytes; return their count, CLOSED, WOULD_BLOCK or FAILED.
+
+    Set ``kernel_wall_ns``.
+    """
     receiver = record_at(receiver_address, RECEIVER_DTYPE)
     receiver.target_address = target_address
     receiver.room_bytes = room_bytes

@@ -1,11 +1,11 @@
-"""TLS from compiled code: OpenSSL between two memory BIOs, the socket stays ours.
+"""TLS from compiled code: OpenSSL between two memory BIOs; the socket stays ours.
 
-OpenSSL never sees the descriptor.  What ``recvmsg`` brought is written into one BIO, ``SSL_read``
-opens it; what ``SSL_write`` sealed is read from the other BIO and sent.  So a read keeps its kernel
-stamp, and one system call brings as many records as are there.
+OpenSSL never sees the descriptor.  Bytes from ``recvmsg`` go into one BIO, and ``SSL_read`` opens
+them.  ``SSL_write`` seals bytes into the other BIO, from where they are sent.  So a read keeps its
+kernel stamp, and one system call brings every record that is there.
 
 The functions are those that pyOpenSSL is linked with.  Their addresses differ from process to
-process, so compiled code gets them in the record, not as symbols: that is what numba can cache.
+process, so compiled code gets them in the record, not as symbols: numba can cache only that.
 
 *Source:* OpenSSL manual pages SSL_read(3), SSL_write(3), SSL_get_error(3), BIO_s_mem(3).
 """
@@ -32,14 +32,14 @@ _FFI: Any = _openssl.ffi
 
 SEALED_BYTES = 64 << 10
 READ_AGAIN = 2  # SSL_ERROR_WANT_READ
-ENDED = 6  # SSL_ERROR_ZERO_RETURN: the peer said that it sends no more
+ENDED = 6  # SSL_ERROR_ZERO_RETURN: the peer ended its side of the connection
 
 TLS = Layout(
     "tls",
     "One TLS connection: OpenSSL's handles, its functions, and room for sealed bytes.",
     Field("ssl_address", "i8", "SSL"),
-    Field("into_address", "i8", "BIO that received bytes go into"),
-    Field("from_address", "i8", "BIO that bytes to send come from"),
+    Field("into_address", "i8", "BIO for received bytes"),
+    Field("from_address", "i8", "BIO for bytes to send"),
     Field("ssl_read_address", "i8", "SSL_read"),
     Field("ssl_write_address", "i8", "SSL_write"),
     Field("bio_read_address", "i8", "BIO_read"),
@@ -48,8 +48,8 @@ TLS = Layout(
     Field("get_error_address", "i8", "SSL_get_error"),
     Field("received_address", "i8", "room for one read, SEALED_BYTES"),
     Field("sealed_address", "i8", "bytes on their way to the socket, room for SEALED_BYTES"),
-    Field("sealed_bytes", "i8", "how many wait there"),
-    Field("has_rest", "i8", "1 when OpenSSL may hold opened bytes: ask it before the socket"),
+    Field("sealed_bytes", "i8", "bytes that wait there"),
+    Field("has_rest", "i8", "1 when OpenSSL may hold opened bytes: read it before the socket"),
     reserved(24),
 )
 TLS_DTYPE = TLS.dtype
@@ -143,9 +143,9 @@ class Channel:
     """The memory behind one TLS record; it and the connection must outlive the compiled loop."""
 
     def __init__(self, connection: SSL.Connection) -> None:
-        """``connection`` is one over memory BIOs whose handshake is done."""
+        """``connection`` works over memory BIOs, and its handshake is done."""
         private: Any = connection
-        # Without this OpenSSL frees its buffers whenever they are empty, and allocates them again.
+        # Without this OpenSSL frees its buffers when they are empty, and allocates them again.
         _LIB.SSL_clear_mode(private._ssl, _LIB.SSL_MODE_RELEASE_BUFFERS)
         self._connection = connection
         self._received = np.full(SEALED_BYTES, 0, np.uint8)
@@ -167,7 +167,7 @@ class Channel:
 
     @property
     def address(self) -> int:
-        """Where compiled code finds the record; valid as long as this object lives."""
+        """Address of the record for compiled code; valid as long as this object lives."""
         return address_of(self.record)
 
 
@@ -175,7 +175,7 @@ class Channel:
 def receive(
     tls_address: int, receiver_address: int, fd: int, target_address: int, room_bytes: int
 ) -> int:
-    """Read and open what is there: byte count, CLOSED, WOULD_BLOCK or FAILED.
+    """Read and open the available bytes: byte count, CLOSED, WOULD_BLOCK or FAILED.
 
     The kernel's stamp in the RECEIVER is that of the last read that brought bytes.
     """
@@ -194,10 +194,10 @@ def receive(
 
 @compiled
 def open_records(tls_address: int, target_address: int, room_bytes: int) -> int:
-    """Open the records that OpenSSL holds, as far as there is room; see ``receive``."""
+    """Open the records that OpenSSL holds, up to ``room_bytes``; see ``receive``."""
     tls = record_at(tls_address, TLS_DTYPE)
     taken_bytes = 0
-    tls.has_rest = 1  # until it says that it wants more
+    tls.has_rest = 1  # until OpenSSL wants more bytes
     while taken_bytes < room_bytes:
         call_clear(tls.clear_errors_address)
         count = call_transfer(
@@ -215,13 +215,13 @@ def open_records(tls_address: int, target_address: int, room_bytes: int) -> int:
             return taken_bytes if taken_bytes > 0 else WOULD_BLOCK
         if taken_bytes == 0:
             return CLOSED if error == ENDED else FAILED
-        return taken_bytes  # asked again it will say the same
+        return taken_bytes  # the next call reports the same result
     return taken_bytes
 
 
 @compiled
 def seal(tls_address: int, address: int, byte_count: int) -> int:
-    """Hand bytes to OpenSSL, which keeps them sealed until ``push``; all of them, or FAILED."""
+    """Give all bytes to OpenSSL, which keeps them sealed until ``push``; FAILED on an error."""
     tls = record_at(tls_address, TLS_DTYPE)
     sealed_bytes = 0
     while sealed_bytes < byte_count:
@@ -240,7 +240,7 @@ def seal(tls_address: int, address: int, byte_count: int) -> int:
 
 @compiled
 def push(tls_address: int, receiver_address: int, fd: int) -> int:
-    """Send what is sealed, as far as the kernel takes it: 0 when all is sent, 1, or FAILED."""
+    """Send sealed bytes, as many as the kernel takes: 0 all sent, 1 some wait, or FAILED."""
     tls = record_at(tls_address, TLS_DTYPE)
     while True:
         if tls.sealed_bytes == 0:

@@ -1,6 +1,6 @@
-"""What the kernel counts for this thread: time on a CPU, switches, page faults.
+"""The kernel's counts for this thread: CPU time, switches, page faults.
 
-Each reading is a system call of some hundred nanoseconds: for the rare moment that asks for it.
+Each reading is a system call of a few hundred nanoseconds: use it rarely.
 *Source:* getrusage(2), clock_gettime(2).
 """
 
@@ -24,7 +24,7 @@ _getrusage: Any = types.ExternalFunction("getrusage", types.int32(types.int32, t
 
 
 def read_usage(usage_address: int) -> None:
-    """Have the kernel write what it counted for this thread, as a struct rusage."""
+    """Write the kernel's counts for this thread, as a struct rusage."""
     usage = resource.getrusage(RUSAGE_THREAD)
     store_word(usage_address + _MINOR_FAULTS, usage.ru_minflt)
     store_word(usage_address + _MAJOR_FAULTS, usage.ru_majflt)
@@ -42,7 +42,7 @@ def _(usage_address: Any) -> Any:
 
 @compiled
 def switch_count_of(usage_address: int) -> int:
-    """Return how often the kernel changed to another task, as of the last reading."""
+    """Return how often the kernel switched to another task, as of the last reading."""
     return load_word(usage_address + _VOLUNTARY) + load_word(usage_address + _INVOLUNTARY)
 
 

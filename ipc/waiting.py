@@ -1,7 +1,7 @@
 """What an idle loop does.
 
 A stage alone on its core spins.  Stages that share a core yield, so that the one with work runs
-next.  Parking gives the core away for some time; it is for machines that must not burn power.
+next.  Parking gives the core away for some time; it is for machines that must save power.
 """
 
 import os
@@ -29,7 +29,7 @@ class Wait(IntEnum):
     SPIN = 0
     YIELD = 1
     PARK = 2
-    DOZE = 3  # while others of the run still start
+    DOZE = 3  # while other stages of the run are still starting
 
 
 def give_way() -> None:
@@ -48,10 +48,10 @@ overload(sleep_us)(lambda duration_us: lambda duration_us: _usleep(np.int32(dura
 
 @compiled
 def idle(wait: int, done_count: int) -> None:
-    """Wait once, as ``wait`` (a Wait) says; after work, only give way to those it is for.
+    """Wait once, as ``wait`` (a Wait) says; after work, only yield.
 
-    A stage that worked and shares its core does not look for more first: what it passed on would
-    wait meanwhile.
+    A stage that worked and shares its core yields before it looks for more work: otherwise its
+    output would wait.
     """
     if done_count > 0:
         if wait == Wait.YIELD:

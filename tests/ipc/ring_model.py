@@ -43,7 +43,7 @@ def take_over_writer(name: str, rules: Rules) -> Party:
     if epoch > 1:
         start = (max(published, claimed) if rules.starts_beyond_claimed else published) + 1
         if rules.tells_of_hole:
-            yield from tell_hole(published, start, claimed, rules)
+            yield from publish_hole(published, start, claimed, rules)
     yield "store", "epoch_start", start, False
     yield "store", "epoch", epoch, True
     if (yield "swap", "published", published, start):
@@ -52,7 +52,7 @@ def take_over_writer(name: str, rules: Rules) -> Party:
     return -1
 
 
-def tell_hole(start: int, end: int, claimed: int, rules: Rules) -> Party:
+def publish_hole(start: int, end: int, claimed: int, rules: Rules) -> Party:
     """Tell observers that no record stands from ``start`` up to ``end``."""
     newest, newest_end = None, 0
     for hole in range(rules.hole_count):
