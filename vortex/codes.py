@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class Kind(IntEnum):
-    """What a record is; the first byte of every record on a ring."""
+    """The kind of a record; the first byte of every record on a ring."""
 
     DEPTH = 1  # a diff of levels: the head, then BIDS and ASKS records
     SNAPSHOT = 2  # the whole book as the venue keeps it: head, BIDS, ASKS
@@ -13,9 +13,9 @@ class Kind(IntEnum):
     ASKS = 5
     TICKER = 6  # best bid and ask
     TRADE = 7
-    FEED_DOWN = 8  # the source lost its connection: nothing it told is true any more
+    FEED_DOWN = 8  # the source lost its connection: its earlier records are no longer valid
     FEED_UP = 9
-    TOP = 10  # what the book says of one instrument
+    TOP = 10  # the touch of one instrument, from the book
     PLACE = 20  # requests, strategy to gateway
     CANCEL = 21
     REPLACE = 22
@@ -27,13 +27,13 @@ class Kind(IntEnum):
     FILLED = 32  # a fill, whole or part
     CANCELED = 33
     EXPIRED = 34
-    UNKNOWN = 35  # no answer in time: it may or may not stand
-    HALTED = 36  # the gateway pulled everything; the strategy starts from nothing standing
+    UNKNOWN = 35  # no answer in time: the order may or may not be open
+    HALTED = 36  # the gateway cancelled everything; the strategy starts with no open order
     RESUMED = 37
 
 
 class Side(IntEnum):
-    """Which side of the book; the sign of what a fill adds to the position."""
+    """A side of the book; also the sign of a fill in the position."""
 
     BUY = 1
     SELL = -1
@@ -48,10 +48,10 @@ class OrderForce(IntEnum):
 
 
 class Refusal(IntEnum):
-    """Why a message from the venue was not taken; decoders return it, negative."""
+    """Why a message from the venue was refused; decoders return it, negative."""
 
-    NOT_JSON = -1  # not the grammar
-    NOT_KNOWN = -2  # a message type that nobody asked for; counted, harmless
+    NOT_JSON = -1  # breaks the grammar
+    NOT_KNOWN = -2  # a message type that was not requested; counted, harmless
     MISSING_KEY = -3
     UNKNOWN_SYMBOL = -4
     OFF_TICK = -5  # a price or quantity that is not a whole number of ticks or lots
@@ -64,20 +64,20 @@ class Refusal(IntEnum):
 
 
 class BookState(IntEnum):
-    """How far a book is from the truth."""
+    """How a book is synchronised with the venue."""
 
-    EMPTY = 0  # nothing known, a snapshot is wanted
-    BUFFERING = 1  # diffs are kept until the snapshot comes
+    EMPTY = 0  # nothing known; the book needs a snapshot
+    BUFFERING = 1  # diffs are kept until the snapshot arrives
     LIVE = 2
 
 
 class OrderState(IntEnum):
-    """Where an order is; see ``orders.py`` for what may follow what."""
+    """The state of an order; ``vortex/orders/order_table.py`` has the transitions."""
 
     FREE = 0  # the row of the table is unused
     SENT = 1  # sent, not answered
     RESTING = 2
-    UNKNOWN = 3  # no answer in time: stands at its worst until the venue says
+    UNKNOWN = 3  # no answer in time: counts at its worst until the venue reports its status
     FILLED = 4
     CANCELED = 5
     REJECTED = 6
@@ -115,7 +115,7 @@ class Reject(IntEnum):
 
 
 class Answer(IntEnum):
-    """What the venue said on the order connection."""
+    """The kind of a message on the order connection."""
 
     REPLY = 1  # the answer to one of our requests
     EXECUTION = 2  # an executionReport
@@ -123,7 +123,7 @@ class Answer(IntEnum):
     OTHER = 4  # anything else that is well formed
     STREAM_ENDED = 5  # the user data stream was terminated
     SHUTDOWN = 6
-    FATE = 7  # what the main thread learnt of one order
+    FATE = 7  # the status of one order, queried by the main thread
     SINCE = 8  # the venue's newest fill before the run: ours come after it
 
 
@@ -149,7 +149,7 @@ class Execution(IntEnum):
 
 
 class FeeAsset(IntEnum):
-    """What a commission was taken in."""
+    """The asset of a commission."""
 
     NONE = 0
     BASE = 1

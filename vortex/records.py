@@ -1,14 +1,14 @@
 """Every record that crosses a process border, declared once.
 
-All prices are int64 ticks and all quantities int64 lots of the record's instrument.  A record on a
-ring begins with the same 24 bytes, ``PREFIX``; the ring's commit writes ``publish_ns``.
+All prices are int64 ticks and all quantities int64 lots of the record's instrument.  Every record
+on a ring begins with the same 24 bytes, ``PREFIX``; the ring's commit writes ``publish_ns``.
 """
 
 from ipc.layout import Field, Layout, reserved
 
 PREFIX = (
     Field("kind", "i1", "see codes.Kind"),
-    Field("source_id", "i1", "which source (ingest process) it came from"),
+    Field("source_id", "i1", "source (ingest process) that it came from"),
     Field("instrument_id", "i2", "row of the instrument table; -1 for none"),
     Field("epoch", "i4", "life of the writer: one more at each restart"),
     Field("cause_id", "i8", "number of the frame that caused it, counted by its source"),
@@ -24,7 +24,7 @@ DEPTH = Layout(
     "Head of a message of levels (DEPTH, SNAPSHOT or PARTIAL); `record_count` LEVELS follow.",
     *PREFIX,
     Field("kernel_ns", "i8", "when the kernel received the frame"),
-    Field("recv_ns", "i8", "when recv returned with it"),
+    Field("recv_ns", "i8", "when recv returned with the frame"),
     Field("venue_ns", "i8", "the venue's event time (its wall clock); 0 when it sends none"),
     Field("first_update_id", "i8", "first update in the message"),
     Field("last_update_id", "i8", "last update in the message"),
@@ -37,7 +37,7 @@ LEVELS = Layout(
     "levels",
     "Up to six levels of one side (kind BIDS or ASKS).",
     *PREFIX,
-    Field("level_count", "i8", "how many levels are used"),
+    Field("level_count", "i8", "levels used"),
     Field("price_ticks", "i8", "price", (LEVELS_PER_RECORD,)),
     Field("qty_lots", "i8", "absolute quantity; 0 removes the level", (LEVELS_PER_RECORD,)),
 )
@@ -47,7 +47,7 @@ TICKER = Layout(
     "Best bid and ask as the venue reports them in real time.",
     *PREFIX,
     Field("kernel_ns", "i8", "when the kernel received the frame"),
-    Field("recv_ns", "i8", "when recv returned with it"),
+    Field("recv_ns", "i8", "when recv returned with the frame"),
     Field("venue_ns", "i8", "the venue's event time; 0 when it sends none"),
     Field("update_id", "i8", "book update that it shows"),
     Field("bid_ticks", "i8", "best bid; 0 when the side is empty"),
@@ -62,7 +62,7 @@ TRADE = Layout(
     "One trade between others (or ours, seen from outside).",
     *PREFIX,
     Field("kernel_ns", "i8", "when the kernel received the frame"),
-    Field("recv_ns", "i8", "when recv returned with it"),
+    Field("recv_ns", "i8", "when recv returned with the frame"),
     Field("venue_ns", "i8", "the venue's trade time"),
     Field("trade_id_high", "i8", "upper 64 bits of the venue's id of the trade"),
     Field("trade_id", "i8", "lower 64 bits of it; a venue with numbers adds one each trade"),
@@ -77,11 +77,11 @@ FEED = Layout(
     "The source's connection went down or came up (kind FEED_DOWN, FEED_UP).",
     *PREFIX,
     Field("kernel_ns", "i8", "0"),
-    Field("recv_ns", "i8", "when it was noticed"),
+    Field("recv_ns", "i8", "when ingest noticed it"),
     reserved(88),
 )
 
-# What the book says, book to strategy: slots of 192 bytes.  TRADE records pass on the same ring.
+# Touches, book to strategy: slots of 192 bytes.  TRADE records use the same ring.
 TOP_SLOT_BYTES = 192
 
 TOP = Layout(
@@ -103,13 +103,13 @@ TOP = Layout(
     Field("ask_lots", "i8", "quantity at the best ask"),
     Field("bid_depth_lots", "i8", "quantity of the five best bid levels"),
     Field("ask_depth_lots", "i8", "quantity of the five best ask levels"),
-    Field("merged_count", "i8", "frames that this record stands for"),
-    Field("resync_count", "i8", "of these, how many brought the book into sync"),
+    Field("merged_count", "i8", "frames merged into this record"),
+    Field("resync_count", "i8", "of these, frames that brought the book into sync"),
     Field("is_valid", "i8", "1 when the book is in sync with the venue"),
     reserved(32),
 )
 
-# What the strategy wants done, strategy to gateway: slots of 192 bytes.
+# Requests, strategy to gateway: slots of 192 bytes.
 REQUEST = Layout(
     "request",
     "Place, cancel or replace one order (kind PLACE, CANCEL, REPLACE).",
@@ -123,7 +123,7 @@ REQUEST = Layout(
     Field("pick_ns", "i8", "when the strategy's drain began"),
     Field("tops_consumed_seq", "i8", "records of the tops ring that the strategy had consumed"),
     Field("events_consumed_seq", "i8", "records of the events ring that it had consumed"),
-    Field("quote_index", "i8", "which of the strategy's quotes of the instrument it is for"),
+    Field("quote_index", "i8", "index of the strategy's quote of the instrument"),
     Field("side", "i8", "codes.Side"),
     Field("price_ticks", "i8", "limit price"),
     Field("qty_lots", "i8", "quantity"),
@@ -134,7 +134,7 @@ REQUEST = Layout(
     reserved(32),
 )
 
-# What the gateway sent, for observers: slots of 192 bytes.
+# Requests that the gateway sent, for observers: slots of 192 bytes.
 SENT_FIELDS = (
     *PREFIX,
     Field("kernel_ns", "i8", "kernel receive stamp of the oldest frame; 0 if no frame caused it"),
@@ -147,34 +147,34 @@ SENT_FIELDS = (
     Field("gateway_pick_ns", "i8", "when the gateway took it"),
     Field("sent_ns", "i8", "when send returned"),
     Field("newest_kernel_ns", "i8", "kernel receive stamp of the newest frame merged"),
-    Field("merged_count", "i8", "frames that the decision stands for"),
-    Field("resync_count", "i8", "of these, how many brought the book into sync"),
-    Field("quote_index", "i8", "which of the strategy's quotes of the instrument it is for"),
+    Field("merged_count", "i8", "frames merged into the decision"),
+    Field("resync_count", "i8", "of these, frames that brought the book into sync"),
+    Field("quote_index", "i8", "index of the strategy's quote of the instrument"),
     Field("side", "i8", "codes.Side"),
     Field("price_ticks", "i8", "limit price"),
     Field("qty_lots", "i8", "quantity"),
-    Field("order_id", "i8", "our number of the order placed, or of the one cancelled"),
+    Field("order_id", "i8", "our number of the order that was placed or cancelled"),
 )
 SENT = Layout(
     "sent",
-    "One request that was sent (kind PLACE, CANCEL, REPLACE), with every stamp of its way: what "
-    "lies between two of them is a wait or a service of one stage.",
+    "One request that was sent (kind PLACE, CANCEL, REPLACE), with every stamp on its way: the "
+    "time between two stamps is a wait or a service of one stage.",
     *SENT_FIELDS,
     reserved(32),
 )
 
-# What became of it, gateway to strategy: slots of 192 bytes.
+# Order events, gateway to strategy: slots of 192 bytes.
 ORDER_EVENT = Layout(
     "order_event",
-    "What became of an order (kinds ACKED to RESUMED).",
+    "An event of an order (kinds ACKED to RESUMED).",
     *PREFIX,
     Field("recv_ns", "i8", "when recv returned with the venue's answer"),
     Field("venue_ns", "i8", "the venue's transaction time"),
-    Field("quote_index", "i8", "which of the strategy's quotes it belongs to"),
+    Field("quote_index", "i8", "index of the strategy's quote that it belongs to"),
     Field("side", "i8", "codes.Side"),
     Field("order_id", "i8", "our number of the order"),
     Field("price_ticks", "i8", "its limit price"),
-    Field("remaining_lots", "i8", "what of it still stands"),
+    Field("remaining_lots", "i8", "quantity that is still open"),
     Field("fill_ticks", "i8", "price of this fill"),
     Field("fill_lots", "i8", "quantity of this fill"),
     Field("trade_id", "i8", "the venue's number of the fill"),
@@ -185,31 +185,31 @@ ORDER_EVENT = Layout(
     reserved(56),
 )
 
-# Tables: state that one stage writes and others read in place.
+# Tables: state that one process writes and others read in place.
 INSTRUMENT = Layout(
     "instrument",
-    "What the venue says of an instrument, in wire units of 1e-8 and in ticks and lots.",
+    "The venue's reference data of an instrument, in units of 1e-8 and in ticks and lots.",
     Field("symbol", "S24", "as in the venue's messages, upper case"),
     Field("symbol_bytes", "i8", "length of the symbol"),
     Field("instrument_id", "i4", "its row"),
-    Field("source_id", "i4", "which source tells of it"),
+    Field("source_id", "i4", "source that carries it"),
     Field("tick_e8", "i8", "one tick in 1e-8 of the quote asset"),
     Field("lot_e8", "i8", "one lot in 1e-8 of the base asset"),
-    Field("price_ticks_min", "i8", "lowest price that the venue takes"),
-    Field("price_ticks_max", "i8", "highest price that the venue takes"),
+    Field("price_ticks_min", "i8", "lowest price that the venue accepts"),
+    Field("price_ticks_max", "i8", "highest price that the venue accepts"),
     Field("qty_lots_min", "i8", "smallest order"),
     Field("qty_lots_max", "i8", "largest order"),
     Field("notional_min", "i8", "least price times quantity, in ticks times lots, rounded up"),
     Field("notional_max", "i8", "most price times quantity, in ticks times lots, rounded down"),
     Field("open_orders_max", "i8", "open orders that the venue allows for the symbol"),
-    Field("base_asset", "S16", "what is bought and sold"),
-    Field("quote_asset", "S16", "what it is paid in"),
+    Field("base_asset", "S16", "asset that is bought and sold"),
+    Field("quote_asset", "S16", "asset that it is paid in"),
     reserved(48),
 )
 
 TOUCH = Layout(
     "touch",
-    "The book's latest word on one instrument: a cell (one writer, many readers).",
+    "The latest touch of one instrument: a cell (one writer, many readers).",
     Field("version", "i8", "odd while it is being written"),
     Field("bid_ticks", "i8", "best bid; 0 when the side is empty"),
     Field("bid_lots", "i8", "quantity at the best bid"),
@@ -221,7 +221,7 @@ TOUCH = Layout(
     Field("kernel_ns", "i8", "kernel receive stamp of the newest frame in it"),
     Field("publish_ns", "i8", "when it was written"),
     Field("state", "i8", "codes.BookState"),
-    Field("snapshot_wanted_count", "i8", "how often the book has asked for a snapshot"),
+    Field("snapshot_wanted_count", "i8", "snapshots that the book has requested"),
     Field("gap_count", "i8", "sequence gaps since the start"),
     Field("update_count", "i8", "frames applied since the start"),
     Field("bid_level_count", "i8", "levels kept on the bid side"),
@@ -232,10 +232,10 @@ ORDER = Layout(
     "order",
     "One row of the order table: the gateway's truth about one order.",
     Field("version", "i8", "odd while it is being written"),
-    Field("order_id", "i8", "our number: run-wide, never used twice"),
-    Field("venue_order_id", "i8", "the venue's number; 0 until it told"),
+    Field("order_id", "i8", "our number: unique in the run"),
+    Field("venue_order_id", "i8", "the venue's number; 0 until the venue reports it"),
     Field("instrument_id", "i8", "row of the instrument table"),
-    Field("quote_index", "i8", "which of the strategy's quotes it is"),
+    Field("quote_index", "i8", "index of the strategy's quote that it belongs to"),
     Field("state", "i8", "codes.OrderState"),
     Field("side", "i8", "codes.Side"),
     Field("price_ticks", "i8", "limit price"),
@@ -243,7 +243,7 @@ ORDER = Layout(
     Field("filled_lots", "i8", "quantity filled"),
     Field("request_kind", "i8", "codes.Kind of the unanswered request; 0 for none"),
     Field("request_id", "i8", "its number"),
-    Field("replaced_by_id", "i8", "the order that shall replace this one; 0 for none"),
+    Field("replaced_by_id", "i8", "the order that is to replace this one; 0 for none"),
     Field("sent_ns", "i8", "when the unanswered request was sent"),
     Field("created_ns", "i8", "when the order was sent"),
     Field("changed_ns", "i8", "when the row last changed"),
@@ -251,7 +251,7 @@ ORDER = Layout(
 
 POSITION = Layout(
     "position",
-    "What our fills of one instrument add up to since the start of the run.",
+    "The sums of our fills of one instrument since the start of the run.",
     Field("version", "i8", "odd while it is being written"),
     Field("instrument_id", "i8", "row of the instrument table"),
     Field("base_lots", "i8", "bought minus sold"),
@@ -261,26 +261,26 @@ POSITION = Layout(
     Field("fee_other_e8", "i8", "commission taken in another asset"),
     Field("bought_lots", "i8", "sum of buys"),
     Field("sold_lots", "i8", "sum of sells"),
-    Field("fill_count", "i8", "how many fills"),
-    Field("last_trade_id", "i8", "fills up to it are counted or before the run; 0: not known yet"),
-    Field("open_buy_lots", "i8", "what our open buys could still add, at their worst"),
-    Field("open_sell_lots", "i8", "what our open sells could still take, at their worst"),
-    Field("open_order_count", "i8", "orders that stand or may stand"),
+    Field("fill_count", "i8", "number of fills"),
+    Field("last_trade_id", "i8", "fills up to it are counted or older than the run; 0: unknown"),
+    Field("open_buy_lots", "i8", "lots that our open buys could still add, at their worst"),
+    Field("open_sell_lots", "i8", "lots that our open sells could still take, at their worst"),
+    Field("open_order_count", "i8", "orders that are open or may be open"),
     Field("changed_ns", "i8", "when it last changed"),
     reserved(8),
 )
 
 BALANCE = Layout(
     "balance",
-    "What the venue said we own of one asset, when we last asked: on each connection.",
+    "Our balance of one asset, as the venue reported it when the gateway last connected.",
     Field("asset", "S16", "name of the asset"),
     Field("free_e8", "i8", "free to trade, at 8 decimals"),
-    Field("locked_e8", "i8", "held by orders that stand, at 8 decimals"),
-    Field("wall_ns", "i8", "when we asked, wall clock; 0 for never"),
+    Field("locked_e8", "i8", "held by open orders, at 8 decimals"),
+    Field("wall_ns", "i8", "when the venue reported it, wall clock; 0 for never"),
     reserved(24),
 )
 
-# Inside one process: what a decoder fills for the gateway.
+# Inside one process: decoded messages, keys and instruments.
 ANSWER = Layout(
     "answer",
     "One message of the order connection, decoded.",
@@ -294,7 +294,7 @@ ANSWER = Layout(
     Field("place_outcome", "i8", "codes.Outcome of the place half"),
     Field("order_id", "i8", "ours, read from the client order id; 0 when it is not ours"),
     Field("venue_order_id", "i8", "the venue's"),
-    Field("canceled_order_id", "i8", "ours, of the order that a cancel or replace took away"),
+    Field("canceled_order_id", "i8", "ours, of the order that a cancel or replace removed"),
     Field("execution", "i8", "codes.Execution"),
     Field("state", "i8", "codes.OrderState as the venue reports it; 0 when it does not"),
     Field("instrument_id", "i8", "row of the instrument table; -1 for none"),
@@ -318,7 +318,7 @@ ANSWER = Layout(
 
 SESSION = Layout(
     "session",
-    "What encoding an order needs besides the order: who we are, and the key's midstates.",
+    "What the encoder needs besides the order: our identity and the key's midstates.",
     Field("api_key", "S128", "the key's public name"),
     Field("api_key_bytes", "i8", "its length"),
     Field("run_id", "i8", "this run, 32 bits; part of each client order id"),
@@ -327,8 +327,12 @@ SESSION = Layout(
     Field("inner_state", "i4", "SHA-256 state after the key's inner block", (8,)),
     Field("outer_state", "i4", "SHA-256 state after the key's outer block", (8,)),
     Field("prefix_state", "i4", "inner state after the constant first blocks of a request", (8,)),
-    Field("prefix_bytes", "i8", "how many bytes of the text those blocks hold"),
-    Field("is_logged_on", "i8", "1 when the connection stands for the key: nothing is signed"),
+    Field("prefix_bytes", "i8", "bytes of the text in those blocks"),
+    Field(
+        "is_logged_on",
+        "i8",
+        "1 when the connection is logged on: requests need no signature",
+    ),
     reserved(48),
 )
 
@@ -340,7 +344,11 @@ CATALOG = Layout(
     Field("slots_address", "i8", "hash table: int64 instrument_id + 1 per slot, 0 empty"),
     Field("slot_mask", "i8", "slots minus one, a power of two minus one"),
     Field("steps_address", "i8", "STEPS of each instrument"),
-    Field("general_count", "i8", "messages that a decoder's general path had to read"),
+    Field(
+        "general_count",
+        "i8",
+        "messages of an unusual form, read by the slow decoder",
+    ),
     reserved(16),
 )
 

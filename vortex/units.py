@@ -1,4 +1,4 @@
-"""Decimal text to whole ticks and lots and back: exact, cold, the rounding in the name.
+"""Converts decimal text to whole ticks and lots and back: exact and cold.
 
 One *e8* is 1e-8 of an asset, the finest step that the venues write.
 """
@@ -8,7 +8,7 @@ from decimal import Context, Decimal, InvalidOperation
 INT64_MAX = 2**63 - 1
 DECIMALS = 8
 
-# Wide enough for anything that fits 63 bits, and for the products that are then refused.
+# Wide enough for any number of 63 bits, and for the larger products that are then refused.
 _EXACT = Context(prec=60)
 
 
@@ -18,7 +18,7 @@ def _decimal(text: str) -> Decimal:
     except InvalidOperation:
         value = Decimal("NaN")
     if not value.is_finite():
-        raise ValueError(f"{text!r} is no decimal number: write digits, such as 0.01")
+        raise ValueError(f"{text!r} is not a decimal number: write digits, such as 0.01")
     return value
 
 
@@ -28,7 +28,7 @@ def to_e8(text: str) -> int:
     Raises
     ------
     ValueError
-        When it is no finite decimal, is finer than 1e-8 or does not fit 63 bits.
+        When it is not a finite decimal, is finer than 1e-8, or does not fit 63 bits.
     """
     value = _decimal(text)
     if value and value.adjusted() > DECIMALS + 20:

@@ -1,9 +1,7 @@
-"""What every decoder needs.
+"""The parts that every decoder shares.
 
-market_writers  market records from values that are already checked: what all venues' decoders
-                write
-tick_division   from decimals in 1e-8 to an instrument's ticks and lots, exactly or not at all
-instruments     instruments: what a venue says of them, as rows that fit 63 bits, and the catalog
-                by symbol
-levels          from JSON levels, ``[["price","quantity"],...]``, to LEVELS records
+market_writers  writes market records from values that are already checked
+tick_division   divides decimals in 1e-8 into ticks and lots, exactly or not at all
+instruments     reads a venue's reference data into rows that fit 63 bits; finds them by symbol
+levels          reads JSON levels, ``[["price","quantity"],...]``, into LEVELS records
 """

@@ -1,4 +1,4 @@
-"""Instruments: what a venue says of them, as rows that fit 63 bits, and the catalog by symbol.
+"""Reads a venue's reference data into rows that fit 63 bits; finds them by symbol.
 
 The first half is cold (msgspec, decimals, errors); the lookup is compiled.
 """
@@ -23,7 +23,7 @@ ASSET_BYTES_MAX = 16
 
 #: A price times a quantity stays below this, so that two of them can be added in 63 bits.
 NOTIONAL_LIMIT = 2**62
-#: The highest price, in ticks, of an instrument whose venue names none.
+#: The highest price, in ticks, of an instrument for which the venue states none.
 UNLIMITED_TICKS = 2**40
 INT64_MAX = 2**63 - 1
 
@@ -47,7 +47,7 @@ class Filter(msgspec.Struct, rename="camel"):
 
 
 class ListedSymbol(msgspec.Struct, rename="camel"):
-    """One row of the venue's reference data; keys that we do not know are passed over."""
+    """One row of the venue's reference data; unknown keys are ignored."""
 
     symbol: str
     base_asset: str
@@ -66,7 +66,7 @@ def read_exchange_info(body: bytes, symbols: list[str], source_id: int = 0) -> R
     """Return rows of the INSTRUMENT table for ``symbols``, in their order, from ``exchangeInfo``.
 
     ``body`` is the REST body (or the ``result`` of the WebSocket API).  A rule that is absent or
-    whose value is 0 is disabled; a price or lot step of 0 then means the finest, 1e-8.
+    has the value 0 is disabled; a price or lot step of 0 means the finest, 1e-8.
 
     *Source:* Binance Spot, Filters.
 
@@ -89,9 +89,9 @@ def fill_instrument(row: Any, symbol: ListedSymbol, instrument_id: int, source_i
     """Fill one row of the INSTRUMENT table.
 
     Prices and quantities are multiples of the step counted from zero, as the venue checks them.
-    The largest quantity is cut to what keeps price times quantity below 2**62 at the highest
-    price, so that no order within its bounds can overflow; an instrument for which that leaves
-    less than the smallest order is refused.
+    The largest quantity is reduced so that price times quantity stays below 2**62 at the highest
+    price: no order within its bounds can overflow.  An instrument is refused when less than its
+    smallest order is left.
 
     Raises
     ------
@@ -140,20 +140,21 @@ def _fill_names(row: Any, symbol: ListedSymbol) -> None:
 
 
 def _check(row: Any, name: str) -> None:
-    """Refuse an instrument for which no order could be sent."""
+    """Refuse an instrument for which every order would be invalid."""
     if row["price_ticks_min"] > row["price_ticks_max"]:
         raise ValueError(f"{name}: the lowest price is above the highest; the venue's row is wrong")
     if row["qty_lots_min"] > row["qty_lots_max"] or row["notional_min"] > row["notional_max"]:
         tick, lot = format_e8(int(row["tick_e8"])), format_e8(int(row["lot_e8"]))
         raise ValueError(
-            f"{name}: orders do not fit 62 bits with tick {tick} and lot {lot}; leave it out"
+            f"{name}: price times quantity overflows 62 bits with tick {tick} and lot {lot}; "
+            "remove the symbol"
         )
 
 
 def build_catalog(instruments: RecordArray) -> tuple[RecordArray, Int64Array]:
     """Return a CATALOG of one row and its tables; the caller keeps all three arrays alive.
 
-    The tables are the hash slots and, behind them, the STEPS of each instrument.
+    The tables are the hash slots and, after them, the STEPS of each instrument.
 
     Raises
     ------
@@ -175,7 +176,7 @@ def build_catalog(instruments: RecordArray) -> tuple[RecordArray, Int64Array]:
         # The row's own memory holds the symbol first, zero-filled to 24 bytes.
         address = address_of(instruments) + index * INSTRUMENT_BYTES
         if find_instrument(address_of(catalog), address, int(row["symbol_bytes"])) >= 0:
-            raise ValueError(f"{row['symbol'].decode()} stands twice: name each symbol once")
+            raise ValueError(f"{row['symbol'].decode()} is listed twice: name each symbol once")
         words = load_word(address), load_word(address + 8), load_word(address + 16)
         slot = int(symbol_slot(words[0], words[1], words[2])) & (slot_count - 1)
         while slots[slot]:
@@ -188,7 +189,7 @@ def build_catalog(instruments: RecordArray) -> tuple[RecordArray, Int64Array]:
 
 @compiled
 def symbol_slot(first: int, second: int, third: int) -> int:
-    """Return the hash of a symbol of three words, as yet unmasked."""
+    """Return the hash of a symbol of three words, not yet masked."""
     mixed = wrapping_product(first, 0x1E3779B97F4A7C15)
     mixed ^= wrapping_product(second, 0x3F58476D1CE4E5B9)
     mixed ^= wrapping_product(third, 0x14D049BB133111EB)
@@ -197,7 +198,7 @@ def symbol_slot(first: int, second: int, third: int) -> int:
 
 @compiled
 def find_words(catalog_address: int, first: int, second: int, third: int) -> int:
-    """Return the row of the symbol that is three zero-filled words; -1 when it is not known."""
+    """Return the row of the symbol in three zero-filled words; -1 when it is not known."""
     catalog = record_at(catalog_address, CATALOG_DTYPE)
     slot = symbol_slot(first, second, third) & catalog.slot_mask
     while True:
@@ -218,7 +219,7 @@ def find_words(catalog_address: int, first: int, second: int, third: int) -> int
 def find_instrument(catalog_address: int, symbol_address: int, symbol_bytes: int) -> int:
     """Return the row of the symbol at ``symbol_address``; -1 when it is not known.
 
-    24 bytes are read at the address, however short the symbol.
+    It reads 24 bytes at the address, even for a short symbol.
     """
     if symbol_bytes > SYMBOL_BYTES_MAX:
         return -1

@@ -1,7 +1,7 @@
-"""From JSON levels, ``[["price","quantity"],...]``, to LEVELS records.
+"""Reads JSON levels, ``[["price","quantity"],...]``, into LEVELS records.
 
-Two readers of the same thing: one for the form that venues send today, without white space and
-with 8 decimals, and one for all that means the same.  The first gives up where it is not sure.
+There are two readers.  The first reads only the form that venues send today, without white space
+and with 8 decimals, and stops at anything else.  The second reads every form of the same meaning.
 """
 
 from ipc.compiled import compiled
@@ -50,7 +50,7 @@ def read_lots(position: int, end: int, steps: Steps) -> int:
 
 @compiled
 def read_lots_shown(position: int, end: int, steps: Steps) -> int:
-    """Return the quantity value at ``position`` as ``to_lots_shown`` does, or a Refusal."""
+    """Return the quantity value at ``position`` in lots by ``to_lots_shown``, or a Refusal."""
     value_e8, refusal = read_e8(position, end)
     return refusal if refusal < 0 else to_lots_shown(steps, value_e8)
 
@@ -76,8 +76,7 @@ def write_plain_levels(
 ) -> tuple[int, int]:
     """Write the levels behind the bracket before ``position``: the next position and the records.
 
-    The position is -1 when anything is not as it usually is: nothing was decided, ``write_levels``
-    has to say what it is.
+    The position is -1 when the text has another form: ``write_levels`` must then read it.
     """
     if load_byte(position) == CLOSE_ARRAY:
         return position + 1, 0
@@ -126,7 +125,7 @@ def write_levels(
 ) -> int:
     """Write the levels of the array at ``position``; return how many records, or a Refusal.
 
-    The text was checked to be JSON (``scan.check_text``).  More columns than two are passed over.
+    The text was checked to be JSON (``scan.check_text``).  Columns beyond the second are ignored.
     """
     if load_byte(position) != OPEN_ARRAY:
         return NOT_JSON

@@ -1,4 +1,4 @@
-"""Market records from values that are already checked: what all venues' decoders write."""
+"""Writes market records from values that are already checked; all venues' decoders use it."""
 
 from ipc.compiled import compiled
 from ipc.memory import record_at, store_word, zero_bytes
@@ -24,7 +24,7 @@ def write_ticker(
     ask_ticks: int,
     ask_lots: int,
 ) -> int:
-    """Write a TICKER record; return 1, the slots it took."""
+    """Write a TICKER record; return 1, the slots that it fills."""
     zero_bytes(address, MARKET_SLOT_BYTES)
     record = record_at(address, TICKER_DTYPE)
     record.kind = Kind.TICKER
@@ -48,7 +48,7 @@ def write_trade(
     qty_lots: int,
     buyer_is_maker: int,
 ) -> int:
-    """Write a TRADE record; return 1, the slots it took."""
+    """Write a TRADE record; return 1, the slots that it fills."""
     zero_bytes(address, MARKET_SLOT_BYTES)
     record = record_at(address, TRADE_DTYPE)
     record.kind = Kind.TRADE
@@ -71,7 +71,7 @@ def write_depth(
     last_update_id: int,
     record_count: int,
 ) -> int:
-    """Write the head of a message whose levels stand behind it; return all the slots it takes."""
+    """Write the head of a message whose levels follow it; return the slots of the message."""
     zero_bytes(address, MARKET_SLOT_BYTES)
     record = record_at(address, DEPTH_DTYPE)
     record.kind = kind
@@ -89,7 +89,7 @@ def write_level(
 ) -> None:
     """Write level ``number``, counted from 0, of a side whose LEVELS records begin at ``address``.
 
-    The levels of a side are written in their order; each record is begun by its first level.
+    Levels of a side are written in order; the first level of a record also begins the record.
     """
     index = number % LEVELS_PER_RECORD
     slot = address + number // LEVELS_PER_RECORD * MARKET_SLOT_BYTES

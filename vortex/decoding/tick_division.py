@@ -1,7 +1,7 @@
-"""From decimals in 1e-8 to an instrument's ticks and lots, exactly or not at all.
+"""Divides decimals in 1e-8 into an instrument's ticks and lots, exactly or not at all.
 
 A division by the tick is a product with its inverse (``words.exact_quotient``).  The inverses of an
-instrument are worked out once and stand in its process's STEPS table.
+instrument are computed once and kept in the process's STEPS table.
 """
 
 from typing import NamedTuple
@@ -20,7 +20,7 @@ OUT_OF_RANGE = int(Refusal.OUT_OF_RANGE)
 
 STEPS = Layout(
     "steps",
-    "How to divide by one instrument's tick and lot; in the memory of the process that does.",
+    "The constants to divide by one instrument's tick and lot; in private memory.",
     Field("tick_inverse", "i8", "odd_inverse of the tick's odd part"),
     Field("tick_zero_count", "i8", "the tick's trailing zero bits"),
     Field("tick_quotient_max", "i8", "2**63 - 1 divided by the tick"),
@@ -35,7 +35,7 @@ STEPS_BYTES = STEPS.dtype.itemsize
 
 
 class Steps(NamedTuple):
-    """How to divide by an instrument's tick and lot: see ``words.exact_quotient``."""
+    """The constants to divide by an instrument's tick and lot: see ``words.exact_quotient``."""
 
     tick_inverse: int
     tick_shift: int
@@ -48,7 +48,7 @@ class Steps(NamedTuple):
 
 @compiled
 def steps_of(tick_e8: int, lot_e8: int) -> Steps:
-    """Return the divisions by ``tick_e8`` and ``lot_e8``, both above zero."""
+    """Return the constants for ``tick_e8`` and ``lot_e8``, both above zero."""
     tick_shift = count_trailing_zeros(tick_e8)
     lot_shift = count_trailing_zeros(lot_e8)
     return Steps(
@@ -84,9 +84,9 @@ def to_lots(steps: Steps, qty_e8: int) -> int:
 def to_lots_shown(steps: Steps, qty_e8: int) -> int:
     """Return a quantity that others show or trade, in lots, or OUT_OF_RANGE below zero.
 
-    Exact where it is a whole number of lots.  It need not be: resting orders may be older than the
+    Exact when it is a whole number of lots.  It may not be: resting orders can be older than the
     venue's step (25.42618900 BTC was seen long after the step became 0.00001).  Such a quantity is
-    rounded down, but never to zero, which would mean that nothing stands there.
+    rounded down, but never to zero, which would mean that the level is empty.
     """
     lots = to_lots(steps, qty_e8)
     return lots if lots != OFF_TICK else max(1, qty_e8 // steps.lot_e8)
@@ -108,7 +108,7 @@ def fill_steps(steps_address: int, tick_e8: int, lot_e8: int) -> None:
 
 @compiled
 def steps_of_row(catalog_address: int, index: int) -> Steps:
-    """Return how to divide by tick and lot of instrument ``index``."""
+    """Return the constants of instrument ``index``."""
     table_address = record_at(catalog_address, CATALOG_DTYPE).steps_address
     row = record_at(table_address + index * STEPS_BYTES, STEPS_DTYPE)
     return Steps(

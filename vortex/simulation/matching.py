@@ -1,8 +1,8 @@
 """A price-time-priority matching engine for one symbol, compiled.
 
 The caller allocates ``store_bytes(order_capacity)`` bytes, lays them out with ``open_store`` and
-calls one operation at a time; each appends what happened to the event buffer, which the caller
-takes (``event_count = 0``) before the buffer is full.  ``has_room`` says when that is.
+calls one operation at a time.  Each operation appends its events to the event buffer.  The caller
+takes them (``event_count = 0``) before the buffer is full: ``has_room`` returns when.
 """
 
 from ipc.compiled import compiled
@@ -19,6 +19,7 @@ from vortex.simulation.matching_records import (
 from vortex.simulation.matching_store import (
     MATCHING_DTYPE,
     add_event,
+    change_level,
     find_order,
     has_level,
     insert_id,
@@ -29,13 +30,12 @@ from vortex.simulation.matching_store import (
     remove_id,
     remove_level,
     side_of,
-    tell_level,
 )
 
 
 @compiled
 def next_order_id(address: int) -> int:
-    """Return a number that no order of this book has had."""
+    """Return an order id that this book has never used."""
     book = record_at(address, MATCHING_DTYPE)
     book.last_order_id += 1
     order_id: int = book.last_order_id
@@ -52,7 +52,7 @@ def has_room(address: int) -> bool:
 
 
 @compiled
-def is_standing(address: int, order_id: int) -> bool:
+def is_resting(address: int, order_id: int) -> bool:
     """Return whether the order rests in the book."""
     return find_order(record_at(address, MATCHING_DTYPE), order_id) != NONE
 
@@ -98,18 +98,18 @@ def unlink(book: Record, index: int) -> None:
     order.next_index = book.free_index
     book.free_index = index
     book.order_count -= 1
-    tell_level(book, side, price_ticks, left_lots)
+    change_level(book, side, price_ticks, left_lots)
 
 
 @compiled
 def lower(book: Record, index: int, by_lots: int) -> None:
-    """Take ``by_lots`` from a resting order that keeps some, and its place."""
+    """Take ``by_lots`` from a resting order, which keeps the rest and its place."""
     order = order_at(book, index)
     side = side_of(book, order.side)
     level = level_at(side, level_position(side, order.price_ticks))
     order.qty_lots -= by_lots
     level.qty_lots -= by_lots
-    tell_level(book, side, level.price_ticks, level.qty_lots)
+    change_level(book, side, level.price_ticks, level.qty_lots)
 
 
 @compiled
@@ -138,12 +138,12 @@ def rest(
     level.order_count += 1
     insert_id(book, order_id, index)
     add_event(book, MatchEvent.RESTED, side_sign, order_id, owner_id, price_ticks, qty_lots)
-    tell_level(book, side, price_ticks, level.qty_lots)
+    change_level(book, side, price_ticks, level.qty_lots)
 
 
 @compiled
 def is_own(owner_id: int, prevention: int, maker: Record) -> bool:
-    """Return whether both orders belong to one owner who must not trade with himself."""
+    """Return whether both orders belong to one owner with self-trade prevention."""
     return prevention != Prevention.NONE and owner_id != 0 and owner_id == maker.owner_id
 
 
@@ -156,7 +156,7 @@ def fillable_lots(
     wanted_lots: int,
     prevention: int,
 ) -> int:
-    """Return how much of ``wanted_lots`` would fill at once."""
+    """Return how many of ``wanted_lots`` would fill at once."""
     makers = side_of(book, -side_sign)
     found_lots = 0
     position = makers.level_count - 1
@@ -195,12 +195,12 @@ def trade(
 
 
 @compiled
-def lose_prevented(
+def apply_prevention(
     book: Record, order_id: int, maker_index: int, qty_lots: int, prevention: int
 ) -> int:
-    """Take from a resting order what it loses to one of its own owner; return what it met loses.
+    """Apply self-trade prevention to a resting order; return the lots that the taker loses.
 
-    ``qty_lots`` is what is left of the order that came.
+    ``qty_lots`` is what is left of the taker.
     """
     maker = order_at(book, maker_index)
     maker_id, maker_lots, both_lots = maker.order_id, maker.qty_lots, min(qty_lots, maker.qty_lots)
@@ -238,7 +238,7 @@ def take(
 ) -> int:
     """Match an order against the other side, best first, oldest first; return what is left.
 
-    What it meets of its own owner is dealt with as ``prevention`` says.
+    ``prevention`` decides what happens when it meets an order of the same owner.
     """
     makers = side_of(book, -side_sign)
     while qty_lots > 0 and makers.level_count > 0:
@@ -248,7 +248,7 @@ def take(
         maker_index = level.first_index
         maker = order_at(book, maker_index)
         if is_own(owner_id, prevention, maker):
-            qty_lots -= lose_prevented(book, order_id, maker_index, qty_lots, prevention)
+            qty_lots -= apply_prevention(book, order_id, maker_index, qty_lots, prevention)
             continue
         fill_lots = min(qty_lots, maker.qty_lots)
         qty_lots -= fill_lots
@@ -267,7 +267,7 @@ def refusal(
     time_in_force: int,
     prevention: int,
 ) -> int:
-    """Return the MatchReject that keeps an order out; 0 when it may go on."""
+    """Return the MatchReject of an order; 0 when it is accepted."""
     if qty_lots <= 0:
         return MatchReject.SIZE.value
     if find_order(book, order_id) != NONE:
@@ -301,7 +301,7 @@ def add(
     """Enter an order; return how many lots of it rest, or minus a MatchReject.
 
     ``price_ticks`` is ±MARKET_PRICE_TICKS for a market order (plus to buy, minus to sell), which
-    never rests whatever its ``time_in_force``.  Order ids are above zero.  ``prevention`` is a
+    never rests, with any ``time_in_force``.  Order ids are above zero.  ``prevention`` is a
     Prevention.
     """
     book = record_at(address, MATCHING_DTYPE)
@@ -324,7 +324,7 @@ def add(
 
 @compiled
 def reject_unknown(book: Record, order_id: int) -> int:
-    """Tell that no such order stands; return minus MatchReject.UNKNOWN."""
+    """Add a REJECTED event for an order that does not rest; return minus MatchReject.UNKNOWN."""
     add_event(book, MatchEvent.REJECTED, 0, order_id, 0, 0, MatchReject.UNKNOWN)
     return -MatchReject.UNKNOWN
 
@@ -355,7 +355,7 @@ def cancel(address: int, order_id: int) -> int:
 def reduce(address: int, order_id: int, by_lots: int) -> int:
     """Take ``by_lots`` from a resting order, which keeps its place; return what is left of it.
 
-    A reduction by all it has, or more, cancels it.  Returns minus a MatchReject if refused.
+    A reduction by its whole quantity or more cancels it.  Return minus a MatchReject if refused.
     """
     book = record_at(address, MATCHING_DTYPE)
     index = find_order(book, order_id)
@@ -386,10 +386,10 @@ def reduce(address: int, order_id: int, by_lots: int) -> int:
 
 @compiled
 def move(address: int, order_id: int, price_ticks: int) -> int:
-    """Give a resting order a new price and the last place there; it may take on the way.
+    """Move a resting order to a new price, last in the queue there; it may take liquidity.
 
-    Resting orders of its own owner expire on contact.  Returns how many lots of it rest, or minus
-    a MatchReject.
+    Resting orders of the same owner that it meets expire.  Return how many lots of it rest, or
+    minus a MatchReject.
     """
     book = record_at(address, MATCHING_DTYPE)
     index = find_order(book, order_id)

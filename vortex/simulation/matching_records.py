@@ -9,16 +9,16 @@ from ipc.layout import Field, Layout, reserved
 
 
 class TimeInForce(IntEnum):
-    """How long an order may stand, and whether it may take."""
+    """How long an order may rest, and whether it may take."""
 
     GTC = 0
-    IOC = 1  # what does not fill at once is cancelled
+    IOC = 1  # the part that does not fill at once is cancelled
     FOK = 2  # fills at once and whole, or not at all
     POST = 3  # rests, or is refused
 
 
 class Prevention(IntEnum):
-    """What happens when an order meets one of its own owner; the taker's choice counts."""
+    """What self-trade prevention does when two orders of one owner meet: the taker's choice."""
 
     NONE = 0  # they trade
     EXPIRE_TAKER = 1
@@ -28,15 +28,15 @@ class Prevention(IntEnum):
 
 
 class MatchEvent(IntEnum):
-    """What happened, in the order in which it happened."""
+    """The kind of an event; events are in the order in which they happened."""
 
     TRADE = 1
     RESTED = 2
     CANCELED = 3  # also the rest of an IOC, and a reduction to zero
     REDUCED = 4
     REJECTED = 5  # `qty_lots` holds a MatchReject
-    PREVENTED = 6  # an order lost `qty_lots` because it met `maker_id` of its own owner
-    LEVEL = 7  # a level's quantity changed; `qty_lots` is the new one, 0 when it is gone
+    PREVENTED = 6  # an order lost `qty_lots` because it met `maker_id` of the same owner
+    LEVEL = 7  # a level's quantity changed to `qty_lots`, 0 when the level is gone
     TOP = 8  # the best bid or ask changed; the record is a MATCH_TOP
 
 
@@ -51,7 +51,7 @@ class MatchReject(IntEnum):
     FULL = 6  # no free row for one more order
 
 
-#: The price that a market order is given: beyond every level.
+#: The price of a market order: beyond every level.
 MARKET_PRICE_TICKS = 1 << 60
 NONE = -1
 
@@ -59,7 +59,7 @@ BOOK_SIDE = Layout(
     "book_side",
     "One side of the book: its levels lie sorted, the best one last.",
     Field("levels_address", "i8", "first MATCH_LEVEL"),
-    Field("level_count", "i8", "how many levels stand"),
+    Field("level_count", "i8", "number of levels"),
     Field("side", "i8", "codes.Side: 1 for bids, -1 for asks"),
     reserved(40),
 )
@@ -75,13 +75,13 @@ MATCHING = Layout(
     Field("event_capacity_count", "i8", "rows of the event buffer"),
     Field("event_count", "i8", "events not yet taken by the caller"),
     Field("free_index", "i8", "first free order row; -1 for none"),
-    Field("order_count", "i8", "orders that stand"),
+    Field("order_count", "i8", "resting orders"),
     Field("last_order_id", "i8", "newest number handed out by next_order_id"),
     Field("update_id", "i8", "number of the newest change of a level"),
     Field("trade_id", "i8", "number of the newest trade"),
-    Field("bid_ticks", "i8", "best bid last told; 0 for none"),
+    Field("bid_ticks", "i8", "best bid of the last TOP event; 0 for none"),
     Field("bid_lots", "i8", "its quantity"),
-    Field("ask_ticks", "i8", "best ask last told; 0 for none"),
+    Field("ask_ticks", "i8", "best ask of the last TOP event; 0 for none"),
     Field("ask_lots", "i8", "its quantity"),
     Field("bids_address", "i8", "the BOOK_SIDE of the bids"),
     Field("asks_address", "i8", "the BOOK_SIDE of the asks"),
@@ -92,10 +92,10 @@ MATCH_ORDER = Layout(
     "match_order",
     "One resting order: a link of its level's queue.",
     Field("order_id", "i8", "the caller's number; 0 while the row is free"),
-    Field("owner_id", "i8", "who placed it; owner 0 is never kept from trading with itself"),
+    Field("owner_id", "i8", "owner of the order; owner 0 may trade with itself"),
     Field("side", "i8", "codes.Side"),
     Field("price_ticks", "i8", "limit price"),
-    Field("qty_lots", "i8", "what still stands"),
+    Field("qty_lots", "i8", "quantity that still rests"),
     Field("previous_index", "i8", "the order before it at that price; -1 for none"),
     Field("next_index", "i8", "the order behind it, or the next free row; -1 for none"),
     reserved(8),
@@ -106,7 +106,7 @@ MATCH_LEVEL = Layout(
     "All orders at one price.",
     Field("price_ticks", "i8", "price"),
     Field("qty_lots", "i8", "sum of its orders"),
-    Field("order_count", "i8", "how many orders"),
+    Field("order_count", "i8", "number of orders"),
     Field("first_index", "i8", "order that fills first"),
     Field("last_index", "i8", "order that fills last"),
     multiple_bytes=8,

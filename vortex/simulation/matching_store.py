@@ -1,7 +1,7 @@
-"""Where the matching engine keeps things: order rows, the id table, sorted levels, events.
+"""The memory of the matching engine: order rows, the id table, sorted levels, events.
 
-No rule of the market is here; ``matching`` has those.  Levels are found from the best one
-outwards, because that is where the changes are.
+It holds no rule of the market; ``matching`` has those.  A search for a level starts at the best
+one, because most changes are near it.
 """
 
 from ipc.compiled import compiled
@@ -44,7 +44,7 @@ def slot_count(order_capacity_count: int) -> int:
 
 @compiled
 def event_capacity(order_capacity_count: int) -> int:
-    """Return how many events fit: one operation's worst case, and room for small ones."""
+    """Return how many events fit: the worst case of one operation, and room for small ones."""
     return 4 * order_capacity_count + 4096
 
 
@@ -115,7 +115,7 @@ def home_slot(book: Record, order_id: int) -> int:
 
 @compiled
 def find_order(book: Record, order_id: int) -> int:
-    """Return the row of the standing order ``order_id``; -1 when there is none."""
+    """Return the row of the resting order ``order_id``; -1 when there is none."""
     slot = home_slot(book, order_id)
     while True:
         index = load_word(book.slots_address + slot * WORD_BYTES) - 1
@@ -137,7 +137,7 @@ def insert_id(book: Record, order_id: int, index: int) -> None:
 
 @compiled
 def remove_id(book: Record, order_id: int) -> None:
-    """Take ``order_id`` out, moving later entries up so that no search meets a hole."""
+    """Remove ``order_id``; later entries move up, so that no search meets a hole."""
     slot = home_slot(book, order_id)
     while order_at(book, load_word(book.slots_address + slot * WORD_BYTES) - 1).order_id != (
         order_id
@@ -158,7 +158,7 @@ def remove_id(book: Record, order_id: int) -> None:
 
 @compiled
 def level_position(side: Record, price_ticks: int) -> int:
-    """Return where the level of ``price_ticks`` is, or would be put: after all worse ones."""
+    """Return the position at which the level of ``price_ticks`` is, or is to be inserted."""
     position: int = side.level_count
     while position > 0:
         below = level_at(side, position - 1).price_ticks
@@ -172,7 +172,7 @@ def level_position(side: Record, price_ticks: int) -> int:
 
 @compiled
 def has_level(side: Record, position: int, price_ticks: int) -> bool:
-    """Return whether the level at ``position`` has this very price."""
+    """Return whether the level at ``position`` has exactly this price."""
     if position >= side.level_count:
         return False
     is_same: bool = level_at(side, position).price_ticks == price_ticks
@@ -230,7 +230,7 @@ def add_event(
 
 @compiled
 def add_top(book: Record) -> None:
-    """Append a TOP event if the best bid or ask is not what was last told."""
+    """Append a TOP event if the best bid or ask differs from the last TOP event."""
     bid_ticks, bid_lots, ask_ticks, ask_lots = 0, 0, 0, 0
     bids = side_of(book, Side.BUY)
     if bids.level_count > 0:
@@ -253,8 +253,8 @@ def add_top(book: Record) -> None:
 
 
 @compiled
-def tell_level(book: Record, side: Record, price_ticks: int, qty_lots: int) -> None:
-    """Number a change of a level and tell it, and the new top if it moved."""
+def change_level(book: Record, side: Record, price_ticks: int, qty_lots: int) -> None:
+    """Number a change of a level; append a LEVEL event, and a TOP event if the top moved."""
     book.update_id += 1
     event = add_event(book, MatchEvent.LEVEL, side.side, 0, 0, price_ticks, qty_lots)
     event.update_id = book.update_id

@@ -1,4 +1,4 @@
-"""Pseudo-random numbers for simulations: the same seed gives the same numbers everywhere.
+"""Pseudo-random numbers: the same seed gives the same numbers everywhere.
 
 The generator is Marsaglia's xorshift128: four 32-bit words, only shifts and exclusive ors, so that
 int64 never overflows and plain Python computes the same.
@@ -75,7 +75,7 @@ def draw_bell(address: int, deviation: int) -> int:
 
 @compiled
 def draw_heavy(address: int, typical: int) -> int:
-    """Return a size of at least 1: mostly near ``typical``, now and then tens of times that."""
+    """Return a size of at least 1: mostly near ``typical``, sometimes tens of times as large."""
     size = 1 + draw_below(address, 2 * typical)
     while size < 64 * typical and draw_below(address, 4) == 0:
         size += size

@@ -1,10 +1,10 @@
 """Ten simulated traders on one symbol's book, compiled; one seed gives one market.
 
-0-3 makers requote small ladders around what they believe the fair price to be; 4 keeps the deep
-book; 5 and 6 take at random, now and then through many levels; 7 follows the last move; 8 knows
-the fair price and takes what is wrong; 9 comes every few seconds, sweeps one side and requotes
-wildly.  Time moves in steps of a millisecond, and in each step a trader acts or not by its own
-odds, which rise and fall together, so that the market has quiet and busy seconds.
+0-3 are makers that requote small ladders around their own idea of the fair price; 4 keeps the deep
+book; 5 and 6 take at random, sometimes through many levels; 7 follows the last move; 8 knows the
+fair price and takes mispriced orders; 9 acts every few seconds: it sweeps one side and requotes
+wildly.  Time moves in steps of a millisecond.  In each step a trader acts with its own odds.  All
+odds rise and fall together, so that the market has quiet and busy seconds.
 """
 
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from ipc.layout import Field, Layout, reserved
 from ipc.memory import load_word, record_at, store_word, zero_bytes
 from ipc.types import Record
 from vortex.codes import Side
-from vortex.simulation.matching import add, best_ticks, cancel, has_room, is_standing, next_order_id
+from vortex.simulation.matching import add, best_ticks, cancel, has_room, is_resting, next_order_id
 from vortex.simulation.matching_records import Prevention, TimeInForce
 from vortex.simulation.random_numbers import (
     draw_bell,
@@ -41,7 +41,7 @@ NOISE_ODDS = 7_000
 MOMENTUM_ODDS = 4_000
 INFORMED_ODDS = 60_000
 BURST_ODDS = 250
-SWEEP_ODDS = 160_000  # of a noise taker's order being a sweep
+SWEEP_ODDS = 160_000  # that the order of a noise taker is a sweep
 BURST_STEP_COUNT = 3
 BURST_FLICKER_COUNT = 115
 BURST_SHIFT_TICKS = 8
@@ -53,7 +53,7 @@ NO_PREVENTION = Prevention.NONE.value
 
 CROWD = Layout(
     "crowd",
-    "The traders of one symbol: the generator, what they believe, and their standing orders.",
+    "The traders of one symbol: the generator, their estimates, and their resting orders.",
     Field("random_number", "i8", "state of the generator, random_numbers.RANDOM", (4,)),
     Field("book_address", "i8", "head of the matching engine that they trade on"),
     Field("anchor_ticks", "i8", "price to which the fair price returns in the long run"),
@@ -64,7 +64,7 @@ CROWD = Layout(
     Field("activity_bps", "i8", "multiplies most odds; wanders between 6,000 and 16,000"),
     Field("maker_lots", "i8", "typical size of a maker's order"),
     Field("taker_lots", "i8", "typical size of a taker's order"),
-    Field("burst_left_count", "i8", "steps of the present burst still to come"),
+    Field("burst_left_count", "i8", "steps left of the current burst"),
     Field("burst_index", "i8", "slot that the burst fills next"),
     Field("step_count", "i8", "milliseconds since the market opened"),
     Field("maker_order_id", "i8", "orders of the makers", (MAKER_COUNT * MAKER_SLOT_COUNT,)),
@@ -80,7 +80,7 @@ BURST_SLOTS_OFFSET = CROWD.offset_bytes("burst_order_id")
 
 
 class CrowdParameters(NamedTuple):
-    """What one symbol's traders are given: prices in ticks, sizes in lots."""
+    """The parameters of one symbol's traders: prices in ticks, sizes in lots."""
 
     anchor_ticks: int
     deviation_ticks_per_second: int
@@ -119,7 +119,7 @@ def draw_side(address: int) -> int:
 
 @compiled
 def passive_ticks(book_address: int, side: int, target_ticks: int) -> int:
-    """Return ``target_ticks``, moved back so far that an order of ``side`` there takes nothing."""
+    """Return ``target_ticks``, moved back so that an order of ``side`` there takes nothing."""
     other = best_ticks(book_address, -side)
     if other != 0 and (target_ticks - other) * side >= 0:
         return other - side
@@ -130,9 +130,9 @@ def passive_ticks(book_address: int, side: int, target_ticks: int) -> int:
 def requote(
     book_address: int, slot_address: int, side: int, target_ticks: int, qty_lots: int
 ) -> None:
-    """Replace the order of a slot by a resting one as near to ``target_ticks`` as may be."""
+    """Replace the order of a slot by a resting one as near to ``target_ticks`` as possible."""
     order_id = load_word(slot_address)
-    if order_id != 0 and is_standing(book_address, order_id):
+    if order_id != 0 and is_resting(book_address, order_id):
         cancel(book_address, order_id)
     price_ticks = passive_ticks(book_address, side, target_ticks)
     order_id = next_order_id(book_address)
@@ -167,7 +167,7 @@ def act_maker(address: int, maker: int) -> None:
 
 @compiled
 def act_deep(address: int, slot: int) -> None:
-    """Requote one order of the deep book: slots alternate sides, and go out ever wider."""
+    """Requote one order of the deep book: slots alternate sides and get ever wider."""
     crowd = record_at(address, CROWD_DTYPE)
     side = 1 - 2 * (slot & 1)
     rank = slot >> 1
@@ -199,7 +199,7 @@ def act_noise(address: int) -> None:
 
 @compiled
 def act_momentum(address: int) -> None:
-    """Take in the direction of the recent move, if there was one."""
+    """Take in the direction of the recent move, if there is one."""
     crowd = record_at(address, CROWD_DTYPE)
     if abs(crowd.trend_fine_ticks) < TREND_TICKS * FAIR_SCALE:
         return
@@ -212,7 +212,7 @@ def act_momentum(address: int) -> None:
 
 @compiled
 def act_informed(address: int) -> None:
-    """Take what is offered better than the fair price."""
+    """Take orders that are better than the fair price."""
     crowd = record_at(address, CROWD_DTYPE)
     for side in (Side.BUY.value, Side.SELL.value):
         best = best_ticks(crowd.book_address, -side)
@@ -223,7 +223,7 @@ def act_informed(address: int) -> None:
 
 @compiled
 def act_burst(address: int) -> None:
-    """Flicker at the touch: place and withdraw small orders, faster than anybody reads."""
+    """Flicker at the touch: place and withdraw small orders very fast."""
     crowd = record_at(address, CROWD_DTYPE)
     crowd.burst_left_count -= 1
     for _ in range(BURST_FLICKER_COUNT):
@@ -255,12 +255,12 @@ def begin_burst(address: int) -> None:
 
 @compiled
 def end_burst(address: int) -> None:
-    """Withdraw what the burst has left standing."""
+    """Withdraw the burst's orders that still rest."""
     crowd = record_at(address, CROWD_DTYPE)
     for slot in range(BURST_SLOT_COUNT):
         slot_address = address + BURST_SLOTS_OFFSET + slot * SLOT_BYTES
         order_id = load_word(slot_address)
-        if order_id != 0 and is_standing(crowd.book_address, order_id):
+        if order_id != 0 and is_resting(crowd.book_address, order_id):
             cancel(crowd.book_address, order_id)
         store_word(slot_address, 0)
 
@@ -287,7 +287,7 @@ def drift(address: int) -> None:
 
 @compiled
 def wants(address: int, odds: int) -> bool:
-    """Return whether a trader of these odds acts now, if there is room for what it may cause."""
+    """Return whether a trader of these odds acts now; False when the event buffer has no room."""
     crowd = record_at(address, CROWD_DTYPE)
     acts = draw_chance(address, odds * crowd.activity_bps // 10_000)
     return acts and has_room(crowd.book_address)
@@ -295,7 +295,7 @@ def wants(address: int, odds: int) -> bool:
 
 @compiled
 def step(address: int) -> None:
-    """Let one millisecond of the market happen; the caller takes the book's events after it."""
+    """Simulate one millisecond of the market; the caller takes the book's events after it."""
     crowd = record_at(address, CROWD_DTYPE)
     crowd.step_count += 1
     drift(address)

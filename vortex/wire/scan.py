@@ -1,10 +1,11 @@
 """Compiled readers of JSON bytes: exact, in any key order, without a tree.
 
-A text lies at ``[position, end)``.  Whoever owns the buffer keeps 64 readable bytes behind ``end``:
-words are loaded there, but nothing in them is ever taken for part of the text.  A position that
-comes back negative is a ``codes.Refusal``.
+A text lies at ``[position, end)``.  The owner of the buffer keeps 64 readable bytes behind ``end``:
+words are loaded there, but no byte in them counts as part of the text.  A negative position in the
+result is a ``codes.Refusal``.
 
-*Source:* RFC 8259 (JSON); stricter nowhere, and laxer only in that UTF-8 is the frame's business.
+*Source:* RFC 8259 (JSON); never stricter, and laxer only in one point: the frame's reader checks
+UTF-8.
 """
 
 from ipc.compiled import compiled
@@ -46,7 +47,7 @@ EXPONENT_MAX = 9999
 
 @compiled
 def skip_space(position: int, end: int) -> int:
-    """Return the first position from ``position`` on that holds no white space, at most ``end``."""
+    """Return the position of the first byte that is not white space, at most ``end``."""
     while position < end:
         character = load_byte(position)
         if character != 32 and character != 10 and character != 13 and character != 9:
@@ -77,10 +78,10 @@ def _skip_escape(position: int) -> int:
 
 @compiled
 def skip_string(position: int, end: int) -> int:
-    """Return where the closing quote stands of the string whose first character is at ``position``.
+    """Return the position of the closing quote of the string that begins at ``position``.
 
-    Returns NOT_JSON when it is not closed before ``end``, or holds a control character or a
-    malformed escape.
+    ``position`` is its first character.  Return NOT_JSON when the string is not closed before
+    ``end``, or holds a control character or a malformed escape.
     """
     while position < end:
         word = load_word(position)
@@ -128,7 +129,7 @@ def skip_number(position: int, end: int) -> int:
 
 @compiled
 def _skip_digits_before(position: int, end: int) -> int:
-    """Return the first position from ``position`` on that holds no digit; never behind ``end``."""
+    """Return the position of the first byte that is not a digit, at most ``end``."""
     while position < end:
         count = leading_digits(load_word(position))
         if count < 8:
@@ -156,7 +157,7 @@ def _skip_scalar(position: int, end: int) -> int:
 
 @compiled
 def _skip_key(position: int, end: int) -> int:
-    """Return where the value of the member begins whose key begins at ``position``, or NOT_JSON."""
+    """Return the position of the value whose key begins at ``position``, or NOT_JSON."""
     if position >= end or load_byte(position) != QUOTE:
         return NOT_JSON
     position = skip_string(position + 1, end)
@@ -172,8 +173,8 @@ def _skip_key(position: int, end: int) -> int:
 def skip_value(position: int, end: int) -> int:
     """Return the position behind the JSON value that begins at ``position``, or NOT_JSON.
 
-    The whole value is checked against the grammar.  Nesting below ``DEPTH_MAX``: one bit of
-    ``nesting`` for each open bracket, 1 for an object, 0 for an array, below a first 1.
+    The whole value is checked against the grammar.  Nesting is below ``DEPTH_MAX``: ``nesting`` has
+    one bit for each open bracket, 1 for an object, 0 for an array, below a first 1.
     """
     nesting = 1
     while True:
@@ -203,9 +204,9 @@ def skip_value(position: int, end: int) -> int:
 
 @compiled
 def _close(position: int, end: int, nesting: int) -> tuple[int, int]:
-    """Return where the next value begins, and the nesting there, after a value or an open bracket.
+    """Return the position of the next value, and its nesting, after a value or an open bracket.
 
-    Nesting 1: the outermost bracket was closed just before the position.
+    Nesting 1 means that the outermost bracket was closed just before the position.
     """
     while nesting > 1:
         position = skip_space(position, end)
@@ -226,7 +227,7 @@ def _close(position: int, end: int, nesting: int) -> tuple[int, int]:
 
 @compiled
 def open_object(position: int, end: int) -> int:
-    """Return where the first key's quote, or the closing brace, stands; or NOT_JSON."""
+    """Return the position of the first key's quote or of the closing brace, or NOT_JSON."""
     if position >= end or load_byte(position) != OPEN_OBJECT:
         return NOT_JSON
     position = skip_space(position + 1, end)
@@ -239,9 +240,9 @@ def open_object(position: int, end: int) -> int:
 def read_member(position: int, end: int) -> tuple[int, int, int, int]:
     """Return one member of an object: key address, key bytes, value address, next position.
 
-    ``position`` comes from ``open_object`` or from the member before.  The next position is that
-    of the next key's quote or of the closing brace; NOT_JSON when the member, its value included,
-    is not the grammar.
+    ``position`` comes from ``open_object`` or from the previous member.  The next position is that
+    of the next key's quote or of the closing brace, or NOT_JSON when the member or its value breaks
+    the grammar.
     """
     value = _skip_key(position, end)
     if value < 0:
@@ -263,7 +264,7 @@ def read_member(position: int, end: int) -> tuple[int, int, int, int]:
 
 @compiled
 def check_text(position: int, end: int) -> int:
-    """Return where the one value of a whole text begins, or NOT_JSON when there is more or less."""
+    """Return the position of a text's one value, or NOT_JSON when it has none or several."""
     value = skip_space(position, end)
     after = skip_value(value, end)
     if after < 0 or skip_space(after, end) != end:
@@ -275,7 +276,7 @@ def check_text(position: int, end: int) -> int:
 def read_string(position: int, end: int) -> tuple[int, int]:
     """Return address and length of the text of the string value at ``position``, escapes unread.
 
-    The length is NOT_JSON when the value is no string.
+    The length is NOT_JSON when the value is not a string.
     """
     if position >= end or load_byte(position) != QUOTE:
         return position, NOT_JSON
@@ -289,9 +290,9 @@ def read_string(position: int, end: int) -> tuple[int, int]:
 def text_words(address: int, byte_count: int) -> tuple[int, int, int]:
     """Return the text between two quotes as three words, zero-filled; escapes are resolved.
 
-    Text of more than ``TEXT_BYTES_MAX`` bytes, and text that cannot be a key or symbol (a control
-    character or a character beyond the basic plane, escaped), comes back as three times -1, which
-    equals no text.
+    Text of more than ``TEXT_BYTES_MAX`` bytes, and text that cannot be a key or symbol (with an
+    escaped control character or an escaped character beyond the basic plane), gives three times -1,
+    which equals no text.
     """
     if byte_count > TEXT_BYTES_MAX:
         return _resolved_words(address, byte_count)
@@ -308,7 +309,7 @@ def text_words(address: int, byte_count: int) -> tuple[int, int, int]:
 
 @compiled
 def _resolved_words(address: int, byte_count: int) -> tuple[int, int, int]:
-    """Return what ``text_words`` returns, character by character."""
+    """Return the same as ``text_words``, character by character."""
     first, second, third, filled = 0, 0, 0, 0
     position, end = address, address + byte_count
     while position < end:
@@ -331,16 +332,16 @@ def _resolved_words(address: int, byte_count: int) -> tuple[int, int, int]:
 
 @compiled
 def resolved_character(position: int) -> tuple[int, int, int]:
-    """Return character code (-1: none that we know), bytes in UTF-8, and the next position.
+    """Return character code (-1 when not known), bytes in UTF-8, and the next position.
 
-    A raw byte is passed on as it is: code 128 to 255 with a width of 1.
+    A raw byte is returned unchanged: code 128 to 255 with a width of 1.
     """
     character = load_byte(position)
     if character != BACKSLASH:
         return character, 1, position + 1
     kind = load_byte(position + 1)
     if kind != 117:
-        # \" \/ \\ stand for themselves; the others are control characters.
+        # \" \/ \\ mean the character itself; the others are control characters.
         return (kind if kind < 97 else -1), 1, position + 2
     code = read_hexadecimal(position + 2, 4)
     if 0xD800 <= code <= 0xDFFF:
@@ -363,7 +364,7 @@ def _utf8_byte(code: int, width: int, index: int) -> int:
 def plain_integer(position: int) -> tuple[int, int]:
     """Return the number of 1 to 18 digits at ``position`` and the position behind it.
 
-    The number is -1 when there is none, it is longer, or it begins with a needless zero.
+    The number is -1 when there is none, when it is longer, or when it has a leading zero.
     """
     first = position
     value = 0
@@ -386,8 +387,8 @@ def plain_integer(position: int) -> tuple[int, int]:
 def plain_decimal(position: int) -> tuple[int, int]:
     """Return the decimal at ``position`` in 1e-8 and the position behind it.
 
-    Only the form that venues send: 1 to 8 digits, a point, exactly 8 digits (whatever follows).
-    The number is -1 for every other form, which ``read_e8`` then reads.
+    It reads only the form that venues send: 1 to 8 digits, a point, exactly 8 digits.  It does not
+    look at what follows.  The number is -1 for every other form; ``read_e8`` reads those.
     """
     word = load_word(position)
     count = leading_digits(word)
@@ -401,7 +402,7 @@ def plain_decimal(position: int) -> tuple[int, int]:
 
 @compiled
 def read_integer(position: int, end: int) -> tuple[int, int]:
-    """Return the integer value at ``position`` (up to 18 digits) and 0, or a Refusal in its place.
+    """Return the integer value at ``position`` (up to 18 digits) and 0, or 0 and a Refusal.
 
     A fraction, an exponent and a string are refused as NOT_JSON.
     """
@@ -424,9 +425,9 @@ def read_integer(position: int, end: int) -> tuple[int, int]:
 def read_e8(position: int, end: int) -> tuple[int, int]:
     """Return the decimal value at ``position``, a string or a number, in 1e-8; and 0.
 
-    Exact or refused: the second is NOT_JSON for what is no JSON number (or a string of one),
-    OUT_OF_RANGE for more than 18 significant digits or more than 63 bits, OFF_TICK for what is
-    finer than 1e-8.
+    Exact or refused.  The second value is NOT_JSON when the text is neither a JSON number nor a
+    string of one, OUT_OF_RANGE for more than 18 significant digits or more than 63 bits, and
+    OFF_TICK for a number finer than 1e-8.
     """
     if position >= end:
         return 0, NOT_JSON

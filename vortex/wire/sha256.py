@@ -1,4 +1,4 @@
-"""SHA-256 of whole blocks: with the processor's SHA instructions where it has them.
+"""SHA-256 of whole blocks, with the processor's SHA instructions if it has them.
 
 The state is eight 32-bit words, ``a`` to ``h``, in the processor's byte order.
 
@@ -24,7 +24,7 @@ VECTOR = ir.VectorType(I32, 4)
 BLOCK_BYTES = 64
 LOW_32 = 0xFFFFFFFF
 
-#: What ``hash_blocks`` may overwrite at its scratch address.
+#: Bytes that ``hash_blocks`` may overwrite at its scratch address.
 SCRATCH_BYTES = 64 * 8
 
 HAS_SHA_INSTRUCTIONS = bool(llvmlite.binding.get_host_cpu_features().get("sha", False))
@@ -64,7 +64,7 @@ def swapped_32(value: int) -> int:
 
 @compiled
 def _turn(word: int, bit_count: int) -> int:
-    """Return 32 bits turned right; bits above the lowest 32 are rubbish."""
+    """Return 32 bits rotated right; the bits above the lowest 32 are undefined."""
     return (word >> bit_count) | (word << (32 - bit_count))
 
 
@@ -87,7 +87,7 @@ def _expand(data_address: int, schedule_address: int) -> None:
 
 @compiled
 def _hash_block(state_address: int, data_address: int, scratch_address: int) -> None:
-    """Bring the state past one block."""
+    """Update the state with one block."""
     _expand(data_address, scratch_address)
     state = record_at(state_address, STATE_DTYPE).words
     a, b = int(state[0]) & LOW_32, int(state[1]) & LOW_32
@@ -113,7 +113,7 @@ def _hash_block(state_address: int, data_address: int, scratch_address: int) -> 
 def hash_blocks_portable(
     state_address: int, data_address: int, block_count: int, scratch_address: int
 ) -> None:
-    """Bring the state past ``block_count`` blocks, on any processor."""
+    """Update the state with ``block_count`` blocks, on any processor."""
     for index in range(block_count):
         _hash_block(state_address, data_address + index * BLOCK_BYTES, scratch_address)
 
@@ -121,12 +121,12 @@ def hash_blocks_portable(
 def hash_blocks(
     state_address: int, data_address: int, block_count: int, scratch_address: int
 ) -> None:
-    """Bring the state past ``block_count`` blocks, the fastest way that the processor has."""
+    """Update the state with ``block_count`` blocks, the fastest way that the processor has."""
     hash_blocks_portable(state_address, data_address, block_count, scratch_address)
 
 
 class _Emitter:
-    """Writes the instructions for one block; short names for what it needs of LLVM."""
+    """Writes the instructions for one block; gives LLVM's operations short names."""
 
     def __init__(self, builder: Any) -> None:
         self.builder = builder
@@ -183,7 +183,7 @@ class _Emitter:
 def _hash_blocks_instructions(
     typing_context: Any, state_address: Any, data_address: Any, block_count: Any
 ) -> Any:
-    """Bring the state past the blocks with the SHA instructions."""
+    """Update the state with the blocks, by the SHA instructions."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         state, data, count = args
@@ -222,7 +222,7 @@ def _(state_address: Any, data_address: Any, block_count: Any, scratch_address: 
 
 @compiled
 def store_digest(state_address: int, out_address: int) -> None:
-    """Write the state as 32 bytes, as digests are written."""
+    """Write the state as the 32 bytes of a digest, big-endian."""
     state = record_at(state_address, STATE_DTYPE).words
     for index in range(4):
         low = swapped_32(int(state[2 * index]))

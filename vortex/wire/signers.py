@@ -1,7 +1,7 @@
-"""Who signs requests outside the hot path: HMAC, Ed25519 or RSA, as the key is.
+"""Signs requests outside the hot path: HMAC, Ed25519 or RSA, by the kind of the key.
 
-The secret of an HMAC key is a text; that of the others a private key in PEM, whose line ends may be
-written out as a backslash and an n, as in files of the environment.
+The secret of an HMAC key is a text.  The secret of the others is a private key in PEM, in which
+line ends may be written as a backslash and an n, as in environment files.
 
 *Source:* Binance Spot API documentation, "Request security": HMAC-SHA256 in hexadecimal; Ed25519
 and RSA (PKCS #1 v1.5 over SHA-256) in base64.  ``cryptography`` does the mathematics.
@@ -21,20 +21,20 @@ PEM_HEAD = b"-----BEGIN "
 
 
 class Signer(Protocol):
-    """One key.  ``may_log_on``: a connection can be logged on with it, and needs no more signing.
+    """One key.  ``may_log_on``: it can log a connection on, which then needs no signatures.
 
-    ``hot_secret`` is what compiled code signs orders with; None when it cannot.
+    ``hot_secret`` is the secret with which compiled code signs orders; None when it cannot.
     """
 
     may_log_on: bool
     hot_secret: bytes | None
 
     def sign(self, text: bytes) -> str:
-        """Return the signature of ``text`` as the venue wants it."""
+        """Return the signature of ``text`` in the venue's form."""
 
 
 class HmacSigner:
-    """HMAC-SHA256: the one that compiled code signs with too."""
+    """HMAC-SHA256: the kind of signature that compiled code makes too."""
 
     may_log_on = False
 
@@ -81,16 +81,16 @@ def signer_of(secret: bytes) -> Signer:
     Raises
     ------
     ValueError
-        When it is a PEM of another kind, or cannot be read.
+        When it is a PEM of another kind, or is unreadable.
     """
     if not secret.startswith(PEM_HEAD):
         return HmacSigner(secret)
     try:
         key = load_pem_private_key(secret.replace(b"\\n", b"\n"), password=None)
     except (ValueError, TypeError) as error:
-        raise ValueError("the secret looks like a private key in PEM and is none") from error
+        raise ValueError("the secret looks like a private key in PEM but is not one") from error
     if isinstance(key, Ed25519PrivateKey):
         return Ed25519Signer(key)
     if isinstance(key, RSAPrivateKey):
         return RsaSigner(key)
-    raise ValueError("the private key is neither Ed25519 nor RSA: the venue takes no other")
+    raise ValueError("the private key is neither Ed25519 nor RSA: the venue accepts only these")

@@ -1,7 +1,7 @@
-"""HMAC-SHA256 of a request's text, in compiled code; what can be hashed beforehand is.
+"""HMAC-SHA256 of a request's text, in compiled code; constant parts are hashed beforehand.
 
-The key is only ever seen by ``fill_session``, which keeps the two states that it leads to; and the
-text of every request begins with the same bytes, whose whole blocks are hashed beforehand too.
+Only ``fill_session`` sees the key; it keeps the two states of SHA-256 that follow from the key.
+The text of every request begins with the same bytes, whose whole blocks are hashed beforehand too.
 
 *Source:* RFC 2104 (HMAC), FIPS 180-4 (padding).
 """
@@ -36,7 +36,7 @@ STATE_BYTES = STATE.dtype.itemsize
 DIGEST_BYTES = 32
 SIGNATURE_BYTES = 2 * DIGEST_BYTES
 
-#: What must be writable behind a text that is signed: padding, state, last block and scratch.
+#: Writable bytes that a text to sign needs behind it: padding, state, last block and scratch.
 SIGNING_BYTES = 2 * BLOCK_BYTES + STATE_BYTES + BLOCK_BYTES + SCRATCH_BYTES
 
 
@@ -49,7 +49,7 @@ def fill_session(
     recv_window_ms: int = 5000,
     prefix: bytes = b"",
 ) -> None:
-    """Fill one SESSION row: who we are, and what the secret leads to.
+    """Fill one SESSION row: our identity, and the hash states that follow from the secret.
 
     Every text that is signed with it begins with ``prefix``.
 
@@ -89,15 +89,15 @@ def _state_after(start: list[int], blocks: bytes) -> list[int]:
 
 @compiled
 def advance(state_address: int, data_address: int, block_count: int, scratch_address: int) -> None:
-    """Bring a SHA-256 state past whole blocks; the entry for cold code."""
+    """Update a SHA-256 state with whole blocks; the entry for cold code."""
     hash_blocks(state_address, data_address, block_count, scratch_address)
 
 
 @compiled
 def _pad(end_address: int, hashed_bytes: int, total_bytes: int) -> int:
-    """Pad the text that ends at ``end_address``; return where the last block ends.
+    """Pad the text that ends at ``end_address``; return the end of the last block.
 
-    ``hashed_bytes`` of the ``total_bytes`` hashed are before the text's first block.
+    Of the ``total_bytes`` hashed, ``hashed_bytes`` come before the text's first block.
     """
     rest_bytes = (total_bytes - hashed_bytes) % BLOCK_BYTES
     padding_bytes = (BLOCK_BYTES - 8 - 1 - rest_bytes) % BLOCK_BYTES + 1

@@ -1,4 +1,4 @@
-"""Compiled writers of ASCII bytes at an address; each returns the address behind what it wrote.
+"""Compiled writers of ASCII bytes at an address; each returns the address behind its text.
 
 The caller's buffer has 24 writable bytes behind the text: words are stored there.
 """
@@ -32,7 +32,7 @@ def write_literal(address: int, constant: ByteArray) -> int:
 def _eight_characters(value: int) -> int:
     """Return the eight decimal digits of ``value`` (0 to 99,999,999) as a word of characters."""
     # Each step halves the fields: a product with a rounded-up inverse is the quotient by 10,000,
-    # then by 100, then by 10, and the rest goes into the upper half of each field.
+    # then by 100, then by 10, and the remainder goes into the upper half of each field.
     high = value // 10_000
     quads = high + ((value - high * 10_000) << 32)
     highs = ((quads * 10_486) >> 20) & 0x0000007F0000007F
@@ -43,7 +43,7 @@ def _eight_characters(value: int) -> int:
 
 @compiled
 def write_integer(address: int, value: int) -> int:
-    """Write ``value`` (above -2**63) in decimal digits, as few as it takes."""
+    """Write ``value`` (above -2**63) in decimal digits, without leading zeros."""
     if value < 0:
         store_byte(address, MINUS)
         return _write_natural(address + 1, -value)
@@ -52,7 +52,7 @@ def write_integer(address: int, value: int) -> int:
 
 @compiled
 def _write_natural(address: int, value: int) -> int:
-    """Write ``value`` (not negative) in decimal digits, as few as it takes."""
+    """Write ``value`` (not negative) in decimal digits, without leading zeros."""
     if value < E8:
         return _write_first_digits(address, value)
     rest = value // E8
@@ -68,7 +68,7 @@ def _write_natural(address: int, value: int) -> int:
 
 @compiled
 def _write_first_digits(address: int, value: int) -> int:
-    """Write ``value`` (0 to 99,999,999) without zeros in front."""
+    """Write ``value`` (0 to 99,999,999) without leading zeros."""
     word = _eight_characters(value)
     zeros = min(7, count_trailing_zeros(word ^ 0x3030303030303030) >> 3)
     store_word(address, word >> (zeros << 3))
@@ -77,7 +77,7 @@ def _write_first_digits(address: int, value: int) -> int:
 
 @compiled
 def write_e8(address: int, value_e8: int) -> int:
-    """Write ``value_e8`` (above -2**63) as a decimal with 8 places, as the venue writes it."""
+    """Write ``value_e8`` (above -2**63) as a decimal with 8 places, as the venue does."""
     if value_e8 < 0:
         store_byte(address, MINUS)
         address += 1

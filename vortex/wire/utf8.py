@@ -1,4 +1,4 @@
-"""Whether bytes are UTF-8; nearly free while they are ASCII.
+"""Whether bytes are UTF-8; nearly free for ASCII.
 
 *Source:* The Unicode Standard, table 3-7 (well-formed byte sequences); RFC 3629.
 """
@@ -7,7 +7,7 @@ from ipc.compiled import compiled
 from ipc.memory import load_byte, load_word
 from vortex.wire.words import TOP_BITS, low_bytes
 
-#: How many bytes behind the end are read, and looked at no further.
+#: Bytes behind the end that are loaded and ignored.
 READ_BEHIND_BYTES = 8
 
 
@@ -41,7 +41,7 @@ def is_utf8(address: int, byte_count: int) -> bool:
 
 @compiled
 def _width(lead: int) -> int:
-    """Return how many bytes the character has that begins with ``lead``; 0 when none does."""
+    """Return the length of the character that begins with ``lead``; 0 when none does."""
     if lead < 0x80:
         return 1
     if lead < 0xC2 or lead > 0xF4:
@@ -51,16 +51,16 @@ def _width(lead: int) -> int:
 
 @compiled
 def _continues(position: int, lead: int, width: int) -> bool:
-    """Return whether the bytes behind ``lead`` make one character with it."""
+    """Return whether the bytes behind ``lead`` complete one character."""
     lowest, highest = 0x80, 0xBF
     if lead == 0xE0:
-        lowest = 0xA0  # else it had fitted two bytes
+        lowest = 0xA0  # a lower byte would fit two bytes
     elif lead == 0xED:
-        highest = 0x9F  # else it is a surrogate
+        highest = 0x9F  # a higher byte would be a surrogate
     elif lead == 0xF0:
-        lowest = 0x90  # else it had fitted three bytes
+        lowest = 0x90  # a lower byte would fit three bytes
     elif lead == 0xF4:
-        highest = 0x8F  # else it is beyond the last code point
+        highest = 0x8F  # a higher byte would be beyond the last code point
     second = load_byte(position + 1)
     if second < lowest or second > highest:
         return False

@@ -1,14 +1,14 @@
-"""WebSocket frames of a client, as pure bytes: no socket, no copy where none is needed.
+"""WebSocket frames of a client as pure bytes: no socket, no needless copy.
 
-Receiving: the driver fills one buffer and asks for one message after another:
+Receiving: the driver fills one buffer and takes one message after another:
 
     filled += recv(buffer + filled, ...)
     while (incoming := next_message(framer, buffer, filled)) != Incoming.NEED_MORE:
         ...  # framer.payload_address, framer.payload_bytes
     filled = compact(framer, buffer, filled)
 
-A payload lies in the buffer and stays valid until ``compact``.  A fragmented message is put
-together in place.  No extension is ever offered, so none is accepted.
+A payload lies in the buffer and stays valid until ``compact``.  A fragmented message is joined in
+place.  The client offers no extension, so it accepts none.
 
 *Source:* RFC 6455.
 """
@@ -33,8 +33,8 @@ from ipc.memory import (
 from vortex.wire.utf8 import is_utf8
 from vortex.wire.words import wrapping_product
 
-#: What a buffer must hold beyond the largest message: headers, a control frame, and the 64
-#: readable bytes that decoders want behind a payload.
+#: Room that a buffer needs beyond the largest message: headers, a control frame, and the 64
+#: readable bytes that decoders need behind a payload.
 BUFFER_MARGIN_BYTES = 256
 
 CONTROL_BYTES_MAX = 125
@@ -43,20 +43,20 @@ MASK_BYTES = 4
 
 
 class Incoming(IntEnum):
-    """What ``next_message`` found."""
+    """The result of ``next_message``."""
 
     NEED_MORE = 0
     TEXT = 1  # a whole message
     BINARY = 2  # a whole message
-    PING = 3  # to be answered with the same payload
+    PING = 3  # answer it with the same payload
     PONG = 4
-    CLOSE = 5  # to be answered with the same payload, once; then nothing may be sent
+    CLOSE = 5  # answer it once with the same payload; then send nothing
     FAILED = 6  # the server broke the protocol: send ``close_code`` and hang up
-    ENDED = 7  # asked again after CLOSE or FAILED
+    ENDED = 7  # a further call after CLOSE or FAILED
 
 
 class Opcode(IntEnum):
-    """What a frame carries."""
+    """The content of a frame."""
 
     CONTINUATION = 0
     TEXT = 1
@@ -67,7 +67,7 @@ class Opcode(IntEnum):
 
 
 class CloseCode(IntEnum):
-    """Why a connection is closed, as far as this file decides it."""
+    """Why a connection is closed: the codes that this file sends."""
 
     NORMAL = 1000
     PROTOCOL_ERROR = 1002
@@ -80,13 +80,13 @@ NO_CODE = int(CloseCode.NO_CODE)
 
 FRAMER = Layout(
     "framer",
-    "Where the reading of one connection's frames stands.  Offsets are from the buffer's start.",
+    "The state of reading one connection's frames.  Offsets are from the buffer's start.",
     Field("message_bytes_max", "i8", "the largest message that is accepted"),
     Field("parsed_bytes", "i8", "offset of the first byte that is not read yet"),
-    Field("fragments_offset", "i8", "where the fragments of an unfinished message begin"),
-    Field("fragments_bytes", "i8", "how many bytes of it there are"),
+    Field("fragments_offset", "i8", "offset of the fragments of an unfinished message"),
+    Field("fragments_bytes", "i8", "bytes of it so far"),
     Field("fragments_opcode", "i8", "its Opcode; 0 when no message is unfinished"),
-    Field("payload_address", "i8", "the payload found last"),
+    Field("payload_address", "i8", "address of the last payload found"),
     Field("payload_bytes", "i8", "its length"),
     Field("close_code", "i8", "CLOSE: the code received; FAILED: the code to send; else 0"),
     Field("is_ended", "i8", "1 after CLOSE or FAILED"),
@@ -97,7 +97,7 @@ FRAMER_BYTES = FRAMER.dtype.itemsize
 
 MASKS = Layout(
     "masks",
-    "Random keys to mask with, each used once.  Another thread may fill while one takes.",
+    "Random masking keys, each used once.  One thread may fill while another takes.",
     Field("keys_address", "i8", "int64 keys, each a random number of 32 bits"),
     Field("key_count", "i8", "room for keys, a power of two"),
     Field("filled_count", "i8", "keys ever written"),
@@ -117,7 +117,7 @@ def begin_framing(framer_address: int, message_bytes_max: int) -> None:
 
 
 def masks_wanted(masks_address: int) -> int:
-    """Return how many keys there is room for; the caller draws four random bytes for each."""
+    """Return how many keys fit; the caller draws four random bytes for each."""
     masks = record_at(masks_address, MASKS_DTYPE)
     # pairs with: the place of a key is free again
     taken_count = load_acquire(masks_address + TAKEN_OFFSET_BYTES)
@@ -125,7 +125,7 @@ def masks_wanted(masks_address: int) -> int:
 
 
 def fill_masks(masks_address: int, random: bytes) -> None:
-    """Add one key for each four bytes of ``random``, which is fresh and hard to guess."""
+    """Add one key for each four bytes of ``random``, which must be fresh and hard to guess."""
     masks = record_at(masks_address, MASKS_DTYPE)
     keys = np.frombuffer(random, "<u4").astype(np.int64)
     count = len(keys)
@@ -141,7 +141,7 @@ def fill_masks(masks_address: int, random: bytes) -> None:
 
 @compiled
 def next_message(framer_address: int, buffer_address: int, byte_count: int) -> int:
-    """Return what stands next in the buffer of which ``byte_count`` bytes are filled.
+    """Return the next Incoming in the buffer, of which ``byte_count`` bytes are filled.
 
     TEXT, BINARY, PING, PONG and CLOSE leave the payload in ``payload_address`` and
     ``payload_bytes``.  Text and close reasons have been checked to be UTF-8.
@@ -176,7 +176,7 @@ def next_message(framer_address: int, buffer_address: int, byte_count: int) -> i
 def read_header(framer_address: int, address: int, available_bytes: int) -> tuple[int, int, int]:
     """Return header bytes, payload bytes and error of the frame at ``address``.
 
-    Header bytes 0: not all of it is there yet.  The error is a CloseCode, 0 for none.
+    Header bytes are 0 while the header is incomplete.  The error is a CloseCode, 0 for none.
     """
     if available_bytes < 2:
         return 0, 0, 0
@@ -184,8 +184,8 @@ def read_header(framer_address: int, address: int, available_bytes: int) -> tupl
     opcode = first & 15
     is_control = opcode & 8 != 0
     unfinished = record_at(framer_address, FRAMER_DTYPE).fragments_opcode != 0
-    # Reserved bits and reserved opcodes; the server must not mask; a continuation continues
-    # something, and nothing else comes between but control frames, which are short and whole.
+    # Reserved bits and reserved opcodes are errors.  The server must not mask.  A continuation
+    # needs a message to continue.  Only control frames, short and whole, may come between.
     wrong = first & 0x70 != 0 or second & 0x80 != 0 or opcode & 7 > 2
     if is_control:
         wrong = wrong or first & 0x80 == 0 or second > CONTROL_BYTES_MAX
@@ -212,7 +212,7 @@ def read_header(framer_address: int, address: int, available_bytes: int) -> tupl
 def _limited(
     framer_address: int, header_bytes: int, payload_bytes: int, is_control: bool
 ) -> tuple[int, int, int]:
-    """Return what ``read_header`` returns; TOO_BIG when the message outgrows its limit."""
+    """Return the result of ``read_header``; TOO_BIG when the message exceeds its limit."""
     framer = record_at(framer_address, FRAMER_DTYPE)
     room_bytes = framer.message_bytes_max - framer.fragments_bytes
     if payload_bytes > room_bytes and not is_control:
@@ -232,7 +232,7 @@ def _fail(framer_address: int, close_code: int) -> int:
 def _append(
     framer_address: int, buffer_address: int, payload_address: int, payload_bytes: int, opcode: int
 ) -> None:
-    """Put one fragment behind those before it; the first stays where it is."""
+    """Move one fragment behind the previous ones; the first stays where it is."""
     framer = record_at(framer_address, FRAMER_DTYPE)
     if framer.fragments_opcode == 0:
         framer.fragments_opcode = opcode
@@ -246,7 +246,7 @@ def _append(
 
 @compiled
 def _finish_fragments(framer_address: int, buffer_address: int) -> int:
-    """Return the message that is now whole."""
+    """Return the kind of the message that is now whole."""
     framer = record_at(framer_address, FRAMER_DTYPE)
     opcode = framer.fragments_opcode
     framer.payload_address = buffer_address + framer.fragments_offset
@@ -258,7 +258,7 @@ def _finish_fragments(framer_address: int, buffer_address: int) -> int:
 
 @compiled
 def _whole(framer_address: int, opcode: int) -> int:
-    """Return what the payload found last is, after its own rules were checked."""
+    """Return the kind of the last payload found, after a check of the rules for that kind."""
     framer = record_at(framer_address, FRAMER_DTYPE)
     if opcode == Opcode.TEXT:
         if not is_utf8(framer.payload_address, framer.payload_bytes):
@@ -305,9 +305,9 @@ def may_be_sent(close_code: int) -> bool:
 
 @compiled
 def compact(framer_address: int, buffer_address: int, byte_count: int) -> int:
-    """Move what is still needed to the buffer's start; return how many bytes are filled then.
+    """Move the unread bytes to the buffer's start; return how many bytes are then filled.
 
-    Payloads found before are gone.  Costs nothing worth mentioning when all was read.
+    Earlier payloads become invalid.  The cost is negligible when all was read.
     """
     framer = record_at(framer_address, FRAMER_DTYPE)
     kept_bytes = int(framer.fragments_bytes)
@@ -331,7 +331,7 @@ def has_mask(masks_address: int) -> bool:
 
 @compiled
 def take_mask(masks_address: int) -> int:
-    """Return a fresh key, or -1 when the pool is empty: whoever fills it is late."""
+    """Return a fresh key, or -1 when the pool is empty because the filling thread is late."""
     masks = record_at(masks_address, MASKS_DTYPE)
     # pairs with: the keys are filled
     if masks.taken_count == load_acquire(masks_address + FILLED_OFFSET_BYTES):
@@ -345,7 +345,7 @@ def take_mask(masks_address: int) -> int:
 
 @compiled
 def header_bytes_of(payload_bytes: int) -> int:
-    """Return how many bytes stand before the payload of a client's frame."""
+    """Return how many bytes precede the payload of a client's frame."""
     length_bytes = 0 if payload_bytes < 126 else 2 if payload_bytes < 65536 else 8
     return 2 + length_bytes + MASK_BYTES
 
@@ -356,7 +356,7 @@ def write_frame(
 ) -> int:
     """Write one whole client frame, masked with the 32 bits of ``mask``; return its bytes.
 
-    The payload is copied and masked in one pass; it may stand where it goes to already, at
+    The payload is copied and masked in one pass.  It may already be at its destination,
     ``out_address + header_bytes_of(payload_bytes)``.  Seven bytes behind the frame are overwritten.
 
     *Source:* RFC 6455 sections 5.2, 5.3.

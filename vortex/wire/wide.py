@@ -1,9 +1,9 @@
-"""Sixty-four characters at once: where the quotes stand, and two decimals in one go.
+"""Sixty-four characters at once: the places of the quotes, and two decimals.
 
-What the venue sends most is pairs of decimals, ``"61832.01000000","0.00008000"``.  One comparison
-finds all quotes of the next 64 characters, so the numbers begin and end where it says and both are
-converted side by side.  LLVM makes of the comparison what the processor has; the conversion asks
-for AVX2 and is written in words for those that have not.
+Most of what the venue sends is pairs of decimals, ``"61832.01000000","0.00008000"``.  One
+comparison finds all quotes of the next 64 characters.  They mark where the numbers begin and end,
+so both numbers are converted side by side.  LLVM compiles the comparison for any processor; the
+conversion uses AVX2, and has a second form in words for processors without it.
 """
 
 from typing import Any, NamedTuple
@@ -23,14 +23,14 @@ WINDOW_BYTES = 64
 ZEROS = 0x3030303030303030
 ABOVE_NINE = 0x7676767676767676
 ZERO, POINT = ord("0"), ord(".")
-#: Of the venue's decimals: exactly so many behind the point.
+#: Digits behind the point in the venue's decimals.
 DECIMALS = 8
 
 HAS_AVX2 = bool(llvmlite.binding.get_host_cpu_features().get("avx2", False))
 
 
 def byte_bits(address: int, character: int) -> int:
-    """Return a word whose bit n tells whether byte n of the 64 at ``address`` is ``character``."""
+    """Return a word whose bit n is 1 when byte n of the 64 at ``address`` is ``character``."""
     bits = sum(1 << n for n in range(WINDOW_BYTES) if load_byte(address + n) == character)
     return bits - (1 << 64) if bits >> 63 else bits
 
@@ -63,7 +63,7 @@ def _(address: Any, character: Any) -> Any:
 def two_decimals_portable(
     first_high: int, first_low: int, second_high: int, second_low: int
 ) -> tuple[int, int]:
-    """Return two numbers of 16 digits, given as digit values in words; (-1, 0) if one is none."""
+    """Return two numbers of 16 digits, from digit values in words; (-1, 0) if one is invalid."""
     beyond = (first_high + ABOVE_NINE) | (first_low + ABOVE_NINE)
     beyond |= (second_high + ABOVE_NINE) | (second_low + ABOVE_NINE)
     beyond |= first_high | first_low | second_high | second_low
@@ -76,7 +76,7 @@ def two_decimals_portable(
 def two_decimals(
     first_high: int, first_low: int, second_high: int, second_low: int
 ) -> tuple[int, int]:
-    """Return what ``two_decimals_portable`` returns, the fastest way that the processor has."""
+    """Return the same as ``two_decimals_portable``, the fastest way that the processor has."""
     return two_decimals_portable(first_high, first_low, second_high, second_low)
 
 
@@ -84,7 +84,7 @@ def two_decimals(
 def _two_decimals(
     typing_context: Any, first_high: Any, first_low: Any, second_high: Any, second_low: Any
 ) -> Any:
-    """Multiply and add neighbours thrice: 32 digits, 16 pairs, 8 fours, 4 eights."""
+    """Multiply and add neighbours three times: 32 digits, 16 pairs, 8 fours, 4 eights."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         bytes_32, halves_16 = ir.VectorType(I8, 32), ir.VectorType(I16, 16)
@@ -135,7 +135,7 @@ def _(first_high: Any, first_low: Any, second_high: Any, second_low: Any) -> Any
 
 
 class Pair(NamedTuple):
-    """Two decimals in 1e-8, and where the quotes behind them stand; ``first_e8`` -1: not plain."""
+    """Two decimals in 1e-8 and the positions of the quotes behind them; -1 when not plain."""
 
     first_e8: int
     second_e8: int
@@ -147,8 +147,8 @@ class Pair(NamedTuple):
 def whole_digits(quote: int, digit_count: int) -> int:
     """Return the digits before the point as values, zeros before them.
 
-    ``quote`` is where the quote behind the number stands.  Only the last ``digit_count`` (1 to 8)
-    of the eight characters before the point belong to it.
+    ``quote`` is the position of the quote behind the number.  Only the last ``digit_count``
+    (1 to 8) of the eight characters before the point belong to it.
     """
     word = load_word(quote - DECIMALS - 9) ^ ZEROS
     return word & (-1 << ((8 - digit_count) << 3))
@@ -158,16 +158,16 @@ def whole_digits(quote: int, digit_count: int) -> int:
 def plain_pair(position: int, quotes: int, start: int, between_bytes: int) -> Pair:
     """Return the two decimals in quotes, the first at ``position + start``.
 
-    ``quotes`` are the ``byte_bits`` of quotes at ``position``; ``between_bytes`` stand between the
-    numbers, from the quote behind the first on.  Only the form that venues send is a number: 1 to 8
-    digits, a point, 8 digits, no needless zero.  What stands between was not looked at.
+    ``quotes`` are the ``byte_bits`` of quotes at ``position``.  ``between_bytes`` is the distance
+    between the numbers, from the quote behind the first.  Only the form that venues send is a
+    number: 1 to 8 digits, a point, 8 digits, no leading zero.  The bytes between are not checked.
     """
     middle = count_trailing_zeros(quotes & (-1 << start))
     second_start = min(middle + between_bytes, WINDOW_BYTES - 1)
     after = count_trailing_zeros(quotes & (-1 << second_start))
     first_count = middle - start - DECIMALS - 1
     second_count = after - second_start - DECIMALS - 1
-    # Both at once: a count outside 1 to 8 is 0 to 7 no more once one is taken away.
+    # Both checks at once: a count outside 1 to 8, minus one, is outside 0 to 7.
     if ((first_count - 1) | (second_count - 1)) & ~7 or after >= WINDOW_BYTES:
         return Pair(-1, 0, 0, 0)
     middle += position

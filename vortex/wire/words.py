@@ -1,8 +1,8 @@
 """Eight bytes at once: arithmetic on words that holds several characters.
 
-numba turns ``uint64 + int64`` into a float, so all of it is written in int64: a product may wrap
-and a right shift drags the sign along, which the masks that follow take away again.  Where plain
-Python's endless integers would differ, a function is written twice, as in ``ipc.memory``.
+numba turns ``uint64 + int64`` into a float, so all of it is in int64: a product may wrap, and a
+right shift copies the sign, which the masks that follow clear.  Where plain Python's unbounded
+integers would give another result, a function is written twice, as in ``ipc.memory``.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ from ipc.memory import load_byte
 
 I64 = ir.IntType(64)
 
-#: 10 ** index, as far as 63 bits go.
+#: 10 ** index, up to 63 bits.
 POWERS_OF_TEN = np.array([10**power for power in range(19)], dtype=np.int64)
 
 #: A word with its lowest ``index`` bytes set.
@@ -29,7 +29,7 @@ TOP_BITS = -0x7F7F7F7F7F7F7F80
 
 
 def word_of(text: bytes) -> int:
-    """Return up to eight ASCII characters as a word, for comparisons with ``load_word``."""
+    """Return up to eight ASCII characters as a word, to compare with ``load_word``."""
     assert len(text) <= 8, text
     return int.from_bytes(text, "little")
 
@@ -41,7 +41,7 @@ def words_of(text: bytes) -> tuple[int, int, int]:
 
 
 def count_trailing_zeros(word: int) -> int:
-    """Return how many zero bits stand below the lowest one bit; 64 for zero."""
+    """Return the number of zero bits below the lowest one bit; 64 for zero."""
     word = int(word)
     return (word & -word).bit_length() - 1 if word else 64
 
@@ -106,7 +106,7 @@ def _(word: Any, bit_count: Any) -> Any:
 def leading_digits(word: int) -> int:
     """Return how many of the eight characters, from the first, are digits: 0 to 8."""
     distance = word ^ 0x3030303030303030
-    # A byte above nine carries into its top bit, or had it; the carry spoils only later bytes.
+    # A byte above nine carries into its top bit, or has it set; the carry affects only later bytes.
     beyond = ((distance + 0x7676767676767676) | distance) & TOP_BITS
     return count_trailing_zeros(beyond) >> 3
 
@@ -128,13 +128,13 @@ def eight_digits(word: int) -> int:
 
 @compiled
 def to_the_end(word: int, byte_count: int) -> int:
-    """Return the first ``byte_count`` (1 to 8) bytes at the end of the word, zeros before them."""
+    """Return the first ``byte_count`` (1 to 8) bytes, moved to the end of the word."""
     return wrapping_product(word & int(LOW_BYTES[byte_count]), 1 << ((8 - byte_count) << 3))
 
 
 @compiled
 def low_bytes(word: int, byte_count: int) -> int:
-    """Return ``word`` with only its first ``byte_count`` (any; 8 and more is all) bytes kept."""
+    """Return the first ``byte_count`` bytes of ``word``, zeros behind them; 8 or more is all."""
     return word & int(LOW_BYTES[min(8, max(0, byte_count))])
 
 
@@ -142,7 +142,7 @@ def low_bytes(word: int, byte_count: int) -> int:
 def odd_inverse(odd: int) -> int:
     """Return the word whose product with ``odd`` has 1 as its low 64 bits.
 
-    *Source:* Hacker's Delight, 10-16 (Newton's method; each step doubles the bits that are right).
+    *Source:* Hacker's Delight, 10-16 (Newton's method; each step doubles the correct bits).
     """
     inverse = wrapping_product(odd, 3) ^ 2
     for _ in range(4):
@@ -154,9 +154,9 @@ def odd_inverse(odd: int) -> int:
 def exact_quotient(value: int, inverse: int, shift: int, quotient_max: int) -> int:
     """Return ``value`` divided by a unit, or -1 when that is not a whole number.
 
-    ``value`` is not negative; ``shift`` are the unit's trailing zeros, ``inverse`` the
-    ``odd_inverse`` of the rest, ``quotient_max`` 2**63 - 1 divided by the unit.  One product in
-    place of a division, which would take five times as long.
+    ``value`` is not negative.  ``shift`` is the unit's count of trailing zero bits, ``inverse`` the
+    ``odd_inverse`` of the rest, ``quotient_max`` 2**63 - 1 divided by the unit.  One product
+    replaces a division, which would take five times as long.
 
     *Source:* Hacker's Delight, 10-17 (test for a remainder of zero by multiplication).
     """
@@ -166,7 +166,7 @@ def exact_quotient(value: int, inverse: int, shift: int, quotient_max: int) -> i
 
 @compiled
 def hexadecimal_digit(character: int) -> int:
-    """Return what a hexadecimal digit of either case stands for, or -1."""
+    """Return the value of a hexadecimal digit of either case, or -1."""
     if 48 <= character <= 57:
         return character - 48
     lower = character | 32
@@ -175,7 +175,7 @@ def hexadecimal_digit(character: int) -> int:
 
 @compiled
 def read_hexadecimal(address: int, digit_count: int) -> int:
-    """Return the number that ``digit_count`` (up to 15) hexadecimal digits spell, or -1."""
+    """Return the number in ``digit_count`` (up to 15) hexadecimal digits, or -1."""
     value = 0
     for offset in range(digit_count):
         digit = hexadecimal_digit(load_byte(address + offset))
