@@ -1,7 +1,7 @@
-"""vortexctl: start, look at and stop an instance.
+"""vortexctl: start, inspect and stop an instance.
 
-Exit status as the LSB has it: 0 done, 1 failed, 2 wrong usage, 3 not running; 99 when a wait took
-too long.
+Exit status, by the LSB: 0 done, 1 failed, 2 wrong usage, 3 not running; and 99 when a wait timed
+out.
 A command's module is imported only when it is called, so that each begins at once.
 """
 
@@ -11,7 +11,7 @@ import click
 
 from procs.commands.common import EXIT_USAGE, fail
 
-#: Every command, in the order in which ``--help`` lists them: each the module of its name.
+#: Every command, in the order of ``--help``; each is the module of that name.
 COMMANDS = (
     "start", "stop", "restart", "status", "top", "attach", "dashboard", "wait", "logs", "events",
     "worst", "deaths", "run", "step", "doctor", "jitter", "probe", "config", "shm", "new",

@@ -1,7 +1,7 @@
-"""The whole thing in one command: a local exchange, the engine on it, one status line a second.
+"""All in one command: a local exchange, the engine on it, one status line a second.
 
-``python -m procs.demo``, the body of ``make run``.  The key of the exchange's account is made here,
-at run time, and lives only in the environment of the processes that need it.
+``python -m procs.demo``, the body of ``make run``.  It makes the key of the exchange's account at
+run time and passes it only in the environment of the processes that need it.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ ORDERS_PER_30S_MIN, FILLS_PER_30S_MIN = 100, 20
 
 
 class Demo:
-    """The exchange, the engine, the dashboard and what is said of them; ``close`` ends all."""
+    """The exchange, the engine, the dashboard and their status lines; ``close`` ends all."""
 
     def __init__(self, config: Config, folder: Path, *, use_tls: bool = False) -> None:
         self.config = config
@@ -51,7 +51,7 @@ class Demo:
         self._lent = contextlib.ExitStack()  # settings of the machine
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
-        """End the watch and go on to the report; before there is anything to watch, end at once."""
+        """End the watch and continue with the report; before the watch begins, exit at once."""
         self.interrupted = True
         if not self.is_watching:
             raise SystemExit(128 + number)
@@ -82,7 +82,7 @@ class Demo:
         assert self.exchange.stdout is not None
         line = self.exchange.stdout.readline()
         if not line:
-            raise click.ClickException("the exchange did not start; its message stands above")
+            raise click.ClickException("the exchange did not start; its message is above")
         ports: dict[str, int] = json.loads(line)
         return ports
 
@@ -107,21 +107,21 @@ class Demo:
         os.sched_setaffinity(0, housekeeping_cpus)
 
     def start_dashboard(self) -> None:
-        """Start the dashboard, which prints its address itself; without it the run goes on."""
+        """Start the dashboard, which prints its own address; the run continues if it fails."""
         command = [sys.executable, "-m", "procs.cli", "dashboard", "-n", self.config.instance]
         self.dashboard = subprocess.Popen(
             [*command, "--until-ended"], stdin=subprocess.DEVNULL, start_new_session=True
         )
 
     def control(self, *arguments: str) -> None:
-        """Run one vortexctl command; its output is ours."""
+        """Run one vortexctl command; its output goes to our terminal."""
         command = [sys.executable, "-m", "procs.cli", *arguments]
         status = subprocess.run(command, env=self.environment, check=False).returncode
         if status != 0:
             raise click.ClickException(f"vortexctl {arguments[0]} failed with status {status}")
 
     def watch(self, seconds: int) -> None:
-        """Print one line a second for ``seconds``, or until Ctrl-C when that is 0."""
+        """Print one line a second for ``seconds``, or until Ctrl-C when it is 0."""
         view, _ = open_view(self.config.instance)
         started = time.monotonic()
         printed = 0
@@ -138,7 +138,7 @@ class Demo:
             view.close()
 
     def close(self) -> None:
-        """End the engine, then the exchange; a second Ctrl-C does not cut that short."""
+        """End the engine, then the exchange; a second Ctrl-C does not interrupt this."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
         try:
@@ -153,7 +153,7 @@ class Demo:
 
 
 def status_line(view: RunView, second: int) -> str:
-    """Return how it goes, in one line."""
+    """Return the state of the run in one line."""
     facts = report.make(view)
     latency = facts["tick_to_order_ns"]
     position = " ".join(f"{s} {held}" for s, held in facts["position"].items())
@@ -167,7 +167,7 @@ def status_line(view: RunView, second: int) -> str:
 
 
 def verdict(facts: dict[str, Any], seconds: float, is_market: bool) -> list[str]:
-    """Return what was wrong with a run; nothing when it was as it should be."""
+    """Return the faults of a run; an empty list when there were none."""
     faults = []
     if facts["dropped"]:
         faults.append(f"{facts['dropped']} records were dropped")
@@ -218,7 +218,7 @@ def main(
     try:
         demo.start_exchange(arguments)
         if not warm.is_warm(config):
-            warm.warm(config, click.echo)  # while the exchange compiles what is its own
+            warm.warm(config, click.echo)  # while the exchange compiles its own functions
         ports = demo.ports()
         click.echo(f"exchange: REST on port {ports['rest_port']}, streams on {ports['ws_port']}")
         demo.start_engine(ports)

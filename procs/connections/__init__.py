@@ -1,12 +1,9 @@
 """One connection to a venue: its handshake, its bytes, its upkeep.
 
-connection     one WebSocket connection as compiled code sees it: buffers in, buffers out
-http           requests over HTTP from the cold side: reference data, snapshots, the start of the
-               gateway
-tls_handshake  TLS handshakes over memory BIOs: what is behind them compiled code can take over
-handshake      opening handshakes: websocket-client connects, compiled code then owns the
-               descriptor
-probe          round-trip times to the addresses of a venue: which is nearest to this machine
-upkeep         what a connection needs while it lives: pings when it is silent, and a successor in
-               time
+connection     one WebSocket connection for compiled code: buffers in, buffers out
+http           cold requests over HTTP: reference data, snapshots, the start of the gateway
+tls_handshake  TLS handshakes over memory BIOs, which compiled code then takes over
+handshake      opening handshakes: websocket-client connects, then compiled code owns the socket
+probe          round-trip times to the addresses of a venue: the nearest one first
+upkeep         keeps a connection alive: pings on silence, and a successor before it expires
 """

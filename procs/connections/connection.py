@@ -1,7 +1,7 @@
-"""One WebSocket connection as compiled code sees it: buffers in, buffers out.
+"""One WebSocket connection for compiled code: buffers in, buffers out.
 
 The main thread makes the handshake and hands the descriptor over; from then on only the hot thread
-touches it.  Control frames are answered here: a ping with its pong, a close with its echo.
+uses it.  This module answers control frames: a ping with its pong, a close with its echo.
 """
 
 import os
@@ -26,19 +26,19 @@ CONNECTION = Layout(
     "connection",
     "One connection's descriptor and buffers; addresses in this process.",
     Field("fd", "i8", "descriptor; -1 when there is none"),
-    Field("tls_address", "i8", "TLS; 0 when the bytes travel as they are"),
+    Field("tls_address", "i8", "TLS record; 0 on a plain connection"),
     Field("receiver_address", "i8", "RECEIVER"),
     Field("framer_address", "i8", "FRAMER"),
     Field("buffer_address", "i8", "received bytes"),
     Field("buffer_bytes", "i8", "room for them"),
-    Field("filled_bytes", "i8", "how many are there"),
+    Field("filled_bytes", "i8", "bytes received and not yet moved away"),
     Field("outbox_address", "i8", "bytes to send"),
     Field("outbox_bytes", "i8", "room for them"),
-    Field("queued_bytes", "i8", "how many wait"),
+    Field("queued_bytes", "i8", "bytes that wait to be sent"),
     Field("masks_address", "i8", "MASKS: random masking keys, renewed by the main thread"),
     Field("ping_count", "i8", "pings answered"),
     Field("connected_ns", "i8", "when the hot thread got it"),
-    Field("heard_ns", "i8", "when bytes last came"),
+    Field("heard_ns", "i8", "when bytes last arrived"),
     Field("kernel_ns", "i8", "kernel receive stamp of the last read, on the run's clock"),
     Field("recv_ns", "i8", "when that read returned"),
 )
@@ -51,12 +51,12 @@ SEND_BUFFER_BYTES = 1 << 20
 MESSAGE_BYTES_MAX = RECEIVE_BUFFER_BYTES // 2
 READ_BYTES_MAX = 64 << 10
 PAD_BYTES = 64
-KEY_COUNT = 1 << 16  # seconds' worth, should the main thread be held up
-FRAME_OVERHEAD_BYTES = 14 + 8  # the header, and what masking by words writes past the end
+KEY_COUNT = 1 << 16  # enough for seconds, in case the main thread is delayed
+FRAME_OVERHEAD_BYTES = 14 + 8  # the header, and the bytes that masking by words writes past the end
 
 
 def touched_bytes(byte_count: int) -> ByteArray:
-    """Return zeros that are in memory already, so that the hot thread faults no page."""
+    """Return zeros whose pages are already in memory, so that the hot thread faults none."""
     array = np.empty(byte_count, np.uint8)
     array.fill(0)
     return array
@@ -88,11 +88,11 @@ class Buffers:
 
     @property
     def address(self) -> int:
-        """Where compiled code finds the record; valid as long as this object lives."""
+        """Address of the record for compiled code; valid as long as this object lives."""
         return address_of(self.record)
 
     def renew_keys(self) -> None:
-        """Main thread: replace the keys that were used, from the system's strong source."""
+        """Main thread: replace the used keys with random ones from the operating system."""
         masks_address = address_of(self._masks)
         wanted_count = websocket.masks_wanted(masks_address)
         if wanted_count >= KEY_COUNT // 2:
@@ -101,7 +101,7 @@ class Buffers:
 
 @compiled
 def begin(connection_address: int, fd: int, tls_address: int, now_ns: int) -> None:
-    """Take over a fresh connection: nothing is received, nothing queued."""
+    """Take over a fresh connection: nothing received, nothing queued."""
     connection = record_at(connection_address, CONNECTION_DTYPE)
     websocket.begin_framing(connection.framer_address, MESSAGE_BYTES_MAX)
     connection.fd = fd
@@ -114,13 +114,13 @@ def begin(connection_address: int, fd: int, tls_address: int, now_ns: int) -> No
 
 @compiled
 def end(connection_address: int) -> None:
-    """Let go of the descriptor; the main thread closes it."""
+    """Release the descriptor; the main thread closes it."""
     record_at(connection_address, CONNECTION_DTYPE).fd = -1
 
 
 @compiled
 def fill(connection_address: int, now_ns: int) -> int:
-    """Read what is there: byte count, CLOSED, WOULD_BLOCK or FAILED."""
+    """Read the available bytes: byte count, CLOSED, WOULD_BLOCK or FAILED."""
     connection = record_at(connection_address, CONNECTION_DTYPE)
     room_bytes = min(connection.buffer_bytes - connection.filled_bytes, READ_BYTES_MAX)
     if room_bytes <= 0:
@@ -171,7 +171,7 @@ def keep_rest(connection_address: int) -> None:
 
 @compiled
 def can_queue(connection_address: int, payload_bytes: int) -> bool:
-    """Return whether one more frame finds room and a masking key."""
+    """Return whether there is room and a masking key for one more frame."""
     connection = record_at(connection_address, CONNECTION_DTYPE)
     frame_bytes = payload_bytes + FRAME_OVERHEAD_BYTES
     has_room = connection.queued_bytes + frame_bytes <= connection.outbox_bytes
@@ -180,7 +180,7 @@ def can_queue(connection_address: int, payload_bytes: int) -> bool:
 
 @compiled
 def queue(connection_address: int, opcode: int, payload_address: int, payload_bytes: int) -> bool:
-    """Write a frame behind what waits to be sent; False when there is no room or no key."""
+    """Append a frame to the bytes to send; return False when there is no room or no key."""
     connection = record_at(connection_address, CONNECTION_DTYPE)
     if connection.queued_bytes + payload_bytes + FRAME_OVERHEAD_BYTES > connection.outbox_bytes:
         return False
@@ -210,7 +210,7 @@ def queue_close(connection_address: int, close_code: int) -> None:
 
 @compiled
 def queue_ping(connection_address: int) -> None:
-    """Queue a ping, to which a peer that lives answers."""
+    """Queue a ping, which a live peer answers."""
     connection = record_at(connection_address, CONNECTION_DTYPE)
     if connection.fd >= 0:
         queue(connection_address, Opcode.PING, connection.outbox_address, 0)
@@ -218,7 +218,7 @@ def queue_ping(connection_address: int) -> None:
 
 @compiled
 def flush(connection_address: int) -> int:
-    """Send what is queued, as far as the kernel takes it: bytes left, or FAILED."""
+    """Send queued bytes, as many as the kernel takes: bytes left, or FAILED."""
     connection = record_at(connection_address, CONNECTION_DTYPE)
     if connection.tls_address != 0:
         return _flush_sealed(connection_address)
@@ -242,7 +242,7 @@ def flush(connection_address: int) -> int:
 
 @compiled
 def _flush_sealed(connection_address: int) -> int:
-    """Do what ``flush`` does over TLS, which may have something of its own to say."""
+    """Do the same as ``flush`` over TLS, which may have bytes of its own to send."""
     connection = record_at(connection_address, CONNECTION_DTYPE)
     if connection.queued_bytes > 0:
         outbox_address, queued_bytes = connection.outbox_address, connection.queued_bytes

@@ -1,4 +1,4 @@
-"""Opening handshakes: websocket-client connects, compiled code then owns the descriptor."""
+"""Opening handshakes: websocket-client connects, then compiled code owns the socket."""
 
 import socket
 from collections.abc import Mapping
@@ -20,19 +20,19 @@ class HandshakeError(Exception):
 
 
 class Handle(NamedTuple):
-    """By what compiled code knows a connection: its descriptor, and its TLS record or 0."""
+    """A connection for compiled code: its descriptor, and its TLS record or 0."""
 
     fd: int
     tls_address: int
 
 
 def open_tls(url: str, ca_file: str | None) -> tls_handshake.TlsSocket:
-    """Open the verified TLS connection under ``url``.
+    """Open a verified TLS connection to ``url``.
 
     Raises
     ------
     OSError
-        When nobody answers, or the certificate does not verify.
+        When the peer does not answer, or the certificate does not verify.
     """
     parts = urlsplit(url)
     assert parts.hostname is not None, "the configuration was checked"
@@ -40,12 +40,12 @@ def open_tls(url: str, ca_file: str | None) -> tls_handshake.TlsSocket:
 
 
 def check_certificate(url: str, ca_file: str | None) -> None:
-    """Connect once, to see that the peer's certificate verifies; nothing to see on a plain one.
+    """Connect once to check that the peer's certificate verifies; a plain URL needs no check.
 
     Raises
     ------
     HandshakeError
-        When it does not, or nobody answers.
+        When it does not verify, or the peer does not answer.
     """
     if not url.startswith("wss://"):
         return
@@ -56,20 +56,20 @@ def check_certificate(url: str, ca_file: str | None) -> None:
 
 
 class VenueSocket:
-    """One open WebSocket; ``close`` releases the descriptor, after compiled code let go of it."""
+    """One open WebSocket; ``close`` releases the descriptor, after compiled code released it."""
 
     def __init__(
         self, url: str, ca_file: str | None = None, headers: Mapping[str, str] | None = None
     ) -> None:
-        """Connect to ``url`` and upgrade, with ``headers`` beside those that every peer wants.
+        """Connect to ``url`` and upgrade, with ``headers`` beside the standard ones.
 
         ``wss://`` is TLS, verified (see ``procs.connections.tls_handshake``).
 
         Raises
         ------
         HandshakeError
-            When the peer is not there, is not who it should be, refuses, or insists on an extension
-            or a subprotocol that nobody offered.
+            When the peer is not reachable, fails verification, refuses, or answers with an
+            extension or a subprotocol that was not offered.
         """
         self.channel: Channel | None = None
         secure: tls_handshake.TlsSocket | None = None
@@ -96,7 +96,7 @@ class VenueSocket:
                 raise HandshakeError(f"{shown} answered with {header}, which was not offered")
 
     def ask(self, message: bytes) -> bytes:
-        """Send one text message and return the next one; only before compiled code took over.
+        """Send one text message and return the next one; only before ``hand_over``.
 
         Raises
         ------
@@ -112,11 +112,11 @@ class VenueSocket:
 
     @property
     def fd(self) -> int:
-        """The descriptor, by which compiled code knows the connection."""
+        """The descriptor for compiled code."""
         return self.socket.fileno()
 
     def hand_over(self) -> Handle:
-        """Make the connection fit for compiled code, which owns it until ``close``."""
+        """Set the connection up for compiled code, which owns it until ``close``."""
         sockets.prepare(self.socket)
         return Handle(self.fd, self.channel.address if self.channel is not None else 0)
 

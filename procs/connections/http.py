@@ -1,4 +1,4 @@
-"""Requests over HTTP from the cold side: reference data, snapshots, the start of the gateway."""
+"""Cold requests over HTTP: reference data, snapshots, the start of the gateway."""
 
 import ssl
 import urllib.error
@@ -9,9 +9,9 @@ TIMEOUT_S = 10.0
 
 
 class HttpError(Exception):
-    """The request got no usable answer; ``status`` is 0 when none came at all.
+    """The request got no usable answer; ``status`` is 0 when no answer arrived.
 
-    ``retry_after_s`` is how long the peer wants to be left alone; 0 when it did not say.
+    ``retry_after_s`` is the wait that the peer demands; 0 when it gave none.
     """
 
     def __init__(
@@ -28,12 +28,12 @@ def request(
 ) -> bytes:
     """Send one request and return the body of a 2xx answer.
 
-    ``ca_file`` holds the authorities that are trusted instead of the system's.
+    ``ca_file`` holds the authorities to trust instead of the system's.
 
     Raises
     ------
     HttpError
-        On any other answer, or none.
+        On any other answer, or on none.
     """
     url = base_url.rstrip("/") + path
     call = urllib.request.Request(url, method=method, headers=dict(headers))

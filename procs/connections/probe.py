@@ -1,8 +1,8 @@
-"""Round-trip times to the addresses of a venue: which is nearest to this machine.
+"""Round-trip times to the addresses of a venue: the nearest one first.
 
-A TCP connection is there when the answer to its first packet came: one round trip.  A TLS handshake
-takes one more (TLS 1.3) and the work of both sides.  The addresses of a name are tried in turns, so
-that what changes meanwhile changes for all.
+A TCP connection opens when the answer to its first packet arrives: one round trip.  A TLS handshake
+takes one more (TLS 1.3) and the work of both sides.  The tries alternate between the addresses, so
+that a change of the network affects all of them alike.
 """
 
 import math
@@ -26,12 +26,12 @@ PERCENTILES = {"p50": 0.50, "p90": 0.90}
 
 
 class WrongTarget(ValueError):
-    """What was named is no host and port; the message says why."""
+    """The text does not name a host and a port; the message says why."""
 
 
 @dataclass(frozen=True, order=True)
 class Target:
-    """What is asked for."""
+    """A host and port to probe, with or without TLS."""
 
     host: str
     port: int
@@ -39,14 +39,14 @@ class Target:
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Its name in the report."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
 
 @dataclass
 class Address:
-    """One address of a target, and what came of the tries."""
+    """One address of a target, and the results of its tries."""
 
     target: Target
     family: socket.AddressFamily
@@ -57,14 +57,14 @@ class Address:
 
     @property
     def ip(self) -> str:
-        """The address itself."""
+        """The IP address."""
         return str(self.sockaddr[0])
 
 
 def target_of(text: str) -> Target:
-    """Return what ``HOST``, ``HOST:PORT``, ``[V6]:PORT`` or a URL names; without a port, 443.
+    """Return the target of ``HOST``, ``HOST:PORT``, ``[V6]:PORT`` or a URL; the default is 443.
 
-    TLS is tried where the scheme says so, or without one on port 443.
+    TLS is probed when the scheme demands it, or without a scheme on port 443.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def targets_of(texts: Iterable[str]) -> list[Target]:
     Raises
     ------
     WrongTarget
-        When one is none.
+        When one of them is not a target.
     """
     return list(dict.fromkeys(map(target_of, texts)))
 
@@ -104,7 +104,7 @@ def resolve(target: Target) -> list[Address]:
     Raises
     ------
     OSError
-        When its name is not known.
+        When its name does not resolve.
     """
     try:
         found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
@@ -115,7 +115,7 @@ def resolve(target: Target) -> list[Address]:
 
 
 def try_once(address: Address, context: SSL.Context, timeout_s: float) -> None:
-    """Connect once, and note how long it took or why it failed."""
+    """Connect once; note the duration, or the reason of the failure."""
     plain = socket.socket(address.family, socket.SOCK_STREAM)
     plain.settimeout(timeout_s)
     try:
@@ -136,12 +136,12 @@ def try_once(address: Address, context: SSL.Context, timeout_s: float) -> None:
 def probe(
     addresses: Sequence[Address], count: int, timeout_s: float, pause_s: float, ca_file: str | None
 ) -> None:
-    """Try every address ``count`` times, in turns.
+    """Try every address ``count`` times, in rounds.
 
     Raises
     ------
     OSError
-        When the file of authorities cannot be read.
+        When the file of authorities is unreadable.
     """
     context = client_context(ca_file)
     for turn in range(count):
@@ -152,7 +152,7 @@ def probe(
 
 
 def percentiles(values_ns: Sequence[int]) -> dict[str, int | None]:
-    """Return count, least, percentiles and most; None for what the sample does not carry."""
+    """Return count, minimum, percentiles and maximum; None where the sample is too small."""
     ordered = sorted(values_ns)
     result: dict[str, int | None] = {"count": len(ordered), "min": ordered[0] if ordered else None}
     for name, fraction in PERCENTILES.items():
@@ -164,13 +164,13 @@ def percentiles(values_ns: Sequence[int]) -> dict[str, int | None]:
 
 
 def distance_ns(address: Address) -> float:
-    """Return by what addresses are ranked: the median connection; without one, infinitely far."""
+    """Return the median time to connect, for ranking; infinite without a connection."""
     ordered = sorted(address.connect_ns)
     return ordered[(len(ordered) - 1) // 2] if ordered else math.inf
 
 
 def report(addresses: Sequence[Address], unknown: dict[str, str]) -> dict[str, Any]:
-    """Return what was measured, the nearest address first."""
+    """Return the measurements, the nearest address first."""
     ordered = sorted(addresses, key=distance_ns)
     reached = [address for address in ordered if address.connect_ns]
     return {

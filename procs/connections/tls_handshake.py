@@ -1,7 +1,7 @@
-"""TLS handshakes over memory BIOs: what is behind them compiled code can take over.
+"""TLS handshakes over memory BIOs, which compiled code then takes over.
 
-The peer's certificate is verified, and that it is for the host that was asked for; there is no way
-to switch that off.  A venue with a certificate authority of its own is named by its file.
+The handshake verifies the peer's certificate and that it is for the requested host; there is no way
+to switch that off.  A file can name the certificate authority of a venue that has its own.
 """
 
 import ipaddress
@@ -19,19 +19,19 @@ READ_BYTES = 64 << 10
 
 
 class CertificateError(OSError):
-    """The peer's certificate is not to be trusted; the message says why."""
+    """The peer's certificate cannot be trusted; the message says why."""
 
 
 @lru_cache
 def client_context(ca_file: str | None) -> SSL.Context:
     """Return the rules of our connections: TLS 1.2 or later, the chain verified.
 
-    ``ca_file`` holds the authorities that are trusted instead of the system's.
+    ``ca_file`` holds the authorities to trust instead of the system's.
 
     Raises
     ------
     CertificateError
-        When the file cannot be read.
+        When the file is unreadable.
     """
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
@@ -47,24 +47,24 @@ def client_context(ca_file: str | None) -> SSL.Context:
 
 
 class TlsSocket:
-    """A socket as websocket-client uses one, over TLS; ``close`` releases the descriptor."""
+    """A TLS socket for websocket-client; ``close`` releases the descriptor."""
 
     def __init__(self, plain: socket.socket, connection: SSL.Connection) -> None:
-        """Make the handshake that ``connection``, over memory BIOs, is set for.
+        """Make the handshake of ``connection``, which works over memory BIOs.
 
         Raises
         ------
         SSL.Error
-            When the two do not come to terms.
+            When the handshake fails.
         OSError
-            When the peer does not answer, or hangs up.
+            When the peer does not answer, or closes the connection.
         """
         self.plain = plain
         self.connection = connection
         self._drive(connection.do_handshake)
 
     def _drive(self, step: Any, *arguments: Any) -> Any:
-        """Call ``step`` until it wants no more of the peer's bytes; return what it returned."""
+        """Call ``step`` until it needs no more bytes of the peer; return its result."""
         while True:
             try:
                 result = step(*arguments)
@@ -78,7 +78,7 @@ class TlsSocket:
                 self.connection.bio_write(received)
 
     def _push(self) -> None:
-        """Send what OpenSSL has sealed."""
+        """Send the bytes that OpenSSL has sealed."""
         while True:
             try:
                 self.plain.sendall(self.connection.bio_read(READ_BYTES))
@@ -103,11 +103,11 @@ class TlsSocket:
         return len(data)
 
     def gettimeout(self) -> float | None:
-        """Return how long a call may wait, in seconds."""
+        """Return the timeout of a call, in seconds."""
         return self.plain.gettimeout()
 
     def settimeout(self, timeout_s: float | None) -> None:
-        """Set how long a call may wait."""
+        """Set the timeout of a call, in seconds."""
         self.plain.settimeout(timeout_s)
 
     def fileno(self) -> int:
@@ -115,7 +115,7 @@ class TlsSocket:
         return self.plain.fileno()
 
     def shutdown(self, how: int) -> None:
-        """Shut the socket down, without a word of TLS."""
+        """Shut the socket down, without a TLS alert."""
         self.plain.shutdown(how)
 
     def close(self) -> None:
@@ -124,9 +124,9 @@ class TlsSocket:
 
 
 def client_connection(host: str, context: SSL.Context) -> SSL.Connection:
-    """Return a connection that will check the certificate against ``host``.
+    """Return a connection that checks the certificate against ``host``.
 
-    pyOpenSSL does not do that by itself: a valid chain for another name would pass.
+    pyOpenSSL does not do this by default: a valid chain for another name would pass.
     """
     connection = SSL.Connection(context, None)
     connection.set_connect_state()
@@ -161,7 +161,7 @@ def connect(host: str, port: int, ca_file: str | None, timeout_s: float) -> TlsS
     CertificateError
         When the certificate does not verify, or is for another host.
     OSError
-        When nobody answers there, or not in TLS.
+        When the peer does not answer, or not in TLS.
     """
     context = client_context(ca_file)
     plain = socket.create_connection((host, port), timeout=timeout_s)

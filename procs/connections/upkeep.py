@@ -1,7 +1,7 @@
-"""What a connection needs while it lives: pings when it is silent, and a successor in time.
+"""Keeps a connection alive: pings on silence, and a successor before it expires.
 
-Ingest and gateway keep theirs alike.  A successor is opened and subscribed before the old one is
-let go, so that nothing is missed in between.
+Ingest and gateway use it alike.  A successor is opened and subscribed before the old connection is
+closed, so that no message is missed in between.
 """
 
 import random
@@ -18,7 +18,7 @@ NS_PER_S = 1_000_000_000
 
 
 class Backoff:
-    """How long to wait before the next try: doubling, jittered."""
+    """The wait before the next try: doubling, with jitter."""
 
     def __init__(self) -> None:
         self._delay_s = BACKOFF_S_MIN
@@ -34,25 +34,25 @@ class Backoff:
         self._delay_s = min(2 * self._delay_s, BACKOFF_S_MAX)
 
     def hold(self, seconds: float) -> None:
-        """Wait at least so long: the venue said when it will listen again."""
+        """Wait at least this long: the venue demands it."""
         self._next = max(self._next, time.monotonic() + seconds)
 
     def reset(self) -> None:
-        """Begin with the shortest wait again."""
+        """Return to the shortest wait."""
         self._delay_s = BACKOFF_S_MIN
 
 
 class Need(Enum):
-    """What a connection needs now."""
+    """The next action that a connection needs."""
 
     NOTHING = 0
-    PING = 1  # silent for a while: ask whether the peer lives
-    DROP = 2  # silent in spite of that
+    PING = 1  # silent for a while: check that the peer lives
+    DROP = 2  # silent in spite of the ping
     SUCCESSOR = 3  # its time is almost up
 
 
 class Upkeep:
-    """Watches one open connection, by what the hot thread wrote into its CONNECTION record."""
+    """Watches one open connection through its CONNECTION record, which the hot thread writes."""
 
     def __init__(self, settings: Connections, record: Any, clock_address: int) -> None:
         self.settings = settings
@@ -69,15 +69,15 @@ class Upkeep:
 
     @property
     def age_s(self) -> float:
-        """How long the connection is in use."""
+        """How long the connection has been in use."""
         return (now_ns(self.clock_address) - self.since_ns) / NS_PER_S
 
     def end_soon(self) -> None:
-        """The venue said that it will close the connection."""
+        """Note that the venue announced the end of the connection."""
         self.is_ending = True
 
     def need(self) -> Need:
-        """Return what the connection needs now; a need is told once for each time it arises."""
+        """Return the next action that the connection needs; each need is returned once."""
         now = now_ns(self.clock_address)
         heard_ns = max(int(self.record["heard_ns"]), self.since_ns)
         silent_s = (now - heard_ns) / NS_PER_S

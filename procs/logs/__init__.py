@@ -1,9 +1,8 @@
 """Files of lines: the logs of processes and the events of a run.
 
-hot_events   every event that a hot loop may tell, with its text
-log_file     one file of lines, rotated by size: a line is whole or not there, whatever the disk
-             does
-process_log  the logs of a run: one file per process, and one for what the hot loops told
+hot_events   every event that a hot loop can log, with its text
+log_file     one file of lines, rotated by size: every line is whole, even on a full disk
+process_log  the log files of a run: one per process, and one for the events of the hot loops
 log_lines    the lines of all logs of a run, in one stream in the order of time
-run_events   what happened in a run, one JSON line each: what ``vortexctl events`` prints
+run_events   the changes of state in a run, one JSON line each, for ``vortexctl events``
 """

@@ -1,7 +1,7 @@
-"""Every event that a hot loop may tell, with its text; told where it happens, by ``ipc.log.tell``.
+"""Every event that a hot loop can log, with its text; ``ipc.log`` writes them.
 
-The words in braces are the event's arguments in their order; ``log_text`` says how each kind
-reads.  ``{price}`` and ``{qty}`` belong to the instrument of the event's ``{symbol}``.
+The words in braces are the event's arguments in order.  ``procs/observe/events/log_text.py``
+formats each kind.  ``{price}`` and ``{qty}`` belong to the instrument of the event's ``{symbol}``.
 """
 
 from ipc.log import Catalogue
@@ -19,12 +19,12 @@ LIFE_BEGAN = info("life {} begins, pid {}")
 
 # Ingest.
 FEED_UP = info("the feed is up on descriptor {}")
-FEED_CHANGED = info("the feed goes on on descriptor {}, in place of {}")
+FEED_CHANGED = info("the feed moved to descriptor {} from {}")
 FEED_DOWN = warning("feed down after {} frames: close code {}")
 MESSAGE_REFUSED = warning("message refused: {refusal}, {} bytes, frame {}")
 MARKET_FULL = warning("the market ring is full, {} records wait for the book")
 MARKET_ROOM = info("there is room on the market ring again, after {duration}")
-BACKLOG_DROPPED = error("backlog given up after {duration}: {} records dropped")
+BACKLOG_DROPPED = error("backlog dropped after {duration}: {} records")
 
 # The book.
 BOOK_LIVE = info("{symbol}: the book is in sync, update {}")
@@ -33,31 +33,31 @@ MISMATCH = warning("{symbol}: the venue contradicts itself at update {}; invalid
 OVERFLOW = warning("{symbol}: too many diffs waited for a snapshot, up to update {}")
 NOT_WELL_FORMED = warning("{symbol}: message not well formed, update {}; invalid until a snapshot")
 SOURCE_DOWN = warning("source {source} is down, its books are invalid")
-SOURCE_ANEW = warning("source {source} began anew, {} records discarded; its books are invalid")
+SOURCE_ANEW = warning("source {source} restarted, {} records discarded; its books are invalid")
 TOPS_FULL = warning("the tops ring is full, {} instruments wait")
 
 # The strategy.
-BOOK_ANEW = warning("the book began anew, nothing it said is trusted")
-RELOADED = warning("order events are missing, {} discarded; reloads what stands from the table")
+BOOK_ANEW = warning("the book restarted, its earlier prices are invalid")
+RELOADED = warning("order events are missing, {} discarded; reloads open orders from the table")
 PAUSED = info("{symbol}: quotes nothing, {reject}")
 GOES_ON = info("{symbol}: quotes again")
 REQUESTS_FULL = warning("{symbol}: the requests ring is full, the decision waits")
 
 # The gateway.
 ORDERS_UP = info("the order connection is up on descriptor {}")
-ORDERS_CHANGED = info("orders go on on descriptor {}, in place of {}")
-ORDERS_DOWN = warning("order connection given up: close code {}")
+ORDERS_CHANGED = info("orders moved to descriptor {} from {}")
+ORDERS_DOWN = warning("order connection closed: close code {}")
 HALTED = warning("halt: {halts}; cancels everything, places nothing new")
-HALTED_MORE = info("halt goes on: {halts}")
+HALTED_MORE = info("halt continues: {halts}")
 RESUMED = info("takes orders again, after {duration}")
-CANCEL_ALL = info("{symbol}: cancels all {} orders that may stand")
-STRATEGY_ANEW = warning("the strategy began anew, {} of its requests discarded")
+CANCEL_ALL = info("{symbol}: cancels all {} orders that may be open")
+STRATEGY_ANEW = warning("the strategy restarted, {} of its requests discarded")
 OUTDATED = warning("{symbol}: request discarded, made before event {}, as of {}")
 REFUSED = info("{symbol}: {kind} {side} {qty} at {price} refused: {reject}")
 VENUE_REFUSED = info("the venue refused: {reject}, order {order}, error {}")
-VENUE_NOT_READ = warning("message of the venue not read: {refusal}, {} bytes")
-NOT_ANSWERED = warning("{symbol}: order {order} not answered in {duration}; asks what became of it")
+VENUE_NOT_READ = warning("message of the venue refused: {refusal}, {} bytes")
+NOT_ANSWERED = warning("{symbol}: order {order} not answered in {duration}; queries its status")
 EVENTS_FULL = warning("the events ring is full, the strategy reloads")
-STRAY = error("an order stands that the venue had denied; connects anew and cancels all")
-STREAM_ENDED = warning("the venue ended the stream of our events; connects anew")
+STRAY = error("unexpected open order: the venue had denied it; reconnects and cancels all")
+STREAM_ENDED = warning("the venue ended the stream of our events; reconnects")
 VENUE_ENDING = info("the venue will close this connection")

@@ -1,4 +1,4 @@
-"""One file of lines, rotated by size: a line is whole or not there, whatever the disk does."""
+"""One file of lines, rotated by size: every line is whole, even on a full disk."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 class LogFile:
     """Appends to a file; ``close`` closes it.
 
-    Of ``file_count`` files the newest has the plain name, the one before it ends in ``.1``.
+    Of ``file_count`` files the newest has the plain name; the previous one ends in ``.1``.
     """
 
     def __init__(self, path: Path, file_bytes_max: int, file_count: int) -> None:
@@ -19,12 +19,12 @@ class LogFile:
         self._fd = -1
 
     def open(self, size_bytes: int | None = None) -> None:
-        """Open the file; with a size, cut off what stands behind it.
+        """Open the file; with a size, truncate it to that size.
 
         Raises
         ------
         OSError
-            When it cannot be had; the next ``append`` tries again.
+            When it cannot be opened; the next ``append`` tries again.
         """
         self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self.size_bytes = os.fstat(self._fd).st_size
@@ -38,7 +38,7 @@ class LogFile:
         Raises
         ------
         OSError
-            When the disk does not take them.
+            When the disk refuses them.
         """
         if self._fd < 0:
             self.open()
@@ -46,17 +46,17 @@ class LogFile:
             self.rotate()
         try:
             written_bytes = 0
-            while written_bytes < len(data):  # a disk that is almost full takes a part
+            while written_bytes < len(data):  # a nearly full disk takes only a part
                 written_bytes += os.write(self._fd, data[written_bytes:])
         except OSError:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, self.size_bytes)
-            self.close()  # whatever was the matter with it, the next try opens it anew
+            self.close()  # the next try opens the file again
             raise
         self.size_bytes += len(data)
 
     def rotate(self) -> None:
-        """Begin a new file; the oldest goes."""
+        """Begin a new file; delete the oldest."""
         self.close()
         for number in range(self.file_count - 1, 0, -1):
             with contextlib.suppress(FileNotFoundError):
@@ -71,12 +71,12 @@ class LogFile:
 
 
 def older(path: Path, number: int) -> Path:
-    """Return where the file before stands, ``number`` rotations ago."""
+    """Return the path of the file from ``number`` rotations ago."""
     return path.with_name(f"{path.name}.{number}") if number else path
 
 
 def all_of(path: Path) -> list[Path]:
-    """Return a file and those rotated away, the oldest first."""
+    """Return a file and its rotated files, the oldest first."""
     found = {path}
     found.update(path.parent.glob(f"{path.name}.[0-9]*"))
     return sorted(found, key=lambda each: -int(each.suffix[1:]) if each != path else 0)

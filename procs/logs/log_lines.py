@@ -1,8 +1,8 @@
 """The lines of all logs of a run, in one stream in the order of time.
 
-Each process has a log of its own, and what the hot loops told stands in one of all of them.  All
-have the same form: ``2026-01-31 12:00:00.000 WARNING book: text``; what follows without a time of
-its own, such as a traceback, belongs to the line before.
+Each process has its own log; the events of all hot loops are in one more.  All have the same form:
+``2026-01-31 12:00:00.000 WARNING book: text``.  Lines without a time, such as a traceback, belong
+to the line before them.
 """
 
 import heapq
@@ -16,7 +16,7 @@ from procs.logs import log_file, process_log
 
 LEVELS = {"DEBUG": "info", "INFO": "info", "WARNING": "warning", "ERROR": "error",
           "CRITICAL": "error"}  # fmt: skip
-#: The level of a line that belongs to the one before.
+#: The level of a line that belongs to the previous one.
 MORE = "more"
 GRAVITY = ("info", "warning", "error")
 _LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) ([A-Z]+) +([^\s:]+): (.*)", re.S)
@@ -25,20 +25,20 @@ _LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) ([A-Z]+) +([^\s:]+): 
 class LogLine(NamedTuple):
     """One line of a log."""
 
-    time: str  # its own, or that of the line that it belongs to
+    time: str  # its own, or that of the line to which it belongs
     level: str
-    log: str  # the process, or the stage that told it
-    text: str  # what follows the level
-    line: str  # as it stands in the file
+    log: str  # the process, or the stage that logged it
+    text: str  # the text after the level
+    line: str  # the whole line, as in the file
 
     @property
     def message(self) -> str:
-        """What follows the name of who says it."""
+        """The text after the name of the process."""
         return self.text.partition(": ")[2] or self.text
 
 
 def parsed(log: str, line: str, time: str = "") -> LogLine:
-    """Return a line of a log, told apart; ``time`` is that of the line before."""
+    """Return the parts of one line of a log; ``time`` is the time of the previous line."""
     match = _LINE.fullmatch(line)
     if match is None or match[2] not in LEVELS:
         return LogLine(time, MORE, log, line, line)
@@ -47,7 +47,7 @@ def parsed(log: str, line: str, time: str = "") -> LogLine:
 
 
 def in_order(streams: Iterable[Iterable[LogLine]]) -> Iterator[LogLine]:
-    """Yield the lines of all logs by their time; those of each in their own order."""
+    """Yield the lines of all logs by time; lines of one log keep their order."""
     return (line for _, line in heapq.merge(*map(_timed, streams), key=lambda pair: pair[0]))
 
 
@@ -59,10 +59,10 @@ def _timed(stream: Iterable[LogLine]) -> Iterator[tuple[str, LogLine]]:
 
 
 class LogFollower:
-    """Reads what was appended to one log since the last look, across its rotations."""
+    """Reads the lines that were appended to one log since the last look, across rotations."""
 
     def __init__(self, path: Path, first_bytes: int | None) -> None:
-        """At first the last ``first_bytes`` are read; without a number all, older files too."""
+        """The first look reads the last ``first_bytes``; with None all, also rotated files."""
         self.path = path
         self.first_bytes = first_bytes
         self.offset = -1
@@ -70,7 +70,7 @@ class LogFollower:
         self.time = ""
 
     def look(self) -> list[LogLine]:
-        """Return the whole lines that are new."""
+        """Return the new whole lines."""
         try:
             status = self.path.stat()
             data = b""
@@ -91,7 +91,7 @@ class LogFollower:
         return found
 
     def begin(self, size_bytes: int) -> bytes:
-        """Choose where to begin; return what stands in older files."""
+        """Choose where to begin; return the lines of older files."""
         self.offset = 0
         if self.first_bytes is not None:
             self.offset = max(size_bytes - self.first_bytes, 0)
@@ -100,14 +100,14 @@ class LogFollower:
         return b"".join(path.read_bytes() for path in older)
 
     def end_of_former(self) -> bytes:
-        """Return the rest of a file that was rotated away since the last look."""
+        """Return the rest of a file that was rotated since the last look."""
         for path in log_file.all_of(self.path):
             if path != self.path and path.stat().st_ino == self.inode:
                 return self.read(path)
         return b""
 
     def read(self, path: Path) -> bytes:
-        """Return the whole lines from the offset on, and move it behind them."""
+        """Return the whole lines from the offset on; move the offset behind them."""
         with path.open("rb") as file:
             file.seek(self.offset)
             whole, newline, _ = file.read(self.first_bytes or -1).rpartition(b"\n")
@@ -124,7 +124,7 @@ class LogFolder:
         self.followers: dict[Path, LogFollower] = {}
 
     def look(self) -> list[LogLine]:
-        """Return the lines that are new, in the order of time."""
+        """Return the new lines, in the order of time."""
         streams = []
         for path in sorted(self.folder.glob("*.log")):
             follower = self.followers.setdefault(path, LogFollower(path, self.first_bytes))
@@ -133,7 +133,7 @@ class LogFolder:
 
 
 def is_at_least(lines: Iterable[LogLine], level: str) -> Iterator[LogLine]:
-    """Yield the lines of some gravity, each with what belongs to it."""
+    """Yield the lines of at least this level, each with the lines that belong to it."""
     shown: dict[str, bool] = {}
     for line in lines:
         if line.level != MORE:
@@ -143,7 +143,7 @@ def is_at_least(lines: Iterable[LogLine], level: str) -> Iterator[LogLine]:
 
 
 def local_time(stamp: str) -> str:
-    """Return a UTC stamp of the event log as the local time that logs are written in."""
+    """Return a UTC stamp of the event log in local time, which the logs use."""
     try:
         local = datetime.fromisoformat(stamp).astimezone()
     except ValueError:

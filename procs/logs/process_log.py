@@ -1,4 +1,4 @@
-"""The logs of a run: one file per process, and one for what the hot loops told."""
+"""The log files of a run: one per process, and one for the events of the hot loops."""
 
 import contextlib
 import logging
@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-#: The log of what all hot loops told.
+#: The log of the events of all hot loops.
 HOT = "hot"
 FORMAT = "%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s"
 DATE_FORMAT = "%Y-%m-%d %H:%M:%S"
@@ -25,30 +25,30 @@ def to_stderr() -> None:
 
 
 def log_path(run_folder: Path, role: str) -> Path:
-    """Return where one process's log stands."""
+    """Return the path of one process's log."""
     return run_folder / "logs" / f"{role}.log"
 
 
 def hot_path(run_folder: Path) -> Path:
-    """Return where what the hot loops told stands; see ``procs/observe/events/log_writer.py``."""
+    """Return the path of the hot loops' log; see ``procs/observe/events/log_writer.py``."""
     return log_path(run_folder, HOT)
 
 
 def redirect(path: Path) -> None:
-    """Point standard output and error at a log; where it cannot be had they go nowhere."""
+    """Point standard output and error at a log, or at nothing when it cannot be opened."""
     try:
         log_fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     except OSError:
         log_fd = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError):  # what still waited to be printed
+        with contextlib.suppress(OSError):  # output that was still buffered
             stream.flush()
         os.dup2(log_fd, stream.fileno())
     os.close(log_fd)
 
 
 def last_lines(path: Path, count: int) -> list[str]:
-    """Return the last ``count`` lines of a log, fewer when there are not so many; 0 for all."""
+    """Return the last ``count`` lines of a log, or all of them when it is 0."""
     try:
         return path.read_text(errors="replace").splitlines()[-count:]
     except FileNotFoundError:

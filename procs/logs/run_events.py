@@ -1,4 +1,4 @@
-"""What happened in a run, one JSON line each: what ``vortexctl events`` prints."""
+"""The changes of state in a run, one JSON line each, for ``vortexctl events``."""
 
 import contextlib
 import time
@@ -27,26 +27,26 @@ class RunEvent(msgspec.Struct, omit_defaults=True):
 
 
 def events_path(run_folder: Path) -> Path:
-    """Return where the events of a run stand."""
+    """Return the path of the events of a run."""
     return run_folder / "events.jsonl"
 
 
-#: The events of a run are few, and all are kept in one file.
+#: A run has few events; one file holds all of them.
 FILE_BYTES_MAX = 1 << 40
 
 
 class EventLog:
     """Appends events to their file; ``close`` closes it.
 
-    While the disk does not take them the run goes on, and the log says what happened.
+    When the disk refuses them the run continues, and the log has them instead.
     """
 
     def __init__(self, run_folder: Path) -> None:
         self._file = LogFile(events_path(run_folder), FILE_BYTES_MAX, 1)
-        with contextlib.suppress(OSError):  # ``tell`` tries again, and says why it cannot
+        with contextlib.suppress(OSError):  # ``append`` tries again, and logs why it fails
             self._file.open()
 
-    def tell(
+    def append(
         self,
         what: str,
         stage: str = "",
@@ -56,7 +56,7 @@ class EventLog:
         delay_s: float | None = None,
         note: str = "",
     ) -> None:
-        """Append one event, at once."""
+        """Append one event immediately."""
         now_s = time.time()
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now_s)) + f".{now_s % 1:.3f}"[2:]
         event = RunEvent(stamp + "Z", what, stage, pid, status, delay_s, note)

@@ -1,18 +1,12 @@
-"""The computer: what it is, what the doctor finds, how hot threads are scheduled.
+"""The computer: its facts, the doctor's checks, the jitter audit, the scheduler.
 
-kernel_counts  what the kernel counts for one CPU and one thread: interrupts, time stolen, time
-               spent waiting
-jitter         the jitter audit of the CPUs: what a thread that always wants to run loses, and to
-               what
-facts          what a machine says of itself, as the checks of ``vortexctl doctor`` read it
-findings       what a check saw, what it makes of it for a profile, and how it is judged
-checks_cpus    the checks of ``vortexctl doctor`` that ask whose the engine's CPUs are, and how
-               fast they wake
-throttle       whether the kernel stops real-time threads for a part of each second, and how to be
-               rid of it
-checks_system  the checks of ``vortexctl doctor`` of clocks, memory, the kernel's settings,
-               network and disk
-doctor         ``vortexctl doctor``: the table of checks, and what mends what they find
-scheduling     the real-time scheduler for hot threads that share a CPU: they come to run in a
-               tick's order
+kernel_counts  the kernel's counts for one CPU and one thread: interrupts, steal, waiting time
+jitter         the jitter audit of the CPUs: the time that a spinning thread loses, and the cause
+facts          the facts of a machine, for the checks of ``vortexctl doctor``
+findings       the result of a check, and how a profile judges it
+checks_cpus    the doctor's checks of the engine's CPUs: what else runs there, how fast they wake
+throttle       whether the kernel stops real-time threads in each second, and how to lift that
+checks_system  the doctor's checks of clocks, memory, kernel settings, network and disk
+doctor         ``vortexctl doctor``: the table of checks, and the commands that repair
+scheduling     SCHED_FIFO for hot threads that share a CPU: they run in the order of a tick
 """

@@ -1,6 +1,6 @@
-"""The checks of ``vortexctl doctor`` that ask whose the engine's CPUs are, and how fast they wake.
+"""The doctor's checks of the engine's CPUs: what else runs there, how fast they wake.
 
-Each is a pure function of what the machine says.  *Source:* the kernel's
+Each is a pure function of a Machine.  *Source:* the kernel's
 Documentation/admin-guide/kernel-parameters.txt, and the profiles of tuned (cpu-partitioning,
 latency-performance, network-latency, realtime).
 """
@@ -58,7 +58,7 @@ def interrupts(machine: Machine) -> Seen:
         return not_here()
     hot = [name for name, cpus in found.items() if cpus & machine.hot_cpus]
     is_default_hot = bool(cpus_of_mask(default or "") & machine.hot_cpus)
-    words = f"{len(hot)} of {len(found)} can come there"
+    words = f"{len(hot)} of {len(found)} can arrive there"
     if hot:
         words += f" (irq {', '.join(sorted(hot, key=int_or_zero)[:6])})"
     if is_default_hot:
@@ -94,9 +94,9 @@ def other_threads(machine: Machine) -> Seen:
         return not_here()
     names = [name for name in map(foreign_thread, paths, [machine] * len(paths)) if name]
     if not names:
-        return Seen("none last ran there", True)
+        return Seen("none ran there last", True)
     few = ", ".join(sorted(set(names))[:4])
-    return Seen(f"{len(names)} last ran there: {few}", False)
+    return Seen(f"{len(names)} ran there last: {few}", False)
 
 
 def foreign_thread(path: Path, machine: Machine) -> str | None:
@@ -104,7 +104,7 @@ def foreign_thread(path: Path, machine: Machine) -> str | None:
     try:
         text = path.read_text(errors="replace")
     except OSError:
-        return None  # it ended meanwhile
+        return None  # the thread has ended
     name = text.partition("(")[2].rpartition(")")[0]
     words = text.rpartition(")")[2].split()
     if len(words) <= _PROCESSOR or name.startswith("vortex"):
@@ -141,7 +141,7 @@ def setting_of_hot_cpus(machine: Machine, name: str, wanted: str) -> Seen:
     }
     known = {value for value in values.values() if value is not None}
     if not known:
-        return not_here("the machine, or its host, chooses the speed")
+        return not_here("the machine or its host sets the speed")
     return Seen(", ".join(sorted(known)), known == {wanted})
 
 

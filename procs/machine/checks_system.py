@@ -1,6 +1,6 @@
-"""The checks of ``vortexctl doctor`` of clocks, memory, the kernel's settings, network and disk.
+"""The doctor's checks of clocks, memory, kernel settings, network and disk.
 
-Each is a pure function of what the machine says.  *Source:* the kernel's
+Each is a pure function of a Machine.  *Source:* the kernel's
 Documentation/admin-guide/sysctl and mm, and the profiles of tuned (latency-performance,
 network-latency, realtime).
 """
@@ -20,7 +20,7 @@ COALESCE_US_MAX = 3
 BUSY_POLL_US_MIN = 50
 NOFILE_MIN = 65_536
 RTPRIO_MIN = 50
-#: What an engine of a few dozen instruments maps, twice over.
+#: Twice the memory that an engine of a few dozen instruments maps.
 SHM_BYTES_MIN = 512 << 20
 FREE_KBYTES_MIN = 64 << 10
 MEMLOCK_BYTES_MIN = 256 << 20
@@ -30,13 +30,13 @@ MEMORY = "sys/kernel/mm"
 
 
 def known(machine: Machine, names: tuple[str, ...]) -> dict[str, int]:
-    """Return those of some kernel settings that there are."""
+    """Return those of the named kernel settings that exist."""
     values = {name: machine.sysctl(name) for name in names}
     return {name.rpartition(".")[2]: value for name, value in values.items() if value is not None}
 
 
 def settings(machine: Machine, *wanted: tuple[str, int]) -> Seen:
-    """Return whether kernel settings have the values that are wanted."""
+    """Return whether kernel settings have the wanted values."""
     values = known(machine, tuple(name for name, _ in wanted))
     if not values:
         return not_here()
@@ -46,7 +46,7 @@ def settings(machine: Machine, *wanted: tuple[str, int]) -> Seen:
 
 
 def chosen(text: str | None) -> str | None:
-    """Return the choice in brackets of a file as ``always [madvise] never``."""
+    """Return the choice in brackets of a file such as ``always [madvise] never``."""
     found = re.search(r"\[([^\]]*)\]", text or "")
     return found[1] if found else None
 
@@ -75,7 +75,7 @@ def counters_agree(machine: Machine) -> Seen:
 
 
 def huge_page_work(machine: Machine) -> Seen:
-    """No joining of pages behind our back."""
+    """No joining of pages in the background."""
     files = {name: machine.text(f"{MEMORY}/transparent_hugepage/{name}") for name in (
         "enabled", "defrag", "shmem_enabled")}  # fmt: skip
     values = {name: value for name, text in files.items() if (value := chosen(text)) is not None}
@@ -114,7 +114,7 @@ def locked_memory(machine: Machine) -> Seen:
 
 
 def swap(machine: Machine) -> Seen:
-    """No swap, or hardly any use of it."""
+    """No swap, or very little use of it."""
     text = machine.text("proc/swaps")
     if text is None:
         return not_here()
@@ -127,7 +127,7 @@ def swap(machine: Machine) -> Seen:
 
 
 def reclaim(machine: Machine) -> Seen:
-    """Memory kept free ahead of need."""
+    """Free memory in reserve."""
     values = known(machine, (
         "vm.zone_reclaim_mode", "vm.min_free_kbytes", "vm.compaction_proactiveness"))  # fmt: skip
     if not values:
@@ -141,7 +141,7 @@ def reclaim(machine: Machine) -> Seen:
 
 
 def statistics(machine: Machine) -> Seen:
-    """Counters of memory gathered seldom."""
+    """Memory statistics gathered rarely."""
     value = machine.sysctl("vm.stat_interval")
     return not_here() if value is None else Seen(f"every {value} s", value >= STAT_INTERVAL_S_MIN)
 
@@ -157,7 +157,7 @@ def real_time_bound(machine: Machine) -> Seen:
 
 
 def fair_server(machine: Machine) -> Seen:
-    """No time kept on the engine's CPUs for what its real-time threads starve."""
+    """No time of the engine's CPUs reserved for starved threads."""
     servers = "sys/kernel/debug/sched/fair_server"
     found = {cpu: machine.text(f"{servers}/cpu{cpu}/runtime") for cpu in sorted(machine.hot_cpus)}
     if not all(found.values()):
@@ -167,11 +167,11 @@ def fair_server(machine: Machine) -> Seen:
 
 
 def thread_limits(machine: Machine) -> Seen:
-    """Limits that let the engine have its scheduler and its connections."""
+    """Limits that permit the engine's scheduler and its connections."""
     rtprio, nofile, core = (machine.fact(name) for name in ("rtprio", "nofile", "core_bytes"))
     if rtprio is None or nofile is None or core is None:
         return not_here()
-    is_root = machine.fact("is_root") == 1  # who needs no limit for SCHED_FIFO
+    is_root = machine.fact("is_root") == 1  # root needs no limit for SCHED_FIFO
     core_words = "no limit" if core == UNLIMITED else f"{core} bytes"
     is_well = (rtprio >= RTPRIO_MIN or rtprio == UNLIMITED or is_root) and (
         nofile >= NOFILE_MIN or nofile == UNLIMITED
@@ -185,7 +185,7 @@ def watchdogs(machine: Machine) -> Seen:
 
 
 def timers(machine: Machine) -> Seen:
-    """Timers stay where they were set, and ticks do not fall together."""
+    """Timers stay on their CPU, and the ticks of CPUs do not coincide."""
     value = machine.sysctl("kernel.timer_migration")
     if value is None:
         return not_here()
@@ -206,7 +206,7 @@ def coalescing(machine: Machine) -> Seen:
     """Cards that interrupt at once."""
     words = machine.words("coalesce")
     if words is None:
-        return not_here("no card tells")
+        return not_here("no card reports it")
     is_short = (machine.fact("coalesce_us") or 0) <= COALESCE_US_MAX
     return Seen(words, is_short and not machine.fact("coalesce_adaptive"))
 
@@ -221,7 +221,7 @@ def tcp(machine: Machine) -> Seen:
 
 
 def mitigations(machine: Machine) -> Seen:
-    """Known; that of a machine with one tenant is its owner's choice."""
+    """Reported only; on a machine with one tenant the owner decides."""
     texts = [path.read_text(errors="replace") for path in machine.glob(f"{VULNERABILITIES}/*")]
     if not texts:
         return not_here()
@@ -230,13 +230,13 @@ def mitigations(machine: Machine) -> Seen:
 
 
 def steal(machine: Machine) -> Seen:
-    """The machine's CPUs are its own."""
+    """No CPU time stolen by the host."""
     text = machine.text("proc/stat")
     if text is None:
         return not_here()
     lines = {words[0]: [int(word) for word in words[1:] if word.isdigit()]
              for words in map(str.split, text.splitlines()) if words}  # fmt: skip
-    counts = lines.get("cpu", [])[:8]  # what guests of ours took stands in user already
+    counts = lines.get("cpu", [])[:8]  # user already includes the time of our guests
     stolen = counts[7] if len(counts) > 7 else 0
     ppm = stolen * 1_000_000 // max(sum(counts), 1)
     is_guest = "hypervisor" in (machine.text("proc/cpuinfo") or "").split()
@@ -254,7 +254,7 @@ def bare_metal(machine: Machine) -> Seen:
 
 
 def pressure(machine: Machine) -> Seen:
-    """Nobody waits for a CPU."""
+    """No task waits for a CPU."""
     text = machine.text("proc/pressure/cpu") or ""
     found = re.search(r"some .*avg60=([0-9.]+)", text)
     if not found:
@@ -274,7 +274,7 @@ def clock_error(machine: Machine) -> Seen:
 
 
 def shared_memory(machine: Machine) -> Seen:
-    """Room for the rings, and nothing that a dead run left."""
+    """Room for the rings, and no segments of dead runs."""
     free = machine.fact("shm_free_bytes")
     if free is None:
         return not_here()
@@ -284,7 +284,7 @@ def shared_memory(machine: Machine) -> Seen:
 
 
 def environment(machine: Machine) -> Seen:
-    """Nothing in it that changes the machine code."""
+    """No variable that changes the machine code."""
     variables = machine.words("variables")
     if variables is None:
         return not_here()
@@ -302,19 +302,19 @@ def tracing(machine: Machine) -> Seen:
 
 
 def disk(machine: Machine) -> Seen:
-    """A disk that does not hold the log writers up."""
+    """A disk that does not delay the log writers."""
     took_us = machine.fact("fsync_us")
     if took_us is None:
         return not_here("nothing can be written there")
     return Seen(f"the slowest of 50 writes took {took_us / 1000:.1f} ms", took_us <= FSYNC_US_MAX)
 
 
-#: Venues that cancel our orders by themselves when we fall silent.
+#: Venues that cancel our orders by themselves when we go silent.
 DEAD_MAN_VENUES: frozenset[str] = frozenset()
 
 
 def dead_man(machine: Machine) -> Seen:
-    """A timer at the venue that cancels when we fall silent."""
+    """A timer at the venue that cancels our orders when we go silent."""
     if not machine.venues:
         return not_here("no configuration was given (-c)")
     without = sorted(set(machine.venues) - DEAD_MAN_VENUES)
@@ -324,6 +324,6 @@ def dead_man(machine: Machine) -> Seen:
 
 
 def housekeeping(machine: Machine) -> Seen:
-    """A CPU for all else."""
+    """A CPU for everything else."""
     house = machine.house_cpus - machine.hot_cpus
     return Seen(f"CPU {list_of(house)}", bool(house))

@@ -1,7 +1,7 @@
-"""``vortexctl doctor``: the table of checks, and what mends what they find.
+"""``vortexctl doctor``: the table of checks, and the commands that repair.
 
-A check is a row: how to look, what is wanted and why, the command that mends it, and how grave a
-fault is for each profile.  Commands are printed, never run.
+A check is a row: a function, what is wanted and why, the command that repairs it, and the severity
+of a fault for each profile.  Commands are printed, never run.
 """
 
 import textwrap
@@ -18,21 +18,21 @@ from procs.machine.findings import Check, Finding, MachineProfile, Verdict, judg
 SCHEMA = 1
 
 _NA, _WARN, _FAIL = Verdict.NOT_APPLICABLE, Verdict.WARN, Verdict.FAIL
-#: How grave a fault is at a desk, on a guest, in production.
+#: The severity of a fault at a desk, on a guest, in production.
 _PROD_ONLY, _TUNING = (_NA, _NA, _WARN), (_NA, _WARN, _FAIL)
 _ADVICE, _NEEDED, _ALWAYS = (_NA, _WARN, _WARN), (_WARN, _WARN, _FAIL), (_FAIL, _FAIL, _FAIL)
 
-_GRUB = "put on the kernel's command line what vortexctl doctor --grub prints"
+_GRUB = "add the output of vortexctl doctor --grub to the kernel's command line"
 _SYSFS_CPU = "/sys/devices/system/cpu"
 
 # fmt: off
 CHECKS = (
-    # Whose the CPUs are.
+    # The engine's CPUs: what else runs there.
     Check("placement", cpus.placement, "a CPU for each, none of them 0",
-          "processes on one CPU take turns: a hop costs a turn",
+          "processes that share a CPU wait for each other at every hop",
           "[placement] engine_cpus = [...], or together = [[...]]; see ARCHITECTURE.md", _ADVICE),
     Check("housekeeping", system.housekeeping, "at least one that the engine does not use",
-          "what is not hot must run somewhere", "[placement] housekeeping_cpus = [...]", _ADVICE),
+          "the cold processes need a CPU", "[placement] housekeeping_cpus = [...]", _ADVICE),
     Check("isolated CPUs", cpus.isolated, "{hot}",
           "the scheduler moves other tasks to any CPU that is not isolated", _GRUB, _TUNING, True),
     Check("tickless", cpus.tickless, "{hot}",
@@ -55,9 +55,9 @@ CHECKS = (
     Check("NUMA", cpus.numa, "one node, the card's",
           "memory of another node costs half as much again",
           "[placement] engine_cpus of the node of the card", _TUNING),
-    # How fast they are.
+    # The engine's CPUs: how fast they are.
     Check("governor", cpus.governor, "performance",
-          "a core that was idle begins slowly", "cpupower frequency-set -g performance", _TUNING),
+          "an idle core starts slowly", "cpupower frequency-set -g performance", _TUNING),
     Check("energy preference", cpus.energy_preference, "performance", "as the governor",
           "echo performance >" + _SYSFS_CPU + "/cpu*/cpufreq/energy_performance_preference",
           _TUNING),
@@ -75,7 +75,7 @@ CHECKS = (
     Check("clock source", system.clock_source, "tsc", "another costs a system call a reading",
           "kernel command line: tsc=reliable", _NEEDED, True),
     Check("cycle counter", system.invariant_counter, "constant_tsc and nonstop_tsc",
-          "without them all stamps are asked of the kernel", "another machine or guest type",
+          "without them every stamp needs a system call", "another machine or guest type",
           _NEEDED),
     Check("counters agree", system.counters_agree, "never earlier than it was sent",
           "stamps of different cores are subtracted", "another machine; update the firmware",
@@ -85,7 +85,7 @@ CHECKS = (
           "apt install chrony; systemctl enable --now chrony", _NEEDED),
     # Memory.
     Check("transparent huge pages", system.huge_page_work, "madvise or never",
-          "joining pages stops whoever uses them",
+          "joining pages stops the processes that use them",
           "for f in enabled defrag; do echo madvise >/sys/kernel/mm/transparent_hugepage/$f; done",
           _TUNING),
     Check("huge pages", system.huge_pages, "any", "rings are mapped twice in a row, in 4 kB pages",
@@ -101,20 +101,20 @@ CHECKS = (
           "swapoff -a, or sysctl -w vm.swappiness=10", _NEEDED),
     Check("reclaim", system.reclaim,
           "zone_reclaim 0, min_free_kbytes 65536, compaction_proactiveness 0",
-          "who asks for memory when none is free has to free it",
+          "without free memory an allocation has to free some first",
           "sysctl -w vm.zone_reclaim_mode=0 vm.min_free_kbytes=65536 "
           "vm.compaction_proactiveness=0", _PROD_ONLY),
     Check("memory statistics", system.statistics, "every 10 s or more",
-          "a worker on each core, each time", "sysctl -w vm.stat_interval=120", _TUNING),
+          "each update runs a worker on each core", "sysctl -w vm.stat_interval=120", _TUNING),
     Check("shared memory", system.shared_memory, "512 MB free, nothing stale",
           "rings and tables live there", "vortexctl shm clean", _ALWAYS),
-    # The kernel's own doings.
+    # The kernel's own work.
     Check("real-time throttling", system.real_time_bound,
           "-1, or Linux 6.12 without RT_GROUP_SCHED",
           "a thread under SCHED_FIFO that spins is stopped 50 ms of each second",
           "sysctl -w kernel.sched_rt_runtime_us=-1", _NEEDED),
     Check("fair server", system.fair_server, "0 on the engine's CPUs, or nothing else runs there",
-          "it gives what a spinning SCHED_FIFO thread starves 50 ms of each second",
+          "it gives 50 ms of each second to tasks that a spinning SCHED_FIFO thread starves",
           "echo 0 > /sys/kernel/debug/sched/fair_server/cpuN/runtime", _NEEDED),
     Check("limits", system.thread_limits, "rtprio 50, nofile 65536",
           "SCHED_FIFO and many connections need them",
@@ -125,14 +125,14 @@ CHECKS = (
     Check("timers", system.timers, "timer_migration 0, skew_tick 1",
           "timers of other cores fire on ours", "sysctl -w kernel.timer_migration=0", _PROD_ONLY),
     Check("tracing", system.tracing, "ptrace_scope 1 or more",
-          "who stops a stage stops the quotes' keeper", "sysctl -w kernel.yama.ptrace_scope=1",
+          "a stopped stage leaves its quotes unattended", "sysctl -w kernel.yama.ptrace_scope=1",
           _PROD_ONLY),
     # Network and disk.
     Check("busy polling", system.busy_poll, "50 us",
           "a frame waits for an interrupt otherwise",
           "sysctl -w net.core.busy_poll=50 net.core.busy_read=50", _PROD_ONLY),
     Check("coalescing", system.coalescing, "3 us at most, not adaptive",
-          "the card gathers frames before it tells of them",
+          "the card gathers frames before it interrupts",
           "ethtool -C DEVICE adaptive-rx off rx-usecs 0", _TUNING),
     Check("TCP", system.tcp, "slow start after idle 0",
           "an order after a pause would wait for its acknowledgements",
@@ -144,11 +144,11 @@ CHECKS = (
           "a hypervisor takes the core unseen: see vortexctl jitter", "a machine of your own",
           _PROD_ONLY),
     Check("steal", system.steal, "1000 ppm at most",
-          "the host ran somebody else on our CPU", "dedicated CPUs, or another host", _NEEDED),
+          "the host ran another guest on our CPU", "dedicated CPUs, or another host", _NEEDED),
     Check("pressure", system.pressure, "under 10 %", "tasks wait for CPUs",
-          "vortexctl jitter tells on which", _NEEDED),
+          "vortexctl jitter shows on which", _NEEDED),
     Check("environment", system.environment, "no NUMBA_* and no Python development mode",
-          "they change the machine code", "unset them; mend the rights of the cache's folder",
+          "they change the machine code", "unset them; repair the rights of the cache's folder",
           _NEEDED),
     Check("dead man's timer", system.dead_man, "armed",
           "when this machine dies, only the venue can cancel",
@@ -160,7 +160,7 @@ CHECKS = (
 def examine(
     machine: Machine, profile: MachineProfile, checks: Iterable[Check] = CHECKS
 ) -> list[Finding]:
-    """Return what every check finds."""
+    """Return the findings of all checks."""
     words = {
         "hot": list_of(machine.hot_cpus),
         "house": list_of(machine.house_cpus),
@@ -170,16 +170,16 @@ def examine(
 
 
 def own_profile(machine: Machine) -> MachineProfile:
-    """Return the profile of a machine for which none was named: a guest, or a desk."""
+    """Return the default profile of a machine: a guest, or a desk."""
     is_guest = "hypervisor" in (machine.text("proc/cpuinfo") or "").split()
     return MachineProfile.VM if is_guest else MachineProfile.DEV
 
 
 def isolation(machine: Machine) -> list[str]:
-    """Return the kernel's options that keep the hot CPUs to the engine."""
+    """Return the kernel options that reserve the hot CPUs for the engine."""
     hot, house = list_of(machine.hot_cpus - machine.house_cpus), list_of(machine.house_cpus)
     if hot == "none":
-        return []  # every CPU keeps house: there is none to isolate
+        return []  # every CPU is a housekeeping CPU: there is none to isolate
     return [
         f"isolcpus=managed_irq,domain,{hot}",
         "nohz=on",
@@ -191,7 +191,7 @@ def isolation(machine: Machine) -> list[str]:
 
 
 def kernel_options(machine: Machine) -> list[str]:
-    """Return all options of the kernel's command line that are advised."""
+    """Return all recommended options of the kernel's command line."""
     return [
         *isolation(machine), "tsc=reliable", "skew_tick=1", "nosoftlockup", "nmi_watchdog=0",
         "transparent_hugepage=madvise",
@@ -199,14 +199,14 @@ def kernel_options(machine: Machine) -> list[str]:
 
 
 def grub_lines(machine: Machine) -> list[str]:
-    """Return what to put into /etc/default/grub."""
+    """Return the lines for /etc/default/grub."""
     return [
         "# /etc/default/grub; then update-grub (or grub2-mkconfig) and a reboot",
         f'GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX {" ".join(kernel_options(machine))}"',
     ]
 
 
-#: What the profile sets beyond tuned's own network-latency; each is wanted by a check.
+#: Settings of the profile beyond tuned's own network-latency; a check wants each of them.
 TUNED_SETTINGS = {
     "kernel.numa_balancing": 0,
     "kernel.nmi_watchdog": 0,
@@ -260,14 +260,14 @@ def report(findings: list[Finding], profile: MachineProfile) -> dict[str, Any]:
 
 
 def has_failed(findings: list[Finding]) -> bool:
-    """Return whether anything is not as the profile demands."""
+    """Return whether any finding fails the profile."""
     return any(finding.verdict == Verdict.FAIL for finding in findings)
 
 
 def lines(
     findings: list[Finding], profile: MachineProfile, width: int, with_all: bool = False
 ) -> list[str]:
-    """Return the findings for people; what is not as it should be with its reason and its cure."""
+    """Return the findings for people; each fault comes with its reason and its repair."""
     rows = []
     name_width = max((len(finding.name) for finding in findings), default=0) + 2
     for finding in findings:
@@ -284,7 +284,7 @@ def lines(
 
 
 def wrapped(head: str, text: str, width: int) -> list[str]:
-    """Return ``head`` and a text beside it, no wider than ``width``; none for no text."""
+    """Return ``head`` with a text beside it, at most ``width`` wide; no lines for no text."""
     if not text:
         return []
     room = max(width - len(head), 16)

@@ -1,7 +1,7 @@
-"""What a machine says of itself, as the checks of ``vortexctl doctor`` read it.
+"""The facts of a machine, for the checks of ``vortexctl doctor``.
 
-Files are read under a root that is ``/`` but in tests; what no file says (limits of this process,
-the clock's discipline, what a disk takes) is gathered once, into plain facts.
+Files are read under a root, which is ``/`` except in tests.  Facts that no file holds (limits of
+this process, the clock's discipline, the time of a write) are gathered once.
 """
 
 import ctypes
@@ -23,7 +23,7 @@ FSYNC_BYTES = 4096
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine, and the part of it that the engine shall have."""
+    """A machine, and the CPUs of it that the engine uses."""
 
     root: Path = Path("/")
     hot_cpus: frozenset[int] = frozenset()
@@ -33,14 +33,14 @@ class Machine:
     facts: Facts = field(default_factory=dict)
 
     def text(self, path: str) -> str | None:
-        """Return what stands in a file, without the space around; None where there is none."""
+        """Return the stripped text of a file; None when it does not exist."""
         try:
             return (self.root / path).read_text(errors="replace").strip()
         except OSError:
             return None
 
     def number(self, path: str) -> int | None:
-        """Return the number that a file holds; None where there is none."""
+        """Return the number in a file; None when there is none."""
         text = self.text(path)
         try:
             return None if text is None else int(text.split()[0])
@@ -48,23 +48,23 @@ class Machine:
             return None
 
     def glob(self, pattern: str) -> list[Path]:
-        """Return what there is under the root, in order."""
+        """Return the matching paths under the root, in order."""
         try:
             return sorted(self.root.glob(pattern))
         except OSError:
             return []
 
     def sysctl(self, name: str) -> int | None:
-        """Return a number among the kernel's settings."""
+        """Return the number of a kernel setting."""
         return self.number("proc/sys/" + name.replace(".", "/"))
 
     def fact(self, name: str) -> int | None:
-        """Return a number that was gathered; None when it could not be."""
+        """Return a gathered number; None when it is not known."""
         value = self.facts.get(name)
         return value if isinstance(value, int) else None
 
     def words(self, name: str) -> str | None:
-        """Return text that was gathered; None when there is none."""
+        """Return a gathered text; None when there is none."""
         value = self.facts.get(name)
         return value if isinstance(value, str) else None
 
@@ -78,7 +78,7 @@ class Machine:
 
 
 def cpus_of(text: str) -> frozenset[int]:
-    """Return the CPUs of a list as the kernel writes it: ``0,2-5,8-14:2``; words are passed over.
+    """Return the CPUs of a list as the kernel writes it: ``0,2-5,8-14:2``; words are ignored.
 
     ``isolcpus=`` has such words before its list.
     """
@@ -126,7 +126,7 @@ def list_of(cpus: Iterable[int]) -> str:
 
 
 def gather(runs_folder: Path, hot_cpus: Iterable[int]) -> dict[str, int | str]:
-    """Return what no file says of this machine and this process; takes about a second."""
+    """Return the facts that no file holds; takes about a second."""
     facts: dict[str, int | str] = dict(limits())
     facts |= clock_discipline()
     facts |= shared_memory()
@@ -152,7 +152,7 @@ def limits() -> dict[str, int]:
 
 
 def clock_discipline() -> dict[str, int]:
-    """Return what the kernel knows of the wall clock's error.
+    """Return the kernel's figures of the wall clock's error.
 
     *Source:* adjtimex(2): struct timex begins with modes, offset, freq, maxerror, esterror, status.
     """
@@ -165,7 +165,7 @@ def clock_discipline() -> dict[str, int]:
 
 
 def shared_memory() -> dict[str, int]:
-    """Return the room in shared memory, and how many segments dead runs left there."""
+    """Return the free shared memory, and the number of segments of dead runs."""
     from ipc.segment import FOLDER, PREFIX, is_live
 
     try:
@@ -212,7 +212,7 @@ def coalescing() -> dict[str, int | str]:
 
 
 def environment() -> dict[str, int | str]:
-    """Return what of this process's environment changes the machine code, and where it is kept."""
+    """Return the variables that change the machine code, and the state of the cache folder."""
     from ipc.compiled import CACHE_DIRECTORY
 
     names = sorted(name for name in os.environ if name.startswith("NUMBA_"))
@@ -224,7 +224,7 @@ def environment() -> dict[str, int | str]:
 
 
 def slowest_fsync_us(folder: Path) -> int | None:
-    """Return the longest of some writes that wait for the disk; None where none can be made."""
+    """Return the longest of some synchronous writes; None when none is possible."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     path = folder / f".fsync-{os.getpid()}"
@@ -244,7 +244,7 @@ def slowest_fsync_us(folder: Path) -> int | None:
 
 
 def counters_apart(cpus: list[int]) -> dict[str, int]:
-    """Return the least time that a stamp took between CPUs, over all pairs with the first."""
+    """Return the shortest time of a stamp between CPUs, over all pairs with the first CPU."""
     from procs.machine.jitter import least_one_way_ns
 
     available = sorted(os.sched_getaffinity(0))

@@ -1,4 +1,4 @@
-"""What a check saw, what it makes of it for a profile, and how it is judged."""
+"""The result of a check, and how a profile judges it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from procs.machine.facts import Machine
 
 
 class Verdict(StrEnum):
-    """What a finding amounts to."""
+    """The verdict of a finding."""
 
     OK = "ok"
     WARN = "warn"
@@ -17,7 +17,7 @@ class Verdict(StrEnum):
 
 
 class MachineProfile(StrEnum):
-    """What a machine is for: a desk, a guest that trades on paper, or trading."""
+    """The purpose of a machine: a desk, a guest that trades on paper, or trading."""
 
     DEV = "dev"
     VM = "vm"
@@ -26,14 +26,14 @@ class MachineProfile(StrEnum):
 
 @dataclass(frozen=True)
 class Seen:
-    """What a check found: in words, and whether that is well; None where there is no such thing."""
+    """The result of a check in words, and whether it is good; None when it does not apply."""
 
     found: str
     is_well: bool | None
 
 
 def not_here(reason: str = "not on this machine") -> Seen:
-    """Return what is seen where there is nothing to see."""
+    """Return the result of a check that does not apply."""
     return Seen(reason, None)
 
 
@@ -52,23 +52,23 @@ class Finding:
 
 @dataclass(frozen=True)
 class Check:
-    """One check: how to look, what is wanted and why, what mends it, and how grave it is where."""
+    """One check: its function, what is wanted and why, the repair, the severity by profile."""
 
     name: str
     look: Callable[[Machine], Seen]
     wanted: str
     why: str
     fix: str
-    graveness: tuple[Verdict, Verdict, Verdict]  # of each profile, in their order
+    graveness: tuple[Verdict, Verdict, Verdict]  # one for each profile, in order
     needs_reboot: bool = False
 
 
 def judge(
     check: Check, machine: Machine, profile: MachineProfile, words: dict[str, str]
 ) -> Finding:
-    """Return what a check finds; ``words`` fill the braces of what is wanted and of what mends it.
+    """Return the finding of a check; ``words`` fill the braces of its texts.
 
-    A profile for which a fault means nothing calls it not applicable, and tells it all the same.
+    A profile for which a fault does not matter reports it as not applicable.
     """
     seen = check.look(machine)
     if seen.is_well is None:

@@ -1,10 +1,10 @@
-"""The jitter audit of the CPUs: what a thread that always wants to run loses, and to what.
+"""The jitter audit of the CPUs: the time that a spinning thread loses, and the cause.
 
-One thread spins on each CPU.  After each window the kernel's counts are read, so that an excursion
-can be laid to what was counted about then: another task (known gap by gap), the hypervisor (its
-steal, in the window), the timer tick (by its grid), a device.  What is laid to nothing is told as
-such.  *Source:* Rigtorp's ``hiccups`` for the columns; the threshold is a multiple of the median
-reading, since the least is a single tick of the counter on some machines.
+One thread spins on each CPU.  After each window it reads the kernel's counts, so that an excursion
+can be attributed to an event of that window: another task (known for each gap), the hypervisor (its
+steal in the window), the timer tick (by its grid), a device.  An excursion without a cause is
+reported as such.  *Source:* Rigtorp's ``hiccups`` for the columns; the threshold is a multiple of
+the median reading, because the minimum is a single tick of the counter on some machines.
 """
 
 import os
@@ -38,15 +38,15 @@ T = TypeVar("T")
 
 NS_PER_SECOND = 1_000_000_000
 WINDOW_NS = 100_000_000
-#: What takes longer is no mere reading of the clock.
+#: A reading of the clock takes less than this.
 MEDIANS_PER_THRESHOLD = 12
 ROUND_COUNT = 20_000
 GAP_CAPACITY = 1 << 16
 LOOK_S = 0.05
 
-#: The rates at which kernels are built to tick.
+#: The tick rates of kernels.
 TICK_RATES_HZ = (100, 250, 300, 1000)
-#: How narrowly gaps must fall on a grid to be laid to it: 1 is exactly, 0 at random.
+#: How closely gaps must follow a grid to be attributed to it: 1 is exactly, 0 at random.
 GRID_CONCENTRATION_MIN = 0.5
 GRID_SAMPLES_MIN = 20
 #: A gap belongs to the grid when it begins within this part of the period of the grid's phase.
@@ -54,13 +54,13 @@ GRID_PART = 0.05
 
 TASK, FAULT, STEAL, TICK = "another task", "page fault", "hypervisor (steal)", "timer tick"
 UNKNOWN = "not accounted for"
-#: Every core has these, and a gap by one is found by its grid.
+#: Every core has these; the audit finds a gap by one of them by its grid.
 TIMER_PREFIXES = ("LOC",)
 
 
 @dataclass(frozen=True)
 class Gap:
-    """A time in which the spinning thread did not run."""
+    """One gap in the running time of the spinning thread."""
 
     begin_ns: int  # since the audit began
     gap_ns: int
@@ -70,7 +70,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class JitterWindow:
-    """What was counted in one part of the audit."""
+    """The kernel's counts in one part of the audit."""
 
     begin_ns: int
     end_ns: int
@@ -79,7 +79,7 @@ class JitterWindow:
 
 @dataclass
 class CpuAudit:
-    """What one CPU's thread found."""
+    """The result of one CPU's thread."""
 
     cpu_index: int
     threshold_ns: int
@@ -93,7 +93,7 @@ class CpuAudit:
 
 
 class Spinner:
-    """One thread's memory: the spinner's record and all that it points to."""
+    """One thread's memory: the spinner's record and the buffers that it points to."""
 
     def __init__(self, clock: RecordArray, excursion_ns: int) -> None:
         self.clock = clock
@@ -115,17 +115,17 @@ class Spinner:
         return max(1, int(np.median(rounds)))
 
     def stop(self) -> None:
-        """Have the thread return."""
+        """Make the thread return."""
         store_relaxed(address_of(self.record) + STOP_BYTES, 1)
 
     @property
     def is_stopped(self) -> bool:
-        """Whether the thread was told to return."""
+        """Whether the thread was stopped."""
         return bool(self.record[0]["is_stopped"])
 
 
 def new_clock() -> RecordArray:
-    """Return a clock of this process's own, calibrated."""
+    """Return a private, calibrated clock."""
     clock = np.zeros(1, CLOCK.dtype)
     calibrate(clock)
     return clock
@@ -142,7 +142,7 @@ def audit(
         When this process may not use one of them.
     """
     clock = new_clock()
-    warm = Spinner(clock, excursion_ns)  # compiles before anything is measured
+    warm = Spinner(clock, excursion_ns)  # compiles before the measurement
     warm.measure_median_ns()
     watch(address_of(warm.record))
     spinners = [Spinner(clock, excursion_ns) for _ in cpus]
@@ -164,7 +164,7 @@ def audit(
 def in_threads(
     work: Callable[[int], T], count: int, stop: Callable[[], None] = lambda: None
 ) -> list[T]:
-    """Return what ``work`` returns for each index, each in a thread of its own."""
+    """Return the results of ``work`` for each index, each computed in a separate thread."""
     results: dict[int, T] = {}
     ended: list[BaseException | None] = []
 
@@ -178,8 +178,8 @@ def in_threads(
 
     for index in range(count):
         threading.Thread(target=run, args=(index,)).start()
-    # Looked at now and then: the kernel may hand Ctrl-C to a thread that spins, and a join that it
-    # interrupts takes the thread for ended (seen in CPython 3.11).
+    # Poll: the kernel may deliver Ctrl-C to a spinning thread, and an interrupted join treats the
+    # thread as ended (seen in CPython 3.11).
     while len(ended) < count:
         try:
             while len(ended) < count:
@@ -205,7 +205,7 @@ def watch_cpu(
     thread_id = threading.get_native_id()
     before = read_counts(cpu_index, thread_id)
     window_ns = now_ns(address_of(spinner.clock))
-    end_ns = window_ns + duration_ns  # of its own: a busy CPU may let it begin late
+    end_ns = window_ns + duration_ns  # per thread: on a busy CPU it may begin late
     while window_ns < end_ns and not spinner.is_stopped:
         record["end_ns"] = min(window_ns + WINDOW_NS, end_ns)
         watch(address_of(spinner.record))
@@ -231,9 +231,9 @@ def watch_cpu(
 
 
 def least_one_way_ns(first_cpu: int, second_cpu: int, count: int = 2_000) -> tuple[int, int] | None:
-    """Return the least time that a stamp took from one CPU to the other, each way.
+    """Return the shortest time of a stamp from one CPU to the other, each way.
 
-    None when they did not both come to run within a second.
+    None when they did not both run within a second.
     """
     clock = new_clock()
     words = np.zeros(2, np.int64)
@@ -254,8 +254,8 @@ def least_one_way_ns(first_cpu: int, second_cpu: int, count: int = 2_000) -> tup
 def grid_of(begins_ns: Int64Array) -> tuple[int, float] | None:
     """Return (rate in Hz, phase in turns) of the tick that gaps follow; None when they follow none.
 
-    Times that fall on a grid, seen as angles, point one way; the slowest such rate is the tick's,
-    since what repeats every 10 ms also falls on the grid of 1 ms.
+    Times on a grid, taken as angles, point one way.  The slowest such rate is the tick's, because
+    times that repeat every 10 ms are also on the grid of 1 ms.
     """
     if len(begins_ns) < GRID_SAMPLES_MIN:
         return None
@@ -278,13 +278,13 @@ def is_on_grid(begin_ns: int, grid: tuple[int, float] | None) -> bool:
 
 
 def window_of(gap: Gap, windows: Sequence[JitterWindow]) -> JitterWindow | None:
-    """Return the window in which a gap ended, whose counts hold what happened in it."""
+    """Return the window in which a gap ended: its counts cover the gap."""
     end_ns = gap.begin_ns + gap.gap_ns
     return next((each for each in windows if each.begin_ns <= end_ns <= each.end_ns), None)
 
 
 def cause_of(gap: Gap, window: JitterWindow | None, grid: tuple[int, float] | None) -> str:
-    """Return what a gap is laid to: what is known of itself first, then what its window says."""
+    """Return the cause of a gap: from its own counts first, then from those of its window."""
     if gap.switch_count > 0:
         return TASK
     if gap.fault_count > 0:
@@ -300,7 +300,7 @@ def cause_of(gap: Gap, window: JitterWindow | None, grid: tuple[int, float] | No
 
 
 def devices_of(counts: Counts) -> Counter[str]:
-    """Return the interrupts of a window but for the timer's."""
+    """Return the interrupts of a window without those of the timer."""
     return Counter(
         {
             name: count

@@ -1,6 +1,6 @@
-"""What the kernel counts for one CPU and one thread: interrupts, time stolen, time spent waiting.
+"""The kernel's counts for one CPU and one thread: interrupts, steal, waiting time.
 
-Read from a folder that holds ``/proc`` as the kernel shows it; what is not there counts as zero.
+They are read from a folder in the form of ``/proc``; a missing file counts as zero.
 *Source:* proc(5), proc_stat(5); Documentation/scheduler/sched-stats.rst (schedstat).
 """
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 PROC = Path("/proc")
 NS_PER_SECOND = 1_000_000_000
-#: /proc/stat counts in these, ten milliseconds as a rule.
+#: The unit of /proc/stat, usually ten milliseconds.
 TICK_NS = NS_PER_SECOND // os.sysconf("SC_CLK_TCK")
 #: Of a ``cpu`` line of /proc/stat: user nice system idle iowait irq softirq steal.
 STEAL_COLUMN = 8
@@ -18,7 +18,7 @@ STEAL_COLUMN = 8
 
 @dataclass(frozen=True)
 class Counts:
-    """What was counted so far, or between two readings."""
+    """The counts so far, or between two readings."""
 
     interrupts: dict[str, int]
     softirqs: dict[str, int]
@@ -26,7 +26,7 @@ class Counts:
     waited_ns: int  # by the thread, ready to run
 
     def since(self, before: "Counts") -> "Counts":
-        """Return what was counted since ``before``; sources that did nothing are left out."""
+        """Return the counts since ``before``, without sources that did not change."""
         return Counts(
             difference(self.interrupts, before.interrupts),
             difference(self.softirqs, before.softirqs),
@@ -36,13 +36,13 @@ class Counts:
 
 
 def difference(after: dict[str, int], before: dict[str, int]) -> dict[str, int]:
-    """Return how much more each source counts, those that count more."""
+    """Return the increase of each source, for those that increased."""
     counts = {name: count - before.get(name, 0) for name, count in after.items()}
     return {name: count for name, count in counts.items() if count > 0}
 
 
 def read_counts(cpu_index: int, thread_id: int | None = None, proc: Path = PROC) -> Counts:
-    """Return what is counted so far for a CPU, and for a thread of this process if one is named."""
+    """Return the counts so far for a CPU, and for a thread of this process if one is named."""
     return Counts(
         interrupts_of(text_of(proc / "interrupts"), cpu_index),
         interrupts_of(text_of(proc / "softirqs"), cpu_index),
@@ -52,12 +52,12 @@ def read_counts(cpu_index: int, thread_id: int | None = None, proc: Path = PROC)
 
 
 def thread_waited_ns(pid: int, thread_id: int, proc: Path = PROC) -> int:
-    """Return how long a thread of another process was ready to run and did not."""
+    """Return how long a thread of another process was ready and did not run."""
     return waited_ns_of(text_of(proc / f"{pid}/task/{thread_id}/schedstat"))
 
 
 def text_of(path: Path) -> str:
-    """Return a file's text, none where there is no such file."""
+    """Return a file's text; empty when there is no such file."""
     try:
         return path.read_text(errors="replace")
     except OSError:
@@ -72,7 +72,7 @@ def number_of(word: str) -> int:
 def interrupts_of(text: str, cpu_index: int) -> dict[str, int]:
     """Return one CPU's column of /proc/interrupts or /proc/softirqs, by name.
 
-    The name of a device's interrupt is its number and what the kernel says of it.
+    The name of a device's interrupt is its number and the kernel's description.
     """
     lines = text.splitlines()
     header = lines[0].split() if lines else []
@@ -100,6 +100,6 @@ def steal_ns_of(text: str, cpu_index: int) -> int:
 
 
 def waited_ns_of(text: str) -> int:
-    """Return how long a thread was ready to run and did not, of its schedstat."""
+    """Return how long a thread was ready and did not run, from its schedstat."""
     words = text.split()
     return number_of(words[1]) if len(words) > 1 else 0

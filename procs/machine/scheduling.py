@@ -1,7 +1,8 @@
-"""The real-time scheduler for hot threads that share a CPU: they come to run in a tick's order.
+"""SCHED_FIFO for hot threads that share a CPU: they run in the order of a tick.
 
-Under the fair scheduler a thread that yields goes behind the others in no certain order, so a hop
-may cost a turn of all of them.  Under SCHED_FIFO the queue is strict: who yields goes to its end.
+Under the fair scheduler a thread that yields goes behind the others in no fixed order, so a hop may
+cost an iteration of all of them.  Under SCHED_FIFO a thread that yields goes to the end of a strict
+queue.
 *Source:* sched(7).
 """
 
@@ -19,18 +20,18 @@ PRIORITY = 10
 
 
 class Choice(NamedTuple):
-    """Whether hot threads that share a CPU run under SCHED_FIFO, and what speaks against it."""
+    """Whether hot threads that share a CPU run under SCHED_FIFO, and the reason if they do not."""
 
     use_fifo: bool
-    reason: str = ""  # empty too where nothing is gained by it
+    reason: str = ""  # also empty when it would gain nothing
 
     @property
     def name(self) -> str:
-        """As ``[placement] scheduler`` has it."""
+        """The name in ``[placement] scheduler``."""
         return "fifo" if self.use_fifo else "fair"
 
     def line(self) -> str:
-        """Return it for people."""
+        """Return the choice for people."""
         because = f": no SCHED_FIFO, {self.reason}" if self.reason else ""
         return f"scheduler    {self.name}{because}"
 
@@ -47,7 +48,7 @@ def may_use() -> bool:
 
 
 def is_wanted(setting: str, plan: Plan) -> bool:
-    """Return whether SCHED_FIFO is asked for; left to itself, where stages take turns."""
+    """Return whether to use SCHED_FIFO; with ``auto``, when stages share a CPU."""
     takes_turns = any(place.wait == Wait.YIELD for place in plan.places.values())
     return setting == "fifo" or (setting == "auto" and takes_turns)
 
@@ -58,14 +59,14 @@ def choose(setting: str, plan: Plan) -> Choice:
     Raises
     ------
     ConfigError
-        When it is demanded and cannot be had.
+        When the configuration demands it and the machine does not permit it.
     """
     if not is_wanted(setting, plan):
         return Choice(use_fifo=False)
     reason = ""
     if plan.engine_cpus() & set(plan.housekeeping_cpus):
         reason = "a stage shares its CPU with the housekeeping, which it would starve"
-    elif throttle.bounds(throttle.HERE):  # asked first: with it, a group may have no right at all
+    elif throttle.bounds(throttle.HERE):  # first: with a bound, a group may have no right at all
         reason = (
             "this kernel stops such threads for 50 ms of each second: "
             f"sysctl -w {throttle.SETTING}={throttle.NO_BOUND}"
@@ -73,12 +74,12 @@ def choose(setting: str, plan: Plan) -> Choice:
     elif not may_use():
         reason = "this user may not; give it an rtprio limit (limits.conf, or LimitRTPRIO=99)"
     if reason and setting == "fifo":
-        raise ConfigError(f"`$.placement.scheduler`: fifo cannot be had: {reason}")
+        raise ConfigError(f"`$.placement.scheduler`: fifo is not possible: {reason}")
     return Choice(not reason, reason)
 
 
 class Turns:
-    """The hot threads of a run that share CPUs, kept in the order of a tick as they come and go."""
+    """Keeps the hot threads of a run that share CPUs in the order of a tick."""
 
     def __init__(self, setting: str, plan: Plan) -> None:
         """``setting`` is ``[placement] scheduler``; raises as ``choose`` does."""
@@ -87,9 +88,9 @@ class Turns:
         self._lined_up: dict[str, int] = {}
 
     def see_to(self, threads: dict[str, int]) -> None:
-        """Line up again when other threads run than before; their ids by role, in tick order.
+        """Line the threads up again when they changed; ``thread ids`` are by role, in tick order.
 
-        A new one joins as soon as it runs: before that the others leave it next to no time.
+        A new thread joins as soon as it runs: before that the others leave it almost no time.
         """
         if not self.choice.use_fifo or threads == self._lined_up:
             return
@@ -99,13 +100,13 @@ class Turns:
             try:
                 line_up(dict.fromkeys(threads[role] for role in roles), cpu)
             except ProcessLookupError:
-                self._lined_up = {}  # one has just ended; the next look sees that
+                self._lined_up = {}  # one has just ended; the next call sees that
 
 
 def line_up(thread_ids: Iterable[int], cpu_index: int) -> None:
     """Put threads that share a CPU under SCHED_FIFO, in this order.
 
-    This thread runs there above them meanwhile, so that none of them can run between.
+    This thread runs on that CPU above them meanwhile, so that none of them can run.
     """
     cpus = os.sched_getaffinity(0)
     policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)

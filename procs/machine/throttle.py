@@ -1,9 +1,9 @@
-"""Whether the kernel stops real-time threads for a part of each second, and how to be rid of it.
+"""Whether the kernel stops real-time threads in each second, and how to lift that.
 
-By default they get 950 of each 1,000 ms of a CPU, which then idles to the end of its second: a hot
-thread that never sleeps stands still for 50 ms.  Since Linux 6.12 a server for fair threads does
-the work of that bound, and it is gone; but a kernel that keeps real-time threads in groups
-(RT_GROUP_SCHED) bounds its root group by the same number as before.
+By default they get 950 of each 1,000 ms of a CPU, which then idles for the rest of the second: a
+hot thread that never sleeps is stopped for 50 ms.  Linux 6.12 replaced that bound by a server for
+fair threads.  But a kernel that keeps real-time threads in groups (RT_GROUP_SCHED) still bounds its
+root group by the same number.
 *Source:* sched(7); Documentation/scheduler/sched-rt-group.rst.
 """
 
@@ -22,16 +22,16 @@ SETTING = "kernel.sched_rt_runtime_us"
 PERIOD = "kernel.sched_rt_period_us"
 HERE = Machine()
 NO_BOUND = -1
-#: Linux 6.12 gave up stopping real-time threads, but where it groups them.
+#: From Linux 6.12 on the kernel stops real-time threads only if it groups them.
 FAIR_SERVER_SINCE = (6, 12)
-#: Sets the value back when its standard input is closed, by whom or by what ever.
+#: Restores the value when its standard input is closed, for any reason.
 SET_BACK = 'cat > /dev/null; echo "$1" > "$2"'
-#: Where the first cgroups show that real-time threads are grouped.
+#: The file of cgroups version 1 that shows that real-time threads are grouped.
 GROUP_FILES = "sys/fs/cgroup/cpu*/cpu.rt_runtime_us"
 
 
 def bounds(machine: Machine) -> bool:
-    """Return whether a real-time thread that never sleeps is stopped every second."""
+    """Return whether the kernel stops a real-time thread that never sleeps in every second."""
     value, period_us = machine.sysctl(SETTING), machine.sysctl(PERIOD)
     if value is None or value == NO_BOUND or (period_us is not None and value >= period_us):
         return False
@@ -41,7 +41,7 @@ def bounds(machine: Machine) -> bool:
 
 
 def groups_real_time(machine: Machine) -> bool:
-    """Return whether the kernel can keep real-time threads in groups; no when nothing says so.
+    """Return whether the kernel can keep real-time threads in groups; False when not known.
 
     ``rt_group_sched=0`` on its command line makes no difference: all are in the root group then.
     """
@@ -50,7 +50,7 @@ def groups_real_time(machine: Machine) -> bool:
 
 
 def kernel_configuration(machine: Machine) -> frozenset[str]:
-    """Return the lines of the configuration that the kernel was built with; none if not told."""
+    """Return the lines of the kernel's build configuration; none when it is not available."""
     text = ""
     with suppress(OSError, EOFError, ValueError, zlib.error):
         text = gzip.decompress((machine.root / "proc/config.gz").read_bytes()).decode()
@@ -67,10 +67,10 @@ def setting_path(machine: Machine) -> Path:
 
 @contextmanager
 def lifted(say: Callable[[str], object], machine: Machine = HERE) -> Iterator[None]:
-    """Have no real-time thread of this machine stopped meanwhile, where this user may.
+    """Lift the bound on real-time threads for the length of a block, if this user may.
 
-    For tools that start an engine and end it; whoever trades sets it once (``vortexctl doctor``).
-    A process of its own sets it back, so that it is set back however this one ends.
+    For tools that start an engine and end it; for trading set it once (``vortexctl doctor``).
+    A separate process restores it, so that it is restored however this process ends.
     """
     path = setting_path(machine)
     if not bounds(machine) or not os.access(path, os.W_OK):

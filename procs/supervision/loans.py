@@ -114,14 +114,14 @@ class Loans:
             was_lent = loan.is_lent
             loan.go_on(is_flat=is_flat)
             if loan.is_lent and not was_lent:
-                self.events.tell("lent", loan.keeper.name, pid=loan.borrower.pid)
+                self.events.append("lent", loan.keeper.name, pid=loan.borrower.pid)
 
     def end(self, loan: Loan) -> None:
         """Forget a loan; what was lent is taken back."""
         self.loans.remove(loan)
         loan.close()
         if loan.is_lent:
-            self.events.tell("taken back", loan.keeper.name, pid=loan.borrower.pid)
+            self.events.append("taken back", loan.keeper.name, pid=loan.borrower.pid)
             loan.keeper.phase = Phase.STOPPED
             self.take_back(loan.keeper)
         elif loan.keeper.phase == Phase.STOPPING:

@@ -151,7 +151,7 @@ class Supervisor:
         self.compile()
         self.memory = RunMemory.adopt(self.wiring, self.run_id)
         self.view = RunView(self.config, self.run_folder)
-        self.events.tell("adopted", pid=os.getpid())
+        self.events.append("adopted", pid=os.getpid())
         self.log_keeper.begin(self.view)
         for keeper in self.processes():
             role = keeper.roles[0]
@@ -171,7 +171,7 @@ class Supervisor:
         while not self.is_settled():
             self.turn()
         self.is_starting = False
-        self.events.tell("ready", pid=os.getpid())
+        self.events.append("ready", pid=os.getpid())
 
     def is_settled(self) -> bool:
         """Return whether every loop waits as it was placed to."""
@@ -334,11 +334,11 @@ class Supervisor:
         health = health_of(keeper.child.pid, age_ns)
         if health == Health.STOPPED:
             self.log.warning("%s was stopped by a signal; continuing it", keeper.name)
-            self.events.tell("continued", keeper.name, pid=keeper.child.pid)
+            self.events.append("continued", keeper.name, pid=keeper.child.pid)
             keeper.child.send_signal(signal.SIGCONT)
         elif health == Health.STUCK:
             self.log.error("%s is stuck; killing it", keeper.name)
-            self.events.tell("stuck", keeper.name, pid=keeper.child.pid)
+            self.events.append("stuck", keeper.name, pid=keeper.child.pid)
             keeper.child.kill()
 
     def judge(self) -> None:
@@ -352,12 +352,12 @@ class Supervisor:
         if is_whole and self.is_settled() and not self.is_whole:
             self.is_whole = True
             self.give_pull(0)
-            self.events.tell("whole")
+            self.events.append("whole")
         elif not is_whole and self.is_whole:
             self.is_whole = False
             self.give_pull(1)
             reason = "lent" if lent else "not ready"
-            self.events.tell("pulled", note=f"{reason}: {', '.join(late)}")
+            self.events.append("pulled", note=f"{reason}: {', '.join(late)}")
 
     def running_threads(self) -> dict[str, int]:
         """Return the hot threads that may be lined up, by role: not those under a debugger."""

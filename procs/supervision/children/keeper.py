@@ -62,7 +62,7 @@ class Keeper:
         """Start the process; ``ended`` is called when it ends."""
         self.take(self.spawn(self.roles))
         assert self.child is not None
-        self.events.tell("started", self.name, pid=self.child.pid)
+        self.events.append("started", self.name, pid=self.child.pid)
 
     def take(self, child: Child) -> None:
         """Keep a process that runs already."""
@@ -96,7 +96,7 @@ class Keeper:
         self.last_status = status
         if self.phase == Phase.STOPPING:
             self.phase = Phase.STOPPED
-            self.events.tell("stopped", self.name, pid=pid, status=status)
+            self.events.append("stopped", self.name, pid=pid, status=status)
             if self.starts_again:
                 self.starts_again = False
                 self.restart_count += 1
@@ -106,11 +106,11 @@ class Keeper:
         delay_s = restart_after_s(self.deaths, policy)
         if delay_s is None:
             self.phase = Phase.GIVEN_UP
-            self.events.tell("given up", self.name, pid=pid, status=status)
+            self.events.append("given up", self.name, pid=pid, status=status)
         else:
             self.phase = Phase.BACK_OFF
             self._due_s = now_s + delay_s
-            self.events.tell("died", self.name, pid=pid, status=status, delay_s=delay_s)
+            self.events.append("died", self.name, pid=pid, status=status, delay_s=delay_s)
 
     def see_to(self, now_s: float) -> None:
         """Do what is due: start after a delay, or end one that does not leave."""

@@ -182,7 +182,7 @@ def test_the_real_time_scheduler_is_for_stages_that_take_turns() -> None:
     assert not scheduling.choose("auto", with_house).use_fifo
     assert scheduling.choose("auto", with_house).reason
     assert scheduling.choose("fair", plan(Placement(), ROLES, {0, 1})) == (False, "")
-    with pytest.raises(ConfigError, match=r"scheduler`: fifo cannot be had: .* housekeeping"):
+    with pytest.raises(ConfigError, match=r"scheduler`: fifo is not possible: .* housekeeping"):
         scheduling.choose("fifo", with_house)
 
 
