@@ -46,8 +46,8 @@ def request(
         body = error.read()
         text = body[:200].decode(errors="replace")
         wait_s = int(wait) if (wait := error.headers.get("Retry-After", "")).isdecimal() else 0
-        told = f"{shown}: status {error.code}: {text}"
-        raise HttpError(told, error.code, body, wait_s) from error
+        words = f"{shown}: status {error.code}: {text}"
+        raise HttpError(words, error.code, body, wait_s) from error
     except OSError as error:
         reason = getattr(error, "reason", error)
         raise HttpError(f"{shown}: {reason}") from error

@@ -198,13 +198,13 @@ def milliseconds(value_ns: int | None) -> str:
     return "-" if value_ns is None else f"{value_ns / 1e6:.2f}"
 
 
-def lines(told: dict[str, Any]) -> list[str]:
+def lines(facts: dict[str, Any]) -> list[str]:
     """Return a report for people, 60 columns wide."""
     rows = []
-    if told["addresses"]:
+    if facts["addresses"]:
         heads = "".join(f"{name:>9}" for name in ("least", "p50", "p90", "most"))
         rows.append(f"{'ms':<17}{'tries':>6}{heads}")
-    for row in told["addresses"]:
+    for row in facts["addresses"]:
         rows.append(f"{row['target']}  {row['address']}")
         for name in ("connect", "tls"):
             values = row[f"{name}_ns"]
@@ -216,8 +216,8 @@ def lines(told: dict[str, Any]) -> list[str]:
             rows.append(f"  {name:<15}{values['count']:>6}{cells}")
         if row["errors"]:
             rows.append(f"  {row['errors']} failed: {row['last_error']}")
-    rows += [f"{name}: {reason}" for name, reason in told["unknown"].items()]
-    nearest = told["nearest"]
+    rows += [f"{name}: {reason}" for name, reason in facts["unknown"].items()]
+    nearest = facts["nearest"]
     if nearest is None:
         return [*rows, "none could be reached"]
     return [*rows, "nearest:", f"{nearest['target']}  {nearest['address']}"]

@@ -162,8 +162,8 @@ def fair_server(machine: Machine) -> Seen:
     found = {cpu: machine.text(f"{servers}/cpu{cpu}/runtime") for cpu in sorted(machine.hot_cpus)}
     if not all(found.values()):
         return not_here()
-    told = ", ".join(f"{int(text or 0) // 10**6} ms on CPU {cpu}" for cpu, text in found.items())
-    return Seen(told, all(text == "0" for text in found.values()))
+    parts = ", ".join(f"{int(text or 0) // 10**6} ms on CPU {cpu}" for cpu, text in found.items())
+    return Seen(parts, all(text == "0" for text in found.values()))
 
 
 def thread_limits(machine: Machine) -> Seen:

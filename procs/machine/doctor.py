@@ -279,8 +279,8 @@ def lines(
             reboot = " (reboot)" if finding.needs_reboot and finding.fix else ""
             rows += wrapped("        mend    ", finding.fix + reboot, width)
     counts = report(findings, profile)["counts"]
-    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    return [*rows, "", f"profile {profile.value}: {told}"]
+    parts = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    return [*rows, "", f"profile {profile.value}: {parts}"]
 
 
 def wrapped(head: str, text: str, width: int) -> list[str]:

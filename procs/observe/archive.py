@@ -1,4 +1,4 @@
-"""What a run leaves behind: its report, the last records of its rings and its tables, as files."""
+"""The files that a run leaves: its report, the last records of its rings, its tables."""
 
 import io
 from pathlib import Path
@@ -36,7 +36,7 @@ def write(view: RunView, run_folder: Path) -> None:
 
 
 def save(path: Path, arrays: dict[str, "np.ndarray[Any, Any]"]) -> None:
-    """Write arrays so that the file is whole or not there."""
+    """Write arrays to a file atomically."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     temporary = path.with_suffix(".part")
@@ -53,18 +53,18 @@ def ring_copy(view: RunView, name: str) -> "np.ndarray[Any, Any]":
 
 
 def read_ring(run_folder: Path, name: str) -> list[tuple[int, bytes]]:
-    """Return what a run that has ended left of a ring, as ``ring_copy`` wrote it.
+    """Return the records of a ring that an ended run left, as ``ring_copy`` wrote them.
 
     Raises
     ------
     FileNotFoundError
-        When the run left no archive: it goes on, or was not stopped by its supervisor.
+        When the run left no archive: it still runs, or its supervisor did not stop it.
     """
     with np.load(run_folder / "rings.npz") as arrays:
         return [(int(row["seq"]), row["record"].tobytes()) for row in arrays[name]]
 
 
 def read_table(run_folder: Path, name: str) -> "np.ndarray[Any, Any]":
-    """Return what a run that has ended left of a table; raises what ``read_ring`` raises."""
+    """Return the table that an ended run left; raises the same as ``read_ring``."""
     with np.load(run_folder / "tables.npz") as arrays:
         return np.array(arrays[name])

@@ -1,8 +1,8 @@
-"""The numbers of a run for Prometheus: a pure function of one sample, written out by its library.
+"""The numbers of a run for Prometheus, from one sample.
 
-Names and units follow https://prometheus.io/docs/practices/naming/: base units, ``_total`` for what
-only grows, labels with few values (never an order id).  Read from shared memory at each scrape; no
-stage counts anything twice for it.
+Names and units follow https://prometheus.io/docs/practices/naming/: base units, ``_total`` for
+counters, labels with few values (never an order id).  Each scrape reads shared memory; no stage
+counts anything extra for it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -28,15 +28,14 @@ NS = 1e-9
 E8 = 1e-8
 #: Upper edges of the buckets, in nanoseconds: powers of two from about 1 us to about 1 s.
 EDGES_NS = [1 << power for power in range(10, 31)]
-#: What an order request ended in, and the counters of the gateway that say so.
+#: The outcomes of order requests, and the gateway's counters of them.
 SENT = {"place": "placed", "cancel": "canceled", "replace": "replaced"}
 
 
 def exposition(view: RunView, accept: str = "") -> tuple[bytes, str]:
     """Return the body and the content type of ``/metrics``.
 
-    ``accept`` is the request's Accept header: who asks for OpenMetrics gets it, all others the
-    plain text format.
+    ``accept`` is the request's Accept header: OpenMetrics on request, else the plain text format.
     """
     return of_sample(sample.take(view), accept)
 
@@ -55,7 +54,7 @@ def of_sample(taken: Sample, accept: str = "") -> tuple[bytes, str]:
 
 
 class _Collected(Collector):
-    """One sample as the library wants it."""
+    """One sample, in the form that the library needs."""
 
     def __init__(self, taken: Sample) -> None:
         self.taken = taken
@@ -86,7 +85,7 @@ def counter(name: str, doc: str, labels: tuple[str, ...] = ()) -> CounterMetricF
 
 
 def of_run(taken: Sample) -> Iterator[Metric]:
-    """Yield what there is once a run."""
+    """Yield the families with one value for the run."""
     build = gauge("build_info", "The program and its run; always 1.",
                   ("version", "instance_name", "run_id"))  # fmt: skip
     build.add_metric([program_version(), taken.instance, taken.run_id], 1)
@@ -94,8 +93,8 @@ def of_run(taken: Sample) -> Iterator[Metric]:
     facts = {
         "ready": ("1 when every stage is ready and every book in sync.", taken.is_ready),
         "supervised": ("1 while the supervisor lives.", taken.is_supervised),
-        "pulled": ("1 while the gateway is told to pull everything.", taken.is_pulled),
-        "flat": ("1 when the gateway says that nothing of ours stands.", taken.is_flat),
+        "pulled": ("1 while the supervisor orders the gateway to pull.", taken.is_pulled),
+        "flat": ("1 when the gateway reports that none of our orders is open.", taken.is_flat),
     }
     for name, (doc, value) in facts.items():
         family = gauge(name, doc)
@@ -115,15 +114,15 @@ def program_version() -> str:
 
 
 def of_stages(stages: dict[str, StageSample]) -> Iterator[Metric]:
-    """Yield what there is once a stage."""
+    """Yield the families with one value for each stage."""
     label = ("stage",)
     state = gauge("stage_state", "1 for the state that the stage is in.", ("stage", "state"))
-    age = gauge("heartbeat_age_seconds", "Since the hot loop last came round.", label)
+    age = gauge("heartbeat_age_seconds", "Time since the hot loop's last iteration.", label)
     lives = counter("stage_starts", "How often the stage was started in this run.", label)
-    loops = counter("stage_loops", "Rounds of the hot loop.", label)
-    work = counter("stage_work", "Pieces of work that the hot loop found.", label)
-    stalls = counter("stage_stalls", "Gaps and long turns that the loop's meter saw.", label)
-    lost = counter("stage_lost_seconds", "Of these, time in which its CPU did something else.",
+    loops = counter("stage_loops", "Iterations of the hot loop.", label)
+    work = counter("stage_work", "Items of work that the hot loop did.", label)
+    stalls = counter("stage_stalls", "Gaps and slow iterations that the loop's meter found.", label)
+    lost = counter("stage_lost_seconds", "Time of these stalls in which its CPU did other work.",
                    label)  # fmt: skip
     memory = gauge("stage_resident_memory_bytes", "Resident memory of the process.", label)
     cpu = counter("stage_cpu_seconds", "CPU time of the hot thread.", label)
@@ -159,11 +158,11 @@ def of_stages(stages: dict[str, StageSample]) -> Iterator[Metric]:
 
 
 def of_rings(rings: dict[str, Ring]) -> Iterator[Metric]:
-    """Yield what there is once a ring."""
+    """Yield the families with one value for each ring."""
     label = ("ring",)
     records = counter("ring_records", "Records published on the ring.", label)
-    lost = counter("ring_lost_records", "Records that its writer gave up.", label)
-    full = counter("ring_full", "Times that its writer found no room.", label)
+    lost = counter("ring_lost_records", "Records that its writer dropped.", label)
+    full = counter("ring_full", "Times that its writer found it full.", label)
     fill = gauge("ring_occupancy_ratio", "How full it is, 0 to 1.", label)
     capacity = gauge("ring_capacity_records", "How many records fit.", label)
     for name, ring in rings.items():
@@ -177,15 +176,15 @@ def of_rings(rings: dict[str, Ring]) -> Iterator[Metric]:
 
 
 def of_books(books: dict[str, Book]) -> Iterator[Metric]:
-    """Yield what there is once an instrument."""
+    """Yield the families with one value for each instrument."""
     label = ("symbol",)
     in_sync = gauge("book_in_sync", "1 while the book agrees with the venue.", label)
     age = gauge("book_age_seconds", "Since the touch was last written.", label)
     gaps = counter("book_gaps", "Sequence gaps in the market data.", label)
     updates = counter("book_updates", "Frames applied to the book.", label)
     price = gauge("book_price", "Best prices, in the quote asset.", ("symbol", "side"))
-    position = gauge("position_base", "What we hold, in the base asset.", label)
-    standing = gauge("open_orders", "Orders that stand or may stand.", label)
+    position = gauge("position_base", "Our position, in the base asset.", label)
+    standing = gauge("open_orders", "Orders that are open or may be open.", label)
     fills = counter("fills", "Our fills.", label)
     for symbol, book in books.items():
         in_sync.add_metric([symbol], int(book.is_valid))
@@ -201,7 +200,7 @@ def of_books(books: dict[str, Book]) -> Iterator[Metric]:
 
 
 def of_orders(taken: Sample) -> Iterator[Metric]:
-    """Yield what the gateway sent, and what was refused."""
+    """Yield the requests that were sent, and those that were refused."""
     counts = taken.stages["gateway"].counters
     sent = counter("order_requests", "Requests sent to the venue.", ("kind",))
     for kind, name in SENT.items():
@@ -231,8 +230,8 @@ def latencies(stages: dict[str, StageSample]) -> Metric:
 def buckets(histogram: Histogram) -> list[tuple[str, float]]:
     """Return (upper edge in seconds, count up to it) of a histogram, the last edge infinite.
 
-    A bin counts in the first bucket that holds all of it; edges are powers of two, as the bins'
-    are, so none is cut.
+    A bin counts in the first bucket that holds all of it.  The edges of buckets and bins are powers
+    of two, so no bin is cut.
     """
     counts = [0] * (len(EDGES_NS) + 1)
     for index, count in histogram.used.items():

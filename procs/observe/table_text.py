@@ -10,7 +10,7 @@ FULL, EMPTY = "█", "·"
 
 
 class Tone(Enum):
-    """How much a line wants to be seen."""
+    """How prominent a line is."""
 
     PLAIN = ""
     HEAD = "bold"
@@ -28,7 +28,7 @@ class Line(NamedTuple):
 
 
 class Column(NamedTuple):
-    """One column: the higher ``spare``, the sooner it is left out where there is no room."""
+    """One column: the higher ``spare``, the sooner it is left out when there is no room."""
 
     title: str
     spare: int = 0
@@ -45,7 +45,7 @@ class TextRow(NamedTuple):
 def table(columns: Sequence[Column], rows: Sequence[TextRow], width: int) -> list[Line]:
     """Return a table no wider than ``width``, the least important columns left out.
 
-    Text stands to the left, numbers to the right.
+    Text is aligned left, numbers right.
     """
     cells = [[column.title for column in columns], *(list(row.cells) for row in rows)]
     sizes = [max(len(line[index]) for line in cells) for index in range(len(columns))]
@@ -65,7 +65,7 @@ def table(columns: Sequence[Column], rows: Sequence[TextRow], width: int) -> lis
 
 
 def fit(lines: Sequence[Line], width: int) -> list[Line]:
-    """Cut what is wider than the screen, and say so by an ellipsis."""
+    """Cut lines that are wider than the screen, and mark the cut by an ellipsis."""
     return [
         line if len(line.text) <= width else Line(line.text[: max(width - 1, 0)] + "…", line.tone)
         for line in lines
@@ -94,7 +94,7 @@ def count(value: float | None) -> str:
         (1e9, 1e6, "M"),
         (1e12, 1e9, "G"),
     ):
-        # What rounds to 1000 belongs to the next letter.
+        # A value that rounds to 1000 uses the next letter.
         if size < limit * 0.9995:
             scaled = value / divisor
             if not letter:
@@ -109,7 +109,7 @@ def micros(value_ns: int | None) -> str:
 
 
 def age(value_ns: int) -> str:
-    """Return how long ago something was."""
+    """Return an age as short text."""
     for limit, divisor, unit in ((1e6, 1e3, "us"), (1e9, 1e6, "ms"), (1e11, 1e9, "s")):
         if value_ns < limit:
             return f"{value_ns / divisor:.{1 if unit == 's' else 0}f} {unit}"
@@ -138,13 +138,13 @@ def byte_size(value: int) -> str:
 
 
 def bar(share: float, size: int) -> str:
-    """Return a bar that is full at 1; anything at all shows."""
+    """Return a bar that is full at 1; any value above 0 shows."""
     filled = min(max(round(share * size), 1 if share > 0 else 0), size)
     return FULL * filled + EMPTY * (size - filled)
 
 
 def units(number: int, unit_e8: int) -> str:
-    """Return ticks or lots as the decimal that the venue writes, to the places of its unit."""
+    """Return ticks or lots as a decimal, to the places of the unit."""
     exact = Decimal(number * unit_e8) / E8
     places = max(-(Decimal(unit_e8) / E8).normalize().as_tuple().exponent, 0)  # type: ignore[operator]
     return f"{exact:.{places}f}"

@@ -1,4 +1,4 @@
-"""Keeping an eye on an instance: attach, sample, notice its end, and find its next run."""
+"""Watches an instance: attach, sample, notice its end, and find its next run."""
 
 import os
 from collections.abc import Iterator
@@ -15,16 +15,16 @@ from procs.plan.launch import read_launch
 
 
 def open_run(name: str) -> RunView:
-    """Attach to the running instance, or to what is left of one whose processes died.
+    """Attach to the running instance, or to the remains of one whose processes died.
 
     Raises
     ------
     NotRunning
         When there is neither.
     NotReady
-        When it is up, but not everything of it is there yet, or any more.
+        When it is up, but is still starting or already ending.
     OtherVersion
-        When its records are not those of this program.
+        When its records differ from those of this program.
     """
     mark = instance.read_mark(name)
     if mark is None:
@@ -35,12 +35,12 @@ def open_run(name: str) -> RunView:
         if instance.is_up(name):
             raise
         raise NotRunning(
-            f"instance {name!r} is not running; what its last run left is in {mark.run_folder}"
+            f"instance {name!r} is not running; its last run left its files in {mark.run_folder}"
         ) from error
 
 
 def open_or_folder(name: str) -> RunView | Path:
-    """Attach as ``open_run`` does; of a run whose memory is gone, return its folder.
+    """Attach as ``open_run`` does; for a run whose memory is gone, return its folder.
 
     Raises
     ------
@@ -70,11 +70,11 @@ def is_over(view: RunView) -> bool:
 class Watch:
     """The samples of an instance, one after the other, from one run to the next; ``close`` ends it.
 
-    ``note`` says what is the matter, and is empty while a run goes on.
+    ``note`` describes a problem; it is empty while the run is up.
     """
 
     def __init__(self, name: str) -> None:
-        """Attach; raises what ``open_run`` raises."""
+        """Attach; raises the same as ``open_run``."""
         self.name = name
         self.note = ""
         self.view = open_run(name)
@@ -90,11 +90,11 @@ class Watch:
         return self.newest, rates.between(before, self.newest)
 
     def _follow(self) -> None:
-        """Say when the run has ended; go over to the next one when there is one."""
+        """Note the end of the run; switch to the next run when there is one."""
         self.note = ""
         if not is_over(self.view):
             return
-        self.note = f"the run {self.newest.run_id} has ended; this is what it left"
+        self.note = f"the run {self.newest.run_id} has ended; these are its last values"
         mark = instance.read_mark(self.name)
         if mark is None or Path(mark.run_folder) == self.view.run_folder:
             return
@@ -111,7 +111,7 @@ class Watch:
 
 @contextmanager
 def keeping_house(view: RunView) -> Iterator[None]:
-    """Stay off the CPUs of the engine as long as one looks at it."""
+    """Keep this process on the housekeeping CPUs while it observes."""
     before = os.sched_getaffinity(0)
     with suppress(OSError):
         launch = read_launch(launch_path(view.run_folder, wiring.GATEWAY))

@@ -1,10 +1,7 @@
-"""The log of the hot loops, and what it says of deaths and faults.
+"""The log of the hot loops; the deaths and faults of a run.
 
-log_text      what hot loops told, as text: the texts of the catalogue, with names in place of
-              numbers
-deaths        the deaths of a run: what ended, what the supervisor did, and the last that was
-              heard of it
-log_writer    the process that writes what the hot loops told into ``logs/hot.log`` of the run's
-              folder
-stage_faults  what went wrong in a stage: the warnings and errors of its logs, each told once
+log_text      formats the events of hot loops: texts of the catalogue, names instead of numbers
+deaths        the deaths of a run: how a stage ended, what the supervisor did, its last events
+log_writer    the process that writes the events of the hot loops into ``logs/hot.log``
+stage_faults  the warnings and errors of a stage's logs, each shown once
 """

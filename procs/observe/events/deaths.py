@@ -1,7 +1,7 @@
-"""The deaths of a run: what ended, what the supervisor did, and the last that was heard of it.
+"""The deaths of a run: how a stage ended, what the supervisor did, its last events.
 
-What a hot loop told before it was killed still stands in its ring: in the run's memory while the
-run goes on, in its archive later.
+The events that a hot loop logged before it was killed are still in its ring: in the run's memory
+while the run is up, in its archive later.
 """
 
 import re
@@ -17,7 +17,7 @@ from procs.logs import log_lines, process_log
 from procs.logs.hot_events import LIFE_BEGAN
 from procs.logs.run_events import UNKNOWN_STATUS, RunEvent, events_path
 from procs.observe import archive
-from procs.observe.events.log_text import LoggedEvent, Names, level_of, log_line, text_of, told_of
+from procs.observe.events.log_text import LoggedEvent, Names, event_of, level_of, log_line, text_of
 from procs.observe.watch import open_or_folder
 from procs.plan import wiring
 from procs.plan.config import Config
@@ -28,12 +28,12 @@ from procs.plan.wiring import LOG_ROWS, log_ring
 DIED = ("died", "given up")
 _LIFE_LINE = re.compile(r": pid (\d+)$")
 
-#: The events that stand in a stage's ring, the oldest first; None when nothing is left of it.
+#: The events in a stage's ring, the oldest first; None when the ring is gone.
 ReadRing = Callable[[str], list[LoggedEvent] | None]
 
 
 class Death(msgspec.Struct):
-    """One death, and the last that was heard of the dead."""
+    """One death, and the last events and log lines of the process."""
 
     time: str
     stage: str
@@ -45,18 +45,18 @@ class Death(msgspec.Struct):
     lines: list[str]
 
     def text(self) -> list[str]:
-        """Return it for people."""
+        """Return the death for people."""
         lines = [f"{self.time} {self.stage} (pid {self.pid}) {self.ended}; {self.then}"]
-        told = ["the ring of its events is gone"] if self.events is None else self.events
-        if told:
-            lines += ["  the last that its hot loop told:", *(f"    {line}" for line in told)]
+        found = ["the ring of its events is gone"] if self.events is None else self.events
+        if found:
+            lines += ["  the last events of its hot loop:", *(f"    {line}" for line in found)]
         if self.lines:
             lines += ["  the last lines of its log:", *(f"    {line}" for line in self.lines)]
         return lines
 
 
 class Remains:
-    """What a run left, or still has: its rings of events, and what their numbers mean."""
+    """The rings of events of a run, live or archived, and the names of their numbers."""
 
     def __init__(
         self, config: Config, instruments: Any, wall_offset_ns: int, read_ring: ReadRing
@@ -68,10 +68,10 @@ class Remains:
 
     def last_events(self, role: str, pid: int, pids: list[int], count: int) -> list[str] | None:
         """Return the last events of one life of a stage; ``pids`` are those of all its lives."""
-        told = self.read_ring(role)
-        if told is None:
+        found = self.read_ring(role)
+        if found is None:
             return None
-        own = life_of(told, pid, pids)
+        own = life_of(found, pid, pids)
         return [
             log_line(
                 each.at_ns + self.wall_offset_ns, level_of(each.event_id), role,
@@ -81,19 +81,19 @@ class Remains:
         ]  # fmt: skip
 
 
-def life_of(told: list[LoggedEvent], pid: int, pids: list[int]) -> list[LoggedEvent]:
+def life_of(found: list[LoggedEvent], pid: int, pids: list[int]) -> list[LoggedEvent]:
     """Return the events of the life of one process.
 
-    Each life begins with an event that names its process.  What stands before the first such event
-    is of the process before that one: its own beginning was overwritten.
+    Each life begins with an event that names its process.  Events before the first such event
+    belong to the previous process, whose beginning was overwritten.
     """
-    begun = [int(each.words[1]) for each in told if each.event_id == LIFE_BEGAN]
+    begun = [int(each.words[1]) for each in found if each.event_id == LIFE_BEGAN]
     owner = pids[-1] if pids else 0
     if begun and begun[0] in pids:
         index = pids.index(begun[0])
         owner = pids[index - 1] if index > 0 else 0
     found = []
-    for each in told:
+    for each in found:
         if each.event_id == LIFE_BEGAN:
             owner = int(each.words[1])
         if owner == pid:
@@ -104,14 +104,14 @@ def life_of(told: list[LoggedEvent], pid: int, pids: list[int]) -> list[LoggedEv
 def of_instance(name: str, count: int) -> list[Death]:
     """Return the deaths of the running or the last run, the oldest first.
 
-    ``count`` is how many events and lines of each are told.
+    ``count`` is the number of events and lines to return for each.
 
     Raises
     ------
     NothingKept
         When the instance never ran here, or is just starting.
     OtherVersion
-        When what it left was written by a program that declares its records in another way.
+        When its files are from a program that declares its records differently.
     """
     view = open_or_folder(name)
     if isinstance(view, Path):
@@ -120,7 +120,7 @@ def of_instance(name: str, count: int) -> list[Death]:
 
         def read_ring(role: str) -> list[LoggedEvent] | None:
             raws = view.last_records(log_ring(role), LOG_ROWS)
-            return [told_of(raw) for _, raw in raws]
+            return [event_of(raw) for _, raw in raws]
 
         offset_ns = int(view.records("clock")[0]["wall_offset_ns"])
         remains = Remains(view.config, view.records("instruments"), offset_ns, read_ring)
@@ -130,7 +130,7 @@ def of_instance(name: str, count: int) -> list[Death]:
 
 
 def of_archive(run_folder: Path) -> Remains:
-    """Return what a run that has ended left."""
+    """Return the deaths of a run that has ended."""
     try:
         config = read_launch(launch_path(run_folder, wiring.GATEWAY)).config
     except msgspec.DecodeError as error:
@@ -140,13 +140,13 @@ def of_archive(run_folder: Path) -> Remains:
     try:
         instruments = archive.read_table(run_folder, "instruments")
         offset_ns = int(archive.read_table(run_folder, "clock")[0]["wall_offset_ns"])
-    except FileNotFoundError:  # it was not stopped by its supervisor
+    except FileNotFoundError:  # its supervisor did not stop it
         nothing = np.zeros(0, [("tick_e8", "i8"), ("lot_e8", "i8")])
         return Remains(config, nothing, 0, lambda role: None)
 
     def read_ring(role: str) -> list[LoggedEvent] | None:
         try:
-            return [told_of(raw) for _, raw in archive.read_ring(run_folder, log_ring(role))]
+            return [event_of(raw) for _, raw in archive.read_ring(run_folder, log_ring(role))]
         except (KeyError, ValueError) as error:
             raise OtherVersion(f"{run_folder} was written by another version") from error
 
@@ -154,7 +154,7 @@ def of_archive(run_folder: Path) -> Remains:
 
 
 def deaths_of(run_folder: Path, remains: Remains, count: int) -> list[Death]:
-    """Return every death that the supervisor wrote down."""
+    """Return every death that the supervisor recorded."""
     try:
         text = events_path(run_folder).read_bytes()
     except FileNotFoundError:
@@ -175,12 +175,12 @@ def death_of(
     started = [each for each in events if each.stage == event.stage and each.what == "started"]
     pids = [each.pid for each in started]
     later = [each.pid for each in started if each in events[index:]]
-    told = [
+    found = [
         remains.last_events(role, event.pid, pids, count)
         for role in event.stage.split("+")
         if role != wiring.LOG_WRITER
     ]
-    known = [line for lines in told if lines is not None for line in lines]
+    known = [line for lines in found if lines is not None for line in lines]
     was_stuck = any(each.what == "stuck" and each.pid == event.pid for each in events[:index])
     return Death(
         time=log_lines.local_time(event.time),
@@ -189,7 +189,7 @@ def death_of(
         status=event.status,
         ended="was stuck, and killed" if was_stuck else how(event.status),
         then=what_then(event, later),
-        events=None if None in told else newest(sorted(known), count),
+        events=None if None in found else newest(sorted(known), count),
         lines=last_lines(process_log.log_path(run_folder, event.stage), event.pid, count),
     )
 
@@ -202,7 +202,7 @@ def newest(things: list[Any], count: int) -> list[Any]:
 def how(status: int | None) -> str:
     """Return how a process ended."""
     if status is None or status == UNKNOWN_STATUS:
-        return "ended, with a status that nobody saw"
+        return "ended with an unknown status"
     if status >= 0:
         return f"ended with status {status}"
     try:
@@ -212,9 +212,9 @@ def how(status: int | None) -> str:
 
 
 def what_then(event: RunEvent, later: list[int]) -> str:
-    """Return what the supervisor did about a death."""
+    """Return how the supervisor reacted to a death."""
     if event.what == "given up":
-        then = "given up, for it died too often"
+        then = "not started again, because it died too often"
         return f"{then}; started by hand as pid {later[0]}" if later else then
     if later:
         return f"started again after {event.delay_s or 0:g} s as pid {later[0]}"
@@ -222,7 +222,7 @@ def what_then(event: RunEvent, later: list[int]) -> str:
 
 
 def last_lines(path: Path, pid: int, count: int) -> list[str]:
-    """Return the last lines that one life wrote into a log, which several share."""
+    """Return the last lines of one life in a log that several lives share."""
     found: list[str] = []
     is_own = False
     for line in process_log.last_lines(path, 0):

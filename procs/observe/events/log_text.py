@@ -1,4 +1,4 @@
-"""What hot loops told, as text: the texts of the catalogue, with names in place of numbers."""
+"""Formats the events of hot loops: texts of the catalogue, names instead of numbers."""
 
 import logging
 import time
@@ -19,7 +19,7 @@ from vortex.codes import Kind, Refusal, Reject, Side
 
 
 class LoggedEvent(NamedTuple):
-    """One event as it stands in its ring."""
+    """One event, copied from its ring."""
 
     at_ns: int  # on the run's clock
     event_id: int
@@ -28,7 +28,7 @@ class LoggedEvent(NamedTuple):
 
 @dataclass(frozen=True)
 class Names:
-    """What the numbers of one run mean."""
+    """The names of one run's numbers."""
 
     symbols: list[str]
     sources: list[str]
@@ -44,7 +44,7 @@ class Names:
         )  # fmt: skip
 
 
-def told_of(raw: bytes) -> LoggedEvent:
+def event_of(raw: bytes) -> LoggedEvent:
     """Return a LOG record."""
     record = np.frombuffer(raw, LOG_DTYPE, 1)[0]
     words = tuple(record["words"].tolist())
@@ -60,7 +60,7 @@ def named(codes: type[IntEnum], value: int) -> str:
 
 
 HALTS = {
-    Halt.TOLD: "told by the supervisor",
+    Halt.TOLD: "ordered by the supervisor",
     Halt.DISCONNECTED: "no connection",
     Halt.SILENCE: "a stage is silent",
     Halt.NEW_STRATEGY: "a new strategy",
@@ -70,12 +70,12 @@ HALTS = {
 
 
 def halts(reasons: int) -> str:
-    """Return why the gateway takes no orders."""
+    """Return the reasons why the gateway takes no orders."""
     return ", ".join(text for reason, text in HALTS.items() if reasons & reason) or str(reasons)
 
 
 def duration(value_ns: int) -> str:
-    """Return a time as people say it."""
+    """Return a duration in a readable unit."""
     for unit, unit_ns in (("s", 10**9), ("ms", 10**6), ("us", 10**3)):
         if abs(value_ns) >= unit_ns:
             return f"{value_ns / unit_ns:.3g} {unit}"
@@ -93,7 +93,7 @@ def in_units(value: int, units_e8: list[int], instrument_id: int) -> str:
     return text.units(value, units_e8[instrument_id]) if known else str(value)
 
 
-#: How each kind of word reads, by its value, the instrument of its event and the run's names.
+#: Formats each kind of word, from its value, the instrument of its event and the run's names.
 WORDS: dict[str, Callable[[int, int, Names], str]] = {
     "": lambda value, _, names: str(value),
     "symbol": lambda value, _, names: of_list(names.symbols, value),
@@ -111,26 +111,26 @@ WORDS: dict[str, Callable[[int, int, Names], str]] = {
 
 
 def level_of(event_id: int) -> int:
-    """Return how grave an event is."""
+    """Return the level of an event."""
     event = CATALOGUE.events.get(event_id)
     return event.level if event else logging.WARNING
 
 
-def text_of(told: LoggedEvent, names: Names) -> str:
-    """Return the text of one event; one that is not in the catalogue is of another version."""
-    event = CATALOGUE.events.get(told.event_id)
+def text_of(found: LoggedEvent, names: Names) -> str:
+    """Return the text of one event; an event outside the catalogue is from another version."""
+    event = CATALOGUE.events.get(found.event_id)
     if event is None:
-        return f"event {told.event_id:x} of another version: {list(told.words)}"
-    which = told.words[event.kinds.index("symbol")] if "symbol" in event.kinds else -1
+        return f"event {found.event_id:x} of another version: {list(found.words)}"
+    which = found.words[event.kinds.index("symbol")] if "symbol" in event.kinds else -1
     shown = [
         WORDS[kind](word, which, names)
-        for kind, word in zip(event.kinds, told.words, strict=False)
+        for kind, word in zip(event.kinds, found.words, strict=False)
     ]  # fmt: skip
     return event.line(shown)
 
 
 def stamp(wall_ns: int) -> str:
-    """Return a time as the logs have it, to the microsecond."""
+    """Return a time in the form of the logs, to the microsecond."""
     second, rest_ns = divmod(wall_ns, 10**9)
     return f"{time.strftime(process_log.DATE_FORMAT, time.localtime(second))}.{rest_ns // 1000:06d}"
 

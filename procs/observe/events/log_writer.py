@@ -1,9 +1,8 @@
-"""The process that writes what the hot loops told into ``logs/hot.log`` of the run's folder.
+"""The process that writes the events of the hot loops into ``logs/hot.log`` of the run's folder.
 
-It looks on at the rings of events, in no stage's way, and writes one stream in the order of time.
-What it could not write before it was overwritten is counted and said in its place.  How far it came
-stands in the run's memory, so one that was killed is followed by one that goes on there; while the
-disk is full nothing is lost that still stands in a ring.
+It observes the rings of events and writes one stream in the order of time.  A line reports events
+that were overwritten before it read them.  It keeps its position in the run's memory, so that a
+successor continues from there.  While the disk is full, the rings keep their events.
 """
 
 import heapq
@@ -24,7 +23,7 @@ from ipc.shared import SharedTable
 from procs.logs import process_log
 from procs.logs.hot_events import CATALOGUE
 from procs.logs.log_file import LogFile
-from procs.observe.events.log_text import Names, level_of, log_line, text_of, told_of
+from procs.observe.events.log_text import Names, event_of, level_of, log_line, text_of
 from procs.observe.samples.view import RunView
 from procs.observe.taps.tap import Tap
 from procs.plan import instance, wiring
@@ -35,29 +34,29 @@ from procs.plan.wiring import LOG_ROWS, SUPERVISOR_ROLE, log_ring
 
 LOOK_S = 0.05
 SECOND_NS = 1_000_000_000
-#: A record is visible so long after its stamp at the latest, or else it is written out of order.
+#: A record becomes visible within this time of its stamp; a later one is written out of order.
 HOLD_NS = 20_000_000
 
 
 class LogEntry(NamedTuple):
-    """One line to be written; the time never falls within the entries of one stage."""
+    """One line to write; the times of one stage's entries never decrease."""
 
     at_ns: int
     level: int
     role: str
     message: str
-    seq: int  # of its record; -1 for a line of the log writer's own
+    seq: int  # of its record; -1 for a line by the log writer itself
 
 
 class Queue:
-    """What was read of one stage and is not written yet."""
+    """The entries of one stage that are read and not written yet."""
 
-    def __init__(self, role: str, tap: Tap, told: SharedTable, names: Names) -> None:
+    def __init__(self, role: str, tap: Tap, tallies: SharedTable, names: Names) -> None:
         self.role = role
         self.tap = tap
         self.names = names
-        self.told = told.records
-        self.suppressed = self.told["suppressed_count"].copy()
+        self.tallies = tallies.records
+        self.suppressed = self.tallies["suppressed_count"].copy()
         self.entries: deque[LogEntry] = deque()
         self.newest_ns = 0
 
@@ -67,25 +66,25 @@ class Queue:
         self.entries.append(LogEntry(self.newest_ns, level, self.role, message, seq))
 
     def read(self) -> None:
-        """Read what is new, unless a whole ring of it waits already: the ring keeps the newest."""
+        """Read new events, unless a whole ring of them already waits: the ring keeps the newest."""
         if len(self.entries) >= LOG_ROWS:
             return
         lost_count = self.tap.lost_count
         copies = self.tap.copy()
-        told = [told_of(copy.raw) for copy in copies]
+        events = [event_of(copy.raw) for copy in copies]
         if lost_count := self.tap.lost_count - lost_count:
-            first_ns = told[0].at_ns if told else self.newest_ns
+            first_ns = events[0].at_ns if events else self.newest_ns
             self.put(first_ns, logging.WARNING, f"{lost_count} events were overwritten unread")
-        for copy, each in zip(copies, told, strict=True):
+        for copy, each in zip(copies, events, strict=True):
             self.put(each.at_ns, level_of(each.event_id), text_of(each, self.names), copy.seq)
 
     def read_suppressed(self) -> None:
-        """Tell how many events came too often to be told."""
-        counts = self.told["suppressed_count"].copy()
+        """Add a line with the number of events that were suppressed."""
+        counts = self.tallies["suppressed_count"].copy()
         for place in (counts - self.suppressed).nonzero()[0]:
-            row = self.told[place]
+            row = self.tallies[place]
             event = CATALOGUE.events.get(int(row["event_id"]))
-            words = f"{counts[place] - self.suppressed[place]} more not told of"
+            words = f"{counts[place] - self.suppressed[place]} more not logged"
             text = event.text if event else f"event {int(row['event_id']):x}"
             self.put(int(row["last_ns"]), level_of(int(row["event_id"])), f"{words}: {text}")
         self.suppressed = counts
@@ -101,17 +100,17 @@ class Queue:
 
     @property
     def next_seq(self) -> int:
-        """The first record that is not written."""
+        """The sequence of the first record that is not written."""
         return next((entry.seq for entry in self.entries if entry.seq >= 0), self.tap.next_seq)
 
 
 def merged(streams: Iterable[Iterable[LogEntry]]) -> Iterator[LogEntry]:
-    """Yield the entries of all stages in the order of time, those of each in their own order."""
+    """Yield the entries of all stages by time; entries of one stage keep their order."""
     return heapq.merge(*streams, key=lambda entry: entry.at_ns)
 
 
 class LogWriter:
-    """Writes what the stages of one run tell; ``close`` closes the file."""
+    """Writes the events of the stages of one run; ``close`` closes the file."""
 
     def __init__(self, view: RunView, marks: SharedTable, settings: Logs) -> None:
         self.view = view
@@ -135,7 +134,7 @@ class LogWriter:
         self.marks["pid"] = os.getpid()
 
     def look(self, *, to_the_end: bool = False) -> None:
-        """Read what is new and write what is due; ``to_the_end`` all of it."""
+        """Read new events and write the due ones; with ``to_the_end`` all of them."""
         now_ns = self.view.now_ns()
         is_second = now_ns >= self.next_second_ns
         for queue in self.queues:
@@ -152,7 +151,7 @@ class LogWriter:
             self.write(counts)
 
     def write(self, counts: list[int]) -> None:
-        """Write the first entries of each queue; keep them when the disk does not take them."""
+        """Write the first entries of each queue; keep them when the disk refuses them."""
         due = [
             [queue.entries[index] for index in range(count)]
             for queue, count in zip(self.queues, counts, strict=True)
@@ -173,7 +172,7 @@ class LogWriter:
         self.mark(due)
 
     def mark(self, written: list[list[LogEntry]]) -> None:
-        """Write down how far all is written."""
+        """Record the position up to which all is written."""
         marks = self.marks.copy()
         for mark, queue, entries in zip(marks, self.queues, written, strict=True):
             mark["next_seq"] = queue.next_seq
@@ -184,13 +183,13 @@ class LogWriter:
         self.marks[:] = marks
 
     def complain(self, error: OSError) -> None:
-        """Say once what the disk said."""
+        """Log a problem of the disk once."""
         if self.problem != str(error.strerror):
             self.problem = str(error.strerror)
             self.log.error("%s: %s; events wait in their rings", self.file.path, self.problem)
 
     def is_over(self) -> bool:
-        """Return whether nobody is left who tells anything, nor a supervisor who says when."""
+        """Return whether the supervisor and all stages have ended."""
         if self.view.tables["commands"].segment.is_locked(SUPERVISOR_ROLE):
             return False
         return not any(self.view.is_alive(role) for role in self.view.wiring.roles)
@@ -201,7 +200,7 @@ class LogWriter:
 
 
 def run(launch_path: Path) -> int:
-    """Write until told to stop, or nobody is left; return the exit status."""
+    """Write until a stop is requested or the run is over; return the exit status."""
     launch = read_launch(launch_path)
     stopping: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: stopping.append(number))
@@ -222,7 +221,7 @@ def living_pid(view: RunView) -> int | None:
     """Return the process of a run's log writer, or None when there is none."""
     pid = int(view.records("log_marks")[0]["pid"])
     try:
-        # By its title: its number may be another's by now.
+        # Checked by its title: another process may have its pid by now.
         title = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode()
         return pid if title == process_title(view.run_folder) else None
     except OSError:
@@ -230,7 +229,7 @@ def living_pid(view: RunView) -> int | None:
 
 
 def process_title(run_folder: Path) -> str:
-    """Return what the process of a run's log writer is called."""
+    """Return the title of the process of a run's log writer."""
     launch_path = instance.launch_path(run_folder, wiring.GATEWAY)
     return f"vortex {wiring.LOG_WRITER} {launch_path}"
 

@@ -1,4 +1,4 @@
-"""What went wrong in a stage: the warnings and errors of its logs, each told once."""
+"""The warnings and errors of a stage's logs, each shown once."""
 
 import re
 from pathlib import Path
@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 from procs.logs import log_lines, process_log
 
-#: How much of the end of a log is read: a stage that fails in a loop must not slow its observer.
+#: Bytes read from the end of a log: a stage that fails in a loop must not slow its observer.
 TAIL_BYTES = 256 << 10
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
 class StageFault(NamedTuple):
-    """One kind of message: numbers aside, its lines are alike."""
+    """One kind of message: its lines differ only in numbers."""
 
     times: int
     last: str  # when

@@ -1,10 +1,10 @@
-"""The jitter audit of a running engine: which orders took longer than usual, where, and why.
+"""The jitter audit of a running engine: the orders slower than usual, and the cause.
 
-Read-only, from what every run keeps: the gateway tells of each order with all its stamps, the
-stages of their stalls, and the histograms count every wait and service.  An order is an excursion
-when it took longer than the median by more than the bar; the part of its way that is furthest over
-its own median held it up.  If its CPUs did something else for most of the time that it was over the
-bar, the platform caused it, else the engine.
+It only reads what every run publishes: the gateway publishes each order with all its stamps, the
+stages publish their stalls, and the histograms count every wait and service.  An order is an
+excursion when it took longer than the median by more than the bar.  The part of its way that is
+furthest over its own median is where it was delayed.  If its CPUs did something else for most of
+the excess, the platform caused it, otherwise the engine.
 """
 
 import time
@@ -31,7 +31,7 @@ WORST_COUNT = 10
 
 @dataclass(frozen=True)
 class Excursion:
-    """An order that took longer than the median by more than the bar, and what held it up."""
+    """An order that took longer than the median by more than the bar, and where it was delayed."""
 
     kernel_ns: int
     cause_id: int
@@ -72,7 +72,7 @@ def excursions_of(rows: RecordArray, bar_ns: int) -> list[Excursion]:
 
 
 def worst_of(found: Sequence[Excursion]) -> list[Excursion]:
-    """Return the worst excursions, of each tick the worst order only."""
+    """Return the worst excursions; only the worst order of each tick."""
     by_tick: dict[int, Excursion] = {}
     for each in found:
         by_tick.setdefault(each.kernel_ns, each)
@@ -87,29 +87,29 @@ def bins_of(view: RunView) -> dict[str, Int64Array]:
     }
 
 
-def told_of(bins: Int64Array, bar_ns: int) -> dict[str, int | None]:
-    """Return the summary of the values of a while, and how many exceed the median by the bar.
+def summary_of(bins: Int64Array, bar_ns: int) -> dict[str, int | None]:
+    """Return the summary of an interval's values, and how many exceed the median by the bar.
 
-    The largest is known as finely as its bin, to one per cent.
+    The largest value is known to the width of its bin, one per cent.
     """
     filled = np.flatnonzero(bins)
     largest_ns = bin_top_ns(int(filled[-1])) if len(filled) else 0
-    told = summary({"bin_count": bins, "max_ns": largest_ns})
-    told["over_bar_count"] = 0
+    facts = summary({"bin_count": bins, "max_ns": largest_ns})
+    facts["over_bar_count"] = 0
     if len(filled):
         median = int(np.searchsorted(np.cumsum(bins), (int(bins.sum()) + 1) // 2))
         limit_ns = bin_top_ns(median) + bar_ns
-        told["over_bar_count"] = sum(int(bins[i]) for i in filled if bin_top_ns(int(i)) > limit_ns)
-    return told
+        facts["over_bar_count"] = sum(int(bins[i]) for i in filled if bin_top_ns(int(i)) > limit_ns)
+    return facts
 
 
 @dataclass(frozen=True)
 class Platform:
-    """What the kernel counted on the engine's CPUs and for its hot threads, and its loops saw."""
+    """The kernel's counts for the engine's CPUs and hot threads, and the stalls of its loops."""
 
     cpus: dict[int, Counts]
     waited_ns: dict[str, int]
-    stalls: dict[str, tuple[int, int]]  # how many, and the time lost in them, ns
+    stalls: dict[str, tuple[int, int]]  # count, and the time lost in them, ns
 
     @classmethod
     def of(cls, view: RunView) -> "Platform":
@@ -141,25 +141,27 @@ def audit(
             sleep(LOOK_S)
             seen.append(orders.take())
     except KeyboardInterrupt:
-        pass  # what was seen till now is told
+        pass  # report the orders so far
     took_s = time.monotonic() - begin
     after, platform_after = bins_of(view), Platform.of(view)
     seen += [orders.take(), orders.take()]
-    told = report(view, np.concatenate(seen), took_s, bar_ns)
-    return told | {
+    facts = report(view, np.concatenate(seen), took_s, bar_ns)
+    return facts | {
         "missed": orders.lost_count,
-        "tick_to_order_ns": told_of(after["tick_to_order_ns"] - before["tick_to_order_ns"], bar_ns),
+        "tick_to_order_ns": summary_of(
+            after["tick_to_order_ns"] - before["tick_to_order_ns"], bar_ns
+        ),
         "parts_ns": {
-            part: told_of(after[name] - before[name], bar_ns)
+            part: summary_of(after[name] - before[name], bar_ns)
             for part in PARTS
             for name in [f"{part.replace(' ', '_')}_ns"]
         },
-        "platform": platform_told(platform, platform_after),
+        "platform": platform_counts(platform, platform_after),
     }
 
 
 def report(view: RunView, rows: RecordArray, took_s: float, bar_ns: int) -> dict[str, Any]:
-    """Return what the orders tell."""
+    """Return the report of the orders."""
     found = excursions_of(rows, bar_ns)
     origin_ns = int(rows["kernel_ns"].min()) if len(rows) else 0
     symbols = view.config.symbols
@@ -193,8 +195,8 @@ def report(view: RunView, rows: RecordArray, took_s: float, bar_ns: int) -> dict
     }
 
 
-def platform_told(before: Platform, after: Platform) -> dict[str, Any]:
-    """Return what was counted meanwhile."""
+def platform_counts(before: Platform, after: Platform) -> dict[str, Any]:
+    """Return the platform's counts of the interval."""
     cpus = {}
     for cpu, counts in after.cpus.items():
         since = counts.since(before.cpus[cpu])
@@ -222,46 +224,46 @@ def microseconds(value_ns: int | None) -> str:
     return "-" if value_ns is None else f"{value_ns / 1000:.1f}"
 
 
-def lines(told: dict[str, Any]) -> list[str]:
+def lines(facts: dict[str, Any]) -> list[str]:
     """Return the audit for people, 60 columns wide."""
-    bar_us = told["bar_ns"] / 1000
+    bar_us = facts["bar_ns"] / 1000
     over = f"> +{bar_us:g}"
     rows = [
-        f"instance {told['instance']}, {told['seconds']:.1f} s: {told['orders']} orders "
-        f"that ticks caused",
+        f"instance {facts['instance']}, {facts['seconds']:.1f} s: {facts['orders']} orders "
+        f"caused by ticks",
         "",
         f"{'microseconds':<18}{'count':>8}{'p50':>8}{'p99':>9}{'max':>10}{over:>7}",
     ]
-    tables = {"tick-to-order": told["tick_to_order_ns"]} | {
-        f"  {part}": values for part, values in told["parts_ns"].items()
+    tables = {"tick-to-order": facts["tick_to_order_ns"]} | {
+        f"  {part}": values for part, values in facts["parts_ns"].items()
     }
     for name, values in tables.items():
         p50, p99, most = (microseconds(values[key]) for key in ("p50", "p99", "max"))
         rows.append(
             f"{name:<18}{values['count']:>8}{p50:>8}{p99:>9}{most:>10}{values['over_bar_count']:>7}"
         )
-    if told["missed"]:
-        rows.append(f"{told['missed']} orders were overwritten before they were seen")
-    of_engine = told["excursions_of_engine"]
+    if facts["missed"]:
+        rows.append(f"{facts['missed']} orders were overwritten before they were seen")
+    of_engine = facts["excursions_of_engine"]
     rows += [
         "",
-        f"{told['excursions']} took over {bar_us:g} us more than the median: "
-        f"{told['excursions'] - of_engine} by the",
+        f"{facts['excursions']} took over {bar_us:g} us more than the median: "
+        f"{facts['excursions'] - of_engine} by the",
         f"platform, {of_engine} by the engine",
     ]
-    rows += [f"  {count:>7} {cause}" for cause, count in told["excursions_by_cause"].items()]
-    rows += [f"  {count:>7} by the {part}" for part, count in told["excursions_by_part"].items()]
-    for each in told["worst"]:
+    rows += [f"  {count:>7} {cause}" for cause, count in facts["excursions_by_cause"].items()]
+    rows += [f"  {count:>7} by the {part}" for part, count in facts["excursions_by_part"].items()]
+    for each in facts["worst"]:
         rows += [
             f"  +{each['excess_ns'] / 1000:>8.1f} us at {each['at_s']:>8.3f} s, "
             f"{each['part']} {each['part_ns'] / 1000:.1f}",
             f"              {each['note'][:46]}",
         ]
-    for cpu, counts in told["platform"]["cpus"].items():
+    for cpu, counts in facts["platform"]["cpus"].items():
         interrupts = sum(counts["interrupts"].values())
         rows.append(
             f"cpu {cpu} meanwhile: stolen {counts['steal_ms']:.0f} ms, {interrupts} interrupts"
         )
-    for role, stalls in told["platform"]["stalls"].items():
+    for role, stalls in facts["platform"]["stalls"].items():
         rows.append(f"{role:<10} saw {stalls['count']} stalls, {stalls['lost_ms']:.1f} ms lost")
     return rows

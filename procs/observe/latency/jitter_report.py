@@ -1,4 +1,4 @@
-"""What is told of a jitter audit of the CPUs: as an object, and for people."""
+"""The report of a jitter audit of the CPUs: as an object, and for people."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ WORST_COUNT = 8
 
 
 def report(found: CpuAudit) -> dict[str, Any]:
-    """Return what is told of one CPU."""
+    """Return the report of one CPU."""
     counted = summary(found.histogram[0])
     bins = np.asarray(found.histogram[0]["bin_count"])
     begins = np.array([gap.begin_ns for gap in found.gaps], np.int64)
@@ -53,7 +53,7 @@ def report(found: CpuAudit) -> dict[str, Any]:
 
 
 def causes_of(caused: Sequence[tuple[str, Gap]]) -> dict[str, dict[str, int]]:
-    """Return how many excursions each cause has, and their time, the costliest first."""
+    """Return the number and the time of excursions by cause, the costliest first."""
     causes: dict[str, dict[str, int]] = {}
     for cause, gap in caused:
         row = causes.setdefault(cause, {"count": 0, "lost_ns": 0})
@@ -90,7 +90,7 @@ def lines(reports: Sequence[dict[str, Any]], excursion_ns: int) -> list[str]:
 
 
 def cpu_lines(each: dict[str, Any], excursion_ns: int) -> list[str]:
-    """Return what is told of one CPU, for people."""
+    """Return the report of one CPU, for people."""
     rows = [
         f"cpu {each['cpu']}: {each['seconds']:.1f} s, {each['lost_ppm'] / 10_000:.2f} % lost; "
         f"stolen {each['steal_ms']:.0f} ms, waited {each['waited_ms']:.1f} ms",
@@ -102,7 +102,7 @@ def cpu_lines(each: dict[str, Any], excursion_ns: int) -> list[str]:
         for cause, row in each["causes"].items()
     ]
     if each["grid_hz"]:
-        rows.append(f"  they keep the time of a tick of {each['grid_hz']} Hz")
+        rows.append(f"  they follow a timer tick of {each['grid_hz']} Hz")
     sources = [*each["interrupts_per_s"].items()][:4]
     if sources:
         rows.append("  interrupts a second")

@@ -1,4 +1,4 @@
-"""The orders over budget of a run: from its memory while there is any, from its archive later."""
+"""The orders over budget of a run: from its memory, or from its archive."""
 
 import time
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ from procs.plan.run_records import OUTLIER
 from procs.stages.base.outliers import Cause
 from vortex.codes import Kind, Side
 
-#: Parts of an order's way that are worth a word.
+#: Shares of an order's time that are worth showing.
 PART_NS_MIN = 10_000
 
 
 @dataclass(frozen=True)
 class Slow:
-    """One order over budget, and what its numbers mean."""
+    """One order over budget, and the names of its numbers."""
 
     row: Any  # an OUTLIER record
     symbol: str
@@ -33,11 +33,11 @@ class Slow:
 
     @property
     def cause(self) -> Cause:
-        """What held it up."""
+        """The cause of the delay."""
         return Cause(int(self.row["cause"]))
 
     def facts(self) -> dict[str, Any]:
-        """Return it for programs."""
+        """Return the order for programs."""
         row = self.row
         parts = {name.replace(" ", "_") + "_ns": part_ns
                  for name, part_ns in zip(PARTS, parts_ns(row), strict=True)}  # fmt: skip
@@ -62,7 +62,7 @@ class Slow:
         }
 
     def lines(self) -> list[str]:
-        """Return it for people, 60 columns wide."""
+        """Return the order for people, 60 columns wide."""
         row = self.row
         wall_ns = int(row["sent_ns"]) + self.wall_offset_ns
         clock = time.strftime("%H:%M:%S", time.localtime(wall_ns // 10**9))
@@ -72,9 +72,9 @@ class Slow:
         ])  # fmt: skip
         parts = [f"{name} {part_ns / 1000:.0f}" for name, part_ns
                  in zip(PARTS, parts_ns(row), strict=True) if part_ns >= PART_NS_MIN]  # fmt: skip
-        told = [cause_text(row, self.cause), *parts]
+        words = [cause_text(row, self.cause), *parts]
         first = f"{clock}.{wall_ns // 10**6 % 1000:03d} {total_ns(row) / 1000:>9.1f} us  {what}"
-        return [first, *(f"    {line.text}" for line in table_text.wrapped(told, 56))]
+        return [first, *(f"    {line.text}" for line in table_text.wrapped(words, 56))]
 
 
 def of_instance(name: str) -> list[Slow]:
@@ -85,7 +85,7 @@ def of_instance(name: str) -> list[Slow]:
     NothingKept
         When the instance never ran here, is just starting, or its run left no archive.
     OtherVersion
-        When what it left was written by a program that declares its records in another way.
+        When its files are from a program that declares its records differently.
     """
     view = open_or_folder(name)
     if isinstance(view, Path):
@@ -99,7 +99,7 @@ def of_instance(name: str) -> list[Slow]:
 
 
 def of_archive(run_folder: Path) -> list[Slow]:
-    """Return what a run that has ended left; raises what ``of_instance`` raises."""
+    """Return the slow orders of an ended run; raises the same as ``of_instance``."""
     try:
         symbols = read_launch(launch_path(run_folder, wiring.GATEWAY)).config.symbols
         raws = [raw for _, raw in archive.read_ring(run_folder, "worst")]
@@ -113,7 +113,7 @@ def of_archive(run_folder: Path) -> list[Slow]:
 
 
 def slowest(raws: list[bytes], symbols: list[str], instruments: Any, clock: Any) -> list[Slow]:
-    """Return records of the ring of the worst with what they need, the slowest first."""
+    """Return the records of the ring ``worst`` with the run's names, the slowest first."""
     size = OUTLIER.dtype.itemsize
     if any(len(raw) != size for raw in raws):
         raise OtherVersion(f"orders of {len(raws[0])} bytes, this program's have {size}")

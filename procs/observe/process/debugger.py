@@ -1,4 +1,4 @@
-"""gdb on a stage: the only look that stops it, so it says first what that means."""
+"""gdb on a stage: the only observer that stops it, so it first explains the cost."""
 
 import shutil
 import subprocess
@@ -11,17 +11,17 @@ class NoDebugger(Exception):
 
 
 def cost(role: str, shared_with: list[str]) -> str:
-    """Return what a debugger costs the run, for people."""
+    """Return the cost of a debugger for the run, for people."""
     stopped = " and ".join([role, *shared_with])
     consequence = (
-        "no order is sent and none can be pulled: what stands at the venue stands as long as you "
-        "look"
+        "no order is sent and none can be cancelled: open orders stay open at the venue until "
+        "you leave"
         if wiring.GATEWAY in (role, *shared_with)
         else "the gateway pulls all quotes when the heartbeat is older than its lease"
     )
     return (
-        f"gdb stops {stopped} until you leave it, and {consequence}; the supervisor lets a process "
-        "under a debugger be"
+        f"gdb stops {stopped} until you leave it, and {consequence}; the supervisor does not "
+        "restart a process under a debugger"
     )
 
 
@@ -36,7 +36,7 @@ def run(pid: int, thread_id: int) -> int:
     gdb = shutil.which("gdb")
     if gdb is None:
         raise NoDebugger("gdb is not installed (Debian: apt install gdb)")
-    # The names of compiled functions come from the list that LLVM keeps for debuggers.
+    # gdb takes the names of compiled functions from the list that LLVM keeps for debuggers.
     go_to_hot = (
         "python [thread.switch() for thread in gdb.selected_inferior().threads() "
         f"if thread.ptid[1] == {thread_id}]"

@@ -1,4 +1,4 @@
-"""A flame graph as one SVG file: width is time, and what stands on top was running.
+"""A flame graph as one SVG file: width is time, the top box is the running function.
 
 *Source:* B. Gregg, "The Flame Graph", Communications of the ACM 59(6), 2016.
 """
@@ -9,16 +9,16 @@ from html import escape
 
 WIDTH, ROW, LETTER = 1200, 18, 6.6
 MARGIN = 10
-#: Narrower than this a box cannot be seen, nor what stands on it.
+#: A narrower box is not visible, and the boxes on it are not either.
 PIXELS_MIN = 0.3
 
-#: The functions from the outermost to the one that ran, and in how many samples.
+#: Functions from the outermost to the running one, and the number of samples.
 Folded = dict[tuple[str, ...], int]
 
 
 @dataclass
 class Node:
-    """One function in one place of the stack."""
+    """One function at one place of the stack."""
 
     count: int = 0
     callees: dict[str, "Node"] = field(default_factory=dict)
@@ -37,12 +37,12 @@ def tree_of(folded: Folded) -> Node:
 
 
 def folded_text(folded: Folded) -> str:
-    """Return the samples as lines that other tools read: frames by semicolons, then a count."""
+    """Return the samples as lines for other tools: frames with semicolons, then a count."""
     return "".join(f"{';'.join(frames)} {count}\n" for frames, count in sorted(folded.items()))
 
 
 def svg(folded: Folded, title: str) -> str:
-    """Return the flame graph; a box tells its function and its share when pointed at."""
+    """Return the flame graph; a box shows its function and its share under the pointer."""
     root = tree_of(folded)
     depth = max((len(frames) for frames in folded), default=0)
     height = (depth + 2) * ROW + 2 * MARGIN
@@ -61,7 +61,7 @@ def svg(folded: Folded, title: str) -> str:
 
 
 def _draw(node: Node, x: float, y: float, scale: float, total: int, boxes: list[str]) -> None:
-    """Draw what a function called, above it, side by side."""
+    """Draw the functions that a function called above it, side by side."""
     for name, callee in sorted(node.callees.items()):
         width = callee.count * scale
         if width >= PIXELS_MIN:

@@ -1,4 +1,4 @@
-"""Where a hot thread spends its time: samples by perf, named by the process's own list of code."""
+"""A profile of a hot thread: samples by perf, named by the process's own list of code."""
 
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ from procs.observe.process import flame
 from procs.observe.process.flame import Folded
 from procs.observe.process.symbols import CodeSymbol, NoSymbols, compiled_functions, write_perf_map
 
-#: A prime, so that the samples do not keep step with anything periodic.
+#: A prime, so that the samples do not coincide with anything periodic.
 SAMPLES_PER_S = 997
 UNKNOWN = "[unknown]"
 
@@ -21,7 +21,7 @@ class NoProfile(Exception):
 
 
 class Profile(NamedTuple):
-    """What was seen, and where it was written."""
+    """The samples, and the files that hold them."""
 
     folded: Folded
     folder: Path
@@ -36,7 +36,7 @@ class Profile(NamedTuple):
 
 
 def cost(seconds: float) -> str:
-    """Return what a profile costs the stage, for people."""
+    """Return the cost of a profile for the stage, for people."""
     return (
         f"perf interrupts the hot thread {SAMPLES_PER_S} times a second for {seconds:g} s, some "
         "10 us each: about 1 % of its CPU, and ticks that meet an interrupt are late by as much; "
@@ -45,12 +45,12 @@ def cost(seconds: float) -> str:
 
 
 def record(pid: int, thread_id: int, seconds: float, folder: Path, title: str) -> Profile:
-    """Sample one thread; write what was seen into ``folder``.
+    """Sample one thread; write the samples into ``folder``.
 
     Raises
     ------
     NoProfile
-        When perf is not there, is not allowed to, or saw nothing.
+        When perf is not installed, is not permitted, or took no sample.
     """
     perf = shutil.which("perf")
     if perf is None:
@@ -58,8 +58,8 @@ def record(pid: int, thread_id: int, seconds: float, folder: Path, title: str) -
     try:
         symbols = compiled_functions(pid)
         folder.mkdir(parents=True, exist_ok=True)
-        # Not in /tmp, where perf looks for it: there it would outlive the process, and lie about
-        # the next one of its number.
+        # Not in /tmp, where perf looks for it: there it would outlive the process, and give wrong
+        # names for the next process with its pid.
         write_perf_map(symbols, folder / f"perf-{pid}.map")
     except NoSymbols as error:
         raise NoProfile(f"no names of compiled functions: {error}") from error
@@ -68,7 +68,7 @@ def record(pid: int, thread_id: int, seconds: float, folder: Path, title: str) -
     data = folder / "perf.data"
     command = [perf, "record", "-q", "-F", str(SAMPLES_PER_S), "-g", "-t", str(thread_id),
                "-o", str(data), "--", "sleep", str(seconds)]  # fmt: skip
-    # A stage can end meanwhile; perf then goes on until its sleep does.
+    # If the stage ends first, perf continues until its sleep ends.
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0 or not data.exists():
         raise NoProfile(f"perf: {last_line(done.stderr)}")
@@ -78,14 +78,14 @@ def record(pid: int, thread_id: int, seconds: float, folder: Path, title: str) -
     )  # fmt: skip
     folded = fold(script.stdout, symbols)
     if not folded:
-        raise NoProfile("perf saw nothing: the thread did not run")
+        raise NoProfile("perf took no sample: the thread did not run")
     (folder / "folded.txt").write_text(flame.folded_text(folded))
     (folder / "flame.svg").write_text(flame.svg(folded, title))
     return Profile(folded, folder)
 
 
 def last_line(text: str) -> str:
-    """Return the last line that says something."""
+    """Return the last line that is not empty."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else "said nothing"
 
@@ -93,9 +93,9 @@ def last_line(text: str) -> str:
 def fold(script: str, symbols: list[CodeSymbol]) -> Folded:
     """Return how often each stack was seen, outermost function first.
 
-    ``script`` is what ``perf script -F ip,sym`` prints: a block of lines a sample, the innermost
-    function first.  Compiled code keeps no frame pointers, so perf's walk may go astray behind its
-    first frame: what has no name there is left out.
+    ``script`` is the output of ``perf script -F ip,sym``: a block of lines a sample, the innermost
+    function first.  Compiled code keeps no frame pointers, so perf's walk may go wrong after the
+    first frame: frames without a name are left out.
     """
     starts = [symbol.address for symbol in symbols]
     counts: Counter[tuple[str, ...]] = Counter()
@@ -116,7 +116,7 @@ def fold(script: str, symbols: list[CodeSymbol]) -> Folded:
 
 
 def name_at(address: int, name: str, symbols: list[CodeSymbol], starts: list[int]) -> str:
-    """Return the compiled function at an address, or else what perf calls it."""
+    """Return the compiled function at an address, or perf's name for it."""
     index = bisect_right(starts, address) - 1
     if index >= 0 and address < symbols[index].address + symbols[index].size:
         return symbols[index].name

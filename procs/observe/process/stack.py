@@ -1,9 +1,8 @@
-"""Where the threads of a stage are, read from outside: nothing is stopped.
+"""The stacks of a stage's threads, read from outside without stopping it.
 
 The main thread is Python's; py-spy reads its frames from memory.  The hot thread is machine code:
-while it is in a system call the kernel tells where its stack is, and the words on it that point
-into compiled functions are, newest first, where it came from (some may be left over from calls that
-have returned).
+while it is in a system call, the kernel shows where its stack is.  The words on it that point into
+compiled functions are its callers, the newest first (some may be left from calls that returned).
 """
 
 import os
@@ -18,15 +17,15 @@ from pathlib import Path
 from procs.observe.process.symbols import CodeSymbol, NoSymbols, compiled_functions
 
 COST = (
-    "reads the process's memory from outside, as a debugger would, without stopping it: it costs "
-    "the stage nothing"
+    "reads the process's memory from outside, like a debugger, without stopping it: it costs the "
+    "stage nothing"
 )
 STACK_BYTES = 8_192
 TRY_COUNT = 2_000
 
 
 def python_stacks(pid: int) -> list[str]:
-    """Return the Python stacks of all threads; one line that says why when there are none."""
+    """Return the Python stacks of all threads, or one line with the reason for none."""
     beside = Path(sys.executable).with_name("py-spy")
     py_spy = str(beside) if beside.exists() else shutil.which("py-spy")
     if py_spy is None:
@@ -42,7 +41,7 @@ def python_stacks(pid: int) -> list[str]:
 
 
 def hot_stack(pid: int, thread_id: int) -> list[str]:
-    """Return the compiled functions that the hot thread is in, the innermost first."""
+    """Return the compiled functions on the hot thread's stack, the innermost first."""
     try:
         symbols = compiled_functions(pid)
         words = _stack_words(pid, thread_id)
@@ -57,7 +56,7 @@ def hot_stack(pid: int, thread_id: int) -> list[str]:
 
 
 def _stack_words(pid: int, thread_id: int) -> tuple[int, ...] | None:
-    """Return the words on a thread's stack; None when it was never met in a system call."""
+    """Return the words on a thread's stack; None when it was never seen in a system call."""
     path = f"/proc/{pid}/task/{thread_id}/syscall"
     for _ in range(TRY_COUNT):
         fields = Path(path).read_text().split()

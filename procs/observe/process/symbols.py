@@ -1,8 +1,8 @@
 """The names of compiled functions in a running process, read from outside.
 
-LLVM tells debuggers of each piece of machine code that it loads: a linked list of ELF images in the
-process's own memory.  We walk that list through /proc/PID/mem, so the process neither stops nor
-takes part; it takes the same rights as a debugger.
+LLVM lists each piece of machine code that it loads, for debuggers: a linked list of ELF images in
+the process's own memory.  This module walks that list through /proc/PID/mem, so the process does
+not stop and does nothing for it.  It needs the same rights as a debugger.
 
 *Source:* GDB manual, "JIT Compilation Interface"; System V gABI, chapters "Section Header" and
 "Symbol Table"; tools/perf/Documentation/jit-interface.txt in the Linux sources.
@@ -18,7 +18,7 @@ import numpy as np
 
 LIBRARY = "libllvmlite"
 DESCRIPTOR = b"__jit_debug_descriptor"
-#: More pieces of code than this were not loaded: the list was read while it changed.
+#: No process loads more pieces of code: beyond this the list changed while it was read.
 IMAGE_COUNT_MAX = 100_000
 IMAGE_BYTES_MAX = 1 << 28
 
@@ -36,7 +36,7 @@ _SYMBOL_TABLE, _FUNCTION = 2, 2
 
 
 class NoSymbols(Exception):
-    """The names cannot be read; the message says why."""
+    """The names are unreadable; the message says why."""
 
 
 class CodeSymbol(NamedTuple):
@@ -53,7 +53,7 @@ def compiled_functions(pid: int) -> list[CodeSymbol]:
     Raises
     ------
     NoSymbols
-        When the process has none, ended, or may not be looked into.
+        When the process has none, has ended, or may not be read.
     """
     try:
         path, base = _library(pid)
@@ -65,14 +65,14 @@ def compiled_functions(pid: int) -> list[CodeSymbol]:
                 for symbol in functions_of_image(image)
             ]
     except PermissionError as error:
-        raise NoSymbols(f"process {pid} may not be looked into: {error.strerror}") from error
+        raise NoSymbols(f"no permission to read process {pid}: {error.strerror}") from error
     except (OSError, ValueError, struct.error) as error:
         raise NoSymbols(f"the compiled functions of process {pid} cannot be read") from error
     return sorted(set(found))
 
 
 def _library(pid: int) -> tuple[str, int]:
-    """Return the file of LLVM that a process has mapped, and where it begins."""
+    """Return the file of LLVM that a process has mapped, and its start address."""
     for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
         fields = line.split(maxsplit=5)
         if len(fields) == 6 and LIBRARY in fields[5] and int(fields[2], 16) == 0:
@@ -81,7 +81,7 @@ def _library(pid: int) -> tuple[str, int]:
 
 
 def _descriptor_offset(path: str) -> int:
-    """Return where the head of the list stands in the library."""
+    """Return the offset of the head of the list in the library."""
     image = Path(path).read_bytes()
     for symbols, names in _symbol_tables(image):
         start = names.find(b"\0" + DESCRIPTOR + b"\0")
@@ -144,7 +144,7 @@ def _symbol_tables(
 
 
 def plain_name(mangled: str) -> str:
-    """Return ``module.function`` of a name as numba mangles it (Itanium C++ ABI, nested names)."""
+    """Return ``module.function`` of a name mangled by numba (Itanium C++ ABI, nested names)."""
     head, mark, rest = mangled.partition("_ZN")
     if not mark:
         return mangled
@@ -158,8 +158,8 @@ def plain_name(mangled: str) -> str:
 
 
 def write_perf_map(symbols: list[CodeSymbol], path: Path) -> None:
-    """Write the file in which perf looks for names of code that no file holds."""
-    # The folder may be everybody's: a link that somebody put there must not be followed.
+    """Write the file in which perf looks for the names of code without a file."""
+    # The folder may be writable for all users: do not follow a link that another user put there.
     path.unlink(missing_ok=True)
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with open(fd, "w") as file:

@@ -1,4 +1,4 @@
-"""What the kernel says of one thread: the CPU it had, how it lost it, what it faulted."""
+"""The kernel's figures of one thread: CPU time, waits, switches, page faults."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ STATE, MINOR_FAULTS, MAJOR_FAULTS, USER_JIFFIES, SYSTEM_JIFFIES, LAST_CPU = 0, 7
 
 
 class Thread(msgspec.Struct, frozen=True):
-    """One thread as the kernel counts it; all numbers but the last three only grow."""
+    """The kernel's figures of one thread; all numbers but the last three only grow."""
 
     cpu_ns: int
     runnable_ns: int  # spent waiting for a CPU although it could have run
@@ -28,7 +28,7 @@ class Thread(msgspec.Struct, frozen=True):
 
 
 def look(pid: int, thread_id: int, proc: Path = PROC) -> Thread | None:
-    """Return what the kernel says of a thread; None when there is none (any more).
+    """Return the kernel's figures of a thread; None when it does not exist.
 
     Source: proc_pid_stat(5), proc_pid_status(5), Documentation/scheduler/sched-stats.rst.
     """

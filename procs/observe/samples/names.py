@@ -1,4 +1,4 @@
-"""What the counters and rings of each stage are called, for observers."""
+"""The names of each stage's counters and rings, for observers."""
 
 from enum import IntEnum
 
@@ -9,7 +9,7 @@ from procs.stages.gateway import context
 from procs.stages.ingest import ingest_stage
 from vortex.codes import Refusal, Reject
 
-#: Counters of each stage by its kind; ingest stages may have names of their own.
+#: Counters of each stage by its kind; ingest stages may have other names.
 COUNTERS: dict[str, type[IntEnum]] = {
     "ingest": ingest_stage.IngestCounter,
     wiring.BOOK: book_stage.BookCounter,
@@ -26,7 +26,7 @@ LATENCIES: dict[str, tuple[str, ...]] = {
 
 
 def kind_of(role: str) -> str:
-    """Return which of the four kinds of stage a role is."""
+    """Return the kind of a role's stage, one of four."""
     return role if role in wiring.AFTER_INGEST else "ingest"
 
 
@@ -45,14 +45,14 @@ def counter_names(role: str) -> dict[int, str]:
 
 
 def lost_counter(link: RingLink) -> tuple[str, str] | None:
-    """Return the (role, counter) that counts what a ring's writer gave up; None: it never does."""
+    """Return the (role, counter) of records that a ring's writer dropped; None if it never does."""
     if kind_of(link.writer) == "ingest":
         return link.writer, "dropped"
     return {"events": (link.writer, "events_lost")}.get(link.name)
 
 
 def wait_counter(link: RingLink) -> tuple[str, str] | None:
-    """Return the (role, counter) that counts how often a ring's writer found it full."""
+    """Return the (role, counter) of the times that a ring's writer found it full."""
     if kind_of(link.writer) == "ingest":
         return link.writer, "stalls"
     counters = {"tops": "tops_full", "requests": "requests_full", "events": "events_lost"}

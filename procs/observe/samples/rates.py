@@ -1,4 +1,4 @@
-"""The difference of two samples of a run: what happened between them, per second."""
+"""The difference of two samples of a run, per second."""
 
 import msgspec
 import numpy as np
@@ -10,7 +10,7 @@ SCHEMA = 1
 
 
 class LatencyRate(msgspec.Struct, frozen=True):
-    """What a histogram took in between; a percentile that the sample does not carry is None."""
+    """The new values of a histogram; a percentile is None when there are too few values."""
 
     count: int
     p50: int | None
@@ -27,8 +27,8 @@ class StageRates(msgspec.Struct, frozen=True):
     work_per_s: float
     stalls_per_s: float
     lost_share: float  # its CPU did something else
-    cpu_share: float | None  # of one CPU, 0 to 1; None when the thread was not there all the time
-    runnable_share: float | None  # could have run, and had no CPU
+    cpu_share: float | None  # of one CPU, 0 to 1; None when the thread did not exist all the time
+    runnable_share: float | None  # ready to run, and had no CPU
     voluntary_switches_per_s: float | None
     involuntary_switches_per_s: float | None
     minor_faults: int | None
@@ -59,7 +59,7 @@ class Rates(msgspec.Struct, frozen=True):
 
 
 def between(before: Sample, after: Sample) -> Rates:
-    """Return what happened from one sample to a later one of the same run."""
+    """Return the rates from one sample to a later one of the same run."""
     seconds = max((after.now_ns - before.now_ns) / 1e9, 1e-9)
     stages = {
         role: stage_rates(before.stages[role], stage, seconds)
@@ -82,7 +82,7 @@ def between(before: Sample, after: Sample) -> Rates:
 
 
 def stage_rates(before: StageSample, after: StageSample, seconds: float) -> StageRates:
-    """Return what one stage did between two samples."""
+    """Return the rates of one stage between two samples."""
     old, new = before.thread, after.thread
     is_restarted = before.epoch != after.epoch or before.thread_id != after.thread_id
     kernel: list[float | None] = [None] * 6
@@ -119,7 +119,7 @@ def stage_rates(before: StageSample, after: StageSample, seconds: float) -> Stag
 
 
 def ring_rates(before: Ring, after: Ring, seconds: float) -> RingRates:
-    """Return what passed through one ring between two samples."""
+    """Return the rates of one ring between two samples."""
     return RingRates(
         records_per_s=grown(before.published_seq, after.published_seq) / seconds,
         lost_count=grown(before.lost_count, after.lost_count),
@@ -128,12 +128,12 @@ def ring_rates(before: Ring, after: Ring, seconds: float) -> RingRates:
 
 
 def grown(before: int, after: int) -> int:
-    """Return by how much a count grew; one that was set back began anew."""
+    """Return the increase of a count; a count that decreased has restarted from zero."""
     return after - before if after >= before else after
 
 
 def latency(after: Histogram, before: Histogram | None = None) -> LatencyRate:
-    """Return what a histogram took in since ``before``, or in all."""
+    """Return the values of a histogram since ``before``, or all of them."""
     bins = after.bins if before is None else np.maximum(after.bins - before.bins, 0)
     count = int(bins.sum())
     largest_ns = None

@@ -38,7 +38,7 @@ def position_text(view: RunView, instrument_id: int) -> str:
 def profit(view: RunView) -> Decimal:
     """Return profit in the quote asset over all instruments, marked at mid, after fees.
 
-    While a book is not in sync its mid is not known; the market's last trade stands in for it.
+    While a book is not in sync its mid is not known; the market's last trade replaces it.
     """
     total = 0
     for index, instrument in enumerate(view.records("instruments")):
@@ -61,7 +61,7 @@ def rejects(view: RunView) -> dict[str, int]:
 
 
 def refusals(view: RunView) -> dict[str, int]:
-    """Return how many market messages were not taken, by reason."""
+    """Return how many market messages were refused, by reason."""
     counts = {}
     for reason in Refusal:
         count = ingest_sum(view, ingest_stage.REFUSAL_BASE - reason)
@@ -77,7 +77,7 @@ def dropped(view: RunView) -> int:
 
 
 def merged(view: RunView) -> int:
-    """Return how many frames went into another frame's decision."""
+    """Return how many frames were merged into another frame's decision."""
     in_book = view.counter(wiring.BOOK, book_stage.BookCounter.MERGED)
     return in_book + view.counter(wiring.STRATEGY, strategy_stage.StrategyCounter.MERGED)
 

@@ -1,8 +1,8 @@
 """One sample of a run: everything that observers show, copied once, as plain data.
 
-``take`` reads shared memory and /proc only: it asks no process anything and writes nothing, so a
-stage cannot tell whether it is watched.  All counts only grow; ``rates`` takes the difference of
-two samples.  ``json_of`` encodes one for programs, which tell its kind by ``schema``.
+``take`` reads only shared memory and /proc: it asks no process anything and writes nothing, so a
+stage does not notice.  All counts only grow; ``rates`` takes the difference of two samples.
+``json_of`` encodes a sample for programs, which recognise it by ``schema``.
 """
 
 from typing import Any
@@ -39,7 +39,7 @@ class Ring(msgspec.Struct, frozen=True):
 
     @property
     def waiting(self) -> int:
-        """How many records its reader has not given back."""
+        """How many records its reader has not consumed."""
         return 0 if self.consumed_seq is None else max(self.published_seq - self.consumed_seq, 0)
 
     @property
@@ -49,7 +49,7 @@ class Ring(msgspec.Struct, frozen=True):
 
 
 class Histogram(msgspec.Struct, frozen=True, eq=False):
-    """One latency histogram; the array takes as much memory however long the run lasts."""
+    """One latency histogram; its size does not depend on the length of the run."""
 
     count: int
     sum_ns: int
@@ -63,7 +63,7 @@ class Histogram(msgspec.Struct, frozen=True, eq=False):
 
 
 class StageSample(msgspec.Struct, frozen=True):
-    """One stage: what it says of itself, and what the kernel says of its hot thread."""
+    """One stage: its own status, and the kernel's figures of its hot thread."""
 
     state: str  # of control.State, lower case
     pid: int
@@ -75,15 +75,15 @@ class StageSample(msgspec.Struct, frozen=True):
     heartbeat_age_ns: int
     loop_count: int
     work_count: int
-    stall_count: int  # gaps and long turns that its loop meter told of
-    lost_ns: int  # of these, the time in which its CPU did something else
+    stall_count: int  # gaps and slow iterations that its loop meter published
+    lost_ns: int  # time in these in which its CPU did something else
     counters: dict[str, int]
     latencies: dict[str, Histogram]
     thread: kernel.Thread | None
 
 
 class Book(msgspec.Struct, frozen=True):
-    """One instrument: its touch, our position, and what a tick and a lot are worth."""
+    """One instrument: its touch, our position, and the size of its tick and lot."""
 
     tick_e8: int
     lot_e8: int
@@ -104,7 +104,7 @@ class Book(msgspec.Struct, frozen=True):
 
 
 class OrderSample(msgspec.Struct, frozen=True):
-    """One order that stands, or may stand."""
+    """One order that is open or may be open."""
 
     order_id: int
     symbol: str
@@ -128,8 +128,8 @@ class Sample(msgspec.Struct, frozen=True):
     wall_ns: int
     is_supervised: bool
     is_ready: bool
-    is_pulled: bool  # the supervisor told the gateway to pull everything
-    is_flat: bool  # the gateway says that nothing of ours stands
+    is_pulled: bool  # the supervisor orders the gateway to pull
+    is_flat: bool  # the gateway reports that none of our orders is open
     profit: str  # in the quote asset, marked at mid, after fees
     stages: dict[str, StageSample]
     rings: dict[str, Ring]
@@ -144,12 +144,12 @@ def used_of(bins: Int64Array) -> dict[int, int]:
     return dict(zip(indices.tolist(), bins[indices].tolist(), strict=True))
 
 
-#: Encodes a sample, and whatever holds one; of bins, those that are not empty.
+#: Encodes a sample, or an object that holds one; of bins, only those that are not empty.
 json_of = msgspec.json.Encoder(enc_hook=used_of).encode
 
 
 def take(view: RunView, *, has_latencies: bool = True) -> Sample:
-    """Return a run as it is now; its histograms only when they are wanted, for they are large."""
+    """Return a sample of a run; with the histograms, which are large, only on request."""
     now_ns = view.now_ns()
     states = {role: view.state(role) for role in view.wiring.roles}
     stages = {
@@ -183,7 +183,7 @@ def is_supervised(view: RunView) -> bool:
 
 
 def stage_of(view: RunView, role: str, state: State, *, has_latencies: bool) -> StageSample:
-    """Return one stage as it is now."""
+    """Return a sample of one stage."""
     status = view.status(role)
     pid, thread_id = int(status["pid"]), int(status["thread_id"])
     values = view.counters(role)
@@ -203,7 +203,7 @@ def stage_of(view: RunView, role: str, state: State, *, has_latencies: bool) -> 
         lost_ns=int(status["lost_ns"]),
         counters={name: int(values[index]) for index, name in names.counter_names(role).items()},
         latencies={name: histogram_of(view.histogram(role, name)[0]) for name in latencies},
-        # The number of a process that died may be another's by now.
+        # Another process may have the pid of one that died.
         thread=kernel.look(pid, thread_id) if view.is_alive(role) else None,
     )
 
@@ -220,12 +220,12 @@ def histogram_of(record: Any) -> Histogram:
 
 
 def ring_of(view: RunView, name: str, stages: dict[str, StageSample]) -> Ring:
-    """Return one ring as it is now."""
+    """Return a sample of one ring."""
     link, shared = view.wiring.links[name], view.rings[name]
     counts = []
     for counter in (names.lost_counter(link), names.wait_counter(link)):
         counts.append(stages[counter[0]].counters[counter[1]] if counter else 0)
-    # The reader's word first: what it had consumed then had been published.
+    # The reader's position first: every record that it consumed was published before.
     consumed_seq = shared.consumed_seq if link.reader is not None else None
     writer_address = int(shared.handle[0]["writer_address"])
     return Ring(
@@ -242,7 +242,7 @@ def ring_of(view: RunView, name: str, stages: dict[str, StageSample]) -> Ring:
 
 
 def book_of(view: RunView, index: int) -> Book:
-    """Return one instrument as it is now."""
+    """Return a sample of one instrument."""
     touch, position = view.cell("touches", index), view.cell("positions", index)
     instrument = view.records("instruments")[index]
     return Book(
@@ -266,7 +266,7 @@ def book_of(view: RunView, index: int) -> Book:
 
 
 def open_orders(view: RunView) -> list[OrderSample]:
-    """Return the orders that stand or may stand, the best price of each side first."""
+    """Return the orders that are open or may be open, the best price of each side first."""
     found = []
     for index, state in enumerate(view.records("orders")["state"].tolist()):
         if not is_open(state):

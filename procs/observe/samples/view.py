@@ -1,4 +1,4 @@
-"""What a run looks like from outside: every table and ring, read-only, at no cost to the stages."""
+"""Read-only maps of every table and ring of a run, at no cost to the stages."""
 
 from pathlib import Path
 from typing import Any, Self
@@ -28,7 +28,7 @@ class RunView:
     """Read-only maps of one run; ``close`` releases them."""
 
     def __init__(self, config: Config, run_folder: Path, run_id: int | None = None) -> None:
-        """``run_id`` is the run that is meant; None takes whatever is there."""
+        """``run_id`` names the run; None takes any run of the instance."""
         self.config = config
         self.run_folder = run_folder
         self.wiring = wiring.wire(config)
@@ -45,12 +45,12 @@ class RunView:
                     segment_name, link.spec, run_id=run_id
                 )
         except BaseException:
-            self.close()  # whoever tries again and again must not run out of descriptors
+            self.close()  # a caller that retries often must not run out of descriptors
             raise
 
     @classmethod
     def of_run(cls, run_folder: Path) -> Self:
-        """Attach to the run whose launch files stand in ``run_folder``."""
+        """Attach to the run whose launch files are in ``run_folder``."""
         launch = read_launch(launch_path(run_folder, wiring.GATEWAY))
         return cls(launch.config, run_folder, launch.run_id)
 
@@ -63,13 +63,13 @@ class RunView:
         return self.records(f"status.{role}")[0]
 
     def state(self, role: str) -> State:
-        """Return where a stage is in its life; ABSENT when it died without a word."""
+        """Return the phase of a stage's life; ABSENT when it died without reporting it."""
         state = State(control.get_state(self.tables[f"status.{role}"].address))
         is_over = state in (State.ABSENT, State.STOPPED, State.FAILED)
         return state if is_over or self.is_alive(role) else State.ABSENT
 
     def is_alive(self, role: str) -> bool:
-        """Return whether a live process plays a stage's part."""
+        """Return whether a live process runs a stage."""
         return self.tables[f"status.{role}"].segment.is_locked(0)
 
     def counter(self, role: str, index: int) -> int:
@@ -103,12 +103,12 @@ class RunView:
         return copy[0]
 
     def heartbeat_age_ns(self, role: str) -> int:
-        """Return how long ago a stage's loop last came round."""
+        """Return the time since the last iteration of a stage's loop."""
         beat_ns = control.heartbeat_ns(self.tables[f"status.{role}"].address)
         return self.now_ns() - beat_ns
 
     def books_in_sync(self) -> bool:
-        """Return whether every book is true."""
+        """Return whether every book is in sync."""
         touches = self.records("touches")
         return bool(np.all(touches["is_valid"] == 1) and np.all(touches["state"] == BookState.LIVE))
 
@@ -131,7 +131,7 @@ class RunView:
         )
 
     def placement(self) -> dict[str, dict[str, Any]]:
-        """Return where each stage runs."""
+        """Return the process and the CPU of each stage."""
         result = {}
         for role in self.wiring.roles:
             status = self.status(role)
@@ -171,9 +171,9 @@ def open_view(name: str) -> tuple[RunView, Mark]:
     NotRunning
         When it is not up.
     NotReady
-        When it is up, but not everything of it is there yet, or any more.
+        When it is up, but is still starting or already ending.
     OtherVersion
-        When its records are not those of this program.
+        When its records differ from those of this program.
     """
     mark = instance.read_mark(name)
     if mark is None or not instance.is_up(name):
@@ -182,14 +182,14 @@ def open_view(name: str) -> tuple[RunView, Mark]:
 
 
 def attach(name: str, mark: Mark) -> RunView:
-    """Attach to what there is of an instance's run, whether anybody lives in it or not.
+    """Attach to the memory of an instance's run, whether its processes are alive or not.
 
     Raises
     ------
     NotReady
-        When not everything of it is there: not yet, or not any more.
+        When it is incomplete: the run is starting or ending.
     OtherVersion
-        When its records are not those of this program.
+        When its records differ from those of this program.
     """
     try:
         return RunView.of_run(Path(mark.run_folder))
@@ -197,7 +197,7 @@ def attach(name: str, mark: Mark) -> RunView:
         raise NotReady(f"instance {name!r} is just starting or ending; try again") from error
     except msgspec.DecodeError as error:
         raise OtherVersion(
-            f"instance {name!r} was started by another version: {error}; look at it with that one"
+            f"instance {name!r} was started by another version: {error}; use that version"
         ) from error
     except SharedMemoryError as error:
         raise OtherVersion(f"instance {name!r}: {error}") from error

@@ -1,8 +1,8 @@
-"""The levels of a book near its touch, with what of it is ours, read from outside.
+"""The levels of a book near its touch, with our own orders, read from outside.
 
-The book's memory has no version that an observer could check, because its owner shall not pay for
-one.  A copy is taken again when the head of the book moved meanwhile; what is left is that levels
-of one update may be seen beside levels of the one before.  Good for the eye, not for a decision.
+The book's memory has no version for observers, because its owner would have to pay for it.  The
+reader copies again when the head of the book changed during the copy.  Levels of one update may
+still appear beside levels of the previous one: good for the eye, not for a decision.
 """
 
 import itertools
@@ -76,7 +76,7 @@ def _side(
 
 
 def is_ordered(levels: list[LadderLevel], side: Side) -> bool:
-    """Return whether the levels lead away from the touch and all hold something."""
+    """Return whether the levels lead away from the touch and none is empty."""
     prices = [-side * level.price_ticks for level in levels]
     return all(level.qty_lots > 0 for level in levels) and all(
         nearer < farther for nearer, farther in itertools.pairwise(prices)

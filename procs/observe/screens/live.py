@@ -1,4 +1,4 @@
-"""A live screen in a terminal: pages of lines, drawn again and again; needs textual."""
+"""A live screen in a terminal: pages of lines, drawn at an interval; needs textual."""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -14,9 +14,9 @@ from procs.observe.samples.sample import Sample
 from procs.observe.table_text import Line, Tone, fit
 from procs.observe.watch import Watch
 
-#: Returns the lines of one page: a sample, its rates, and how wide it may be.
+#: Returns the lines of one page from a sample, its rates and the width.
 Page = Callable[[Sample, Rates, int], list[Line]]
-#: The first picture shall not wait a whole interval.
+#: The first picture does not wait a whole interval.
 FIRST_S = 0.2
 
 
@@ -26,7 +26,7 @@ def styled(lines: list[Line]) -> Text:
 
 
 class LiveScreen(App[None]):
-    """Pages that are chosen by number; ``q`` leaves, the space bar holds the picture still."""
+    """Pages, chosen by number; ``q`` leaves, the space bar freezes the picture."""
 
     CSS = """
     #page { height: auto; }
@@ -73,7 +73,7 @@ class LiveScreen(App[None]):
         self.draw()
 
     def action_hold(self) -> None:
-        """Hold the picture still, or let it go on."""
+        """Freeze the picture, or continue."""
         self.is_held = not self.is_held
         self.draw_foot()
 
@@ -84,7 +84,7 @@ class LiveScreen(App[None]):
             self.draw()
 
     def draw(self) -> None:
-        """Draw the page of what was last seen."""
+        """Draw the page of the last sample."""
         if self.seen is None:
             return
         # The bar of a page that is longer than the screen takes two columns.
@@ -98,6 +98,9 @@ class LiveScreen(App[None]):
     def draw_foot(self) -> None:
         """Draw the line of keys."""
         names = [f"{number} {name}" for number, name in enumerate(self.pages, start=1)]
-        keys = [*(names if len(names) > 1 else []), "space go on" if self.is_held else "space hold"]
+        keys = [
+            *(names if len(names) > 1 else []),
+            "space continue" if self.is_held else "space hold",
+        ]
         foot = "  ".join([*keys, "q leave", self.heading])
         self.query_one("#foot", Static).update(Text(foot, no_wrap=True, overflow="ellipsis"))

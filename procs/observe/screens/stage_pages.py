@@ -1,4 +1,4 @@
-"""What ``vortexctl attach`` shows of one stage, page by page."""
+"""The pages of ``vortexctl attach`` for one stage."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -27,7 +27,7 @@ Page = Callable[[Sample, Rates, int], list[Line]]
 
 
 class StagePages:
-    """The pages of one stage; ``watch`` leads to the run as it is now."""
+    """The pages of one stage; ``watch`` gives the current run."""
 
     def __init__(self, watch: Watch, role: str) -> None:
         self.watch = watch
@@ -46,7 +46,7 @@ class StagePages:
         return {name: self.of_this_run(page) for name, page in pages.items()}
 
     def of_this_run(self, page: Page) -> Page:
-        """Return a page that bears a next run in which the stage is not there any more."""
+        """Return a page that tolerates a next run without this stage."""
 
         def guarded(sample: Sample, rates: Rates, width: int) -> list[Line]:
             if self.role in sample.stages:
@@ -58,7 +58,7 @@ class StagePages:
         return guarded
 
     def heading(self, sample: Sample, rates: Rates, width: int) -> list[Line]:
-        """Return how the stage and its hot thread are."""
+        """Return the state of the stage and its hot thread."""
         stage, rate = sample.stages[self.role], rates.stages[self.role]
         thread = stage.thread
         words = [
@@ -90,7 +90,7 @@ class StagePages:
         return names.ring_names(self.watch.view.wiring, self.role)
 
     def stage(self, sample: Sample, rates: Rates, width: int) -> list[Line]:
-        """Return how it is, its rings, its latencies and what went wrong."""
+        """Return its state, its rings, its latencies and its faults."""
         return [
             *self.heading(sample, rates, width),
             BLANK,
@@ -102,7 +102,7 @@ class StagePages:
         ]
 
     def latency_names(self) -> list[tuple[str, str]]:
-        """Return the (role, name) of the histograms of this stage's hop, wherever they are kept."""
+        """Return the (role, name) of the histograms of this stage's hop, in any stage."""
         kind = names.kind_of(self.role)
         own = [(self.role, name) for name in names.LATENCIES[kind]]
         hop = [(wiring.GATEWAY, f"{kind}_{part}_ns") for part in ("wait", "service")]
@@ -128,7 +128,7 @@ class StagePages:
         return table_text.fit([Line("last distinct warnings and errors", Tone.HEAD), *lines], width)
 
     def records(self, sample: Sample, rates: Rates, width: int) -> list[Line]:
-        """Return the newest records of each ring, and the very newest field by field."""
+        """Return the newest records of each ring, and the last one field by field."""
         lines = self.heading(sample, rates, width)
         view = self.watch.view
         for name in self.own_rings():
@@ -155,7 +155,7 @@ class StagePages:
         return lines
 
     def orders(self, sample: Sample, rates: Rates, width: int) -> list[Line]:
-        """Return the order table: what stands or may stand."""
+        """Return the order table: orders that are open or may be open."""
         columns = (
             Column("order"), Column("symbol", is_text=True), Column("side", is_text=True),
             Column("price"), Column("size"), Column("filled", 2), Column("state", is_text=True),
@@ -180,7 +180,7 @@ class StagePages:
             rows.append(TextRow(cells, Tone.WARN if order.state == "unknown" else Tone.PLAIN))
         lines = [*self.heading(sample, rates, width), BLANK]
         if not rows:
-            lines.append(Line("no order stands or may stand", Tone.FAINT))
+            lines.append(Line("no order is open", Tone.FAINT))
         else:
             lines += table_text.table(columns, rows, width)
         profit = f"profit {Decimal(sample.profit):.4f} (marked at mid, after fees)"
@@ -192,7 +192,7 @@ class StagePages:
         ]
 
     def counters(self, sample: Sample, rates: Rates, width: int) -> list[Line]:
-        """Return every counter that ever moved, with its rate."""
+        """Return every counter that is not zero, with its rate."""
         stage, rate = sample.stages[self.role], rates.stages[self.role]
         columns = (Column("counter", is_text=True), Column("count"), Column("per second"))
         rows = [

@@ -1,4 +1,4 @@
-"""The whole pipeline on one screen: a pure function of a sample and its rates."""
+"""The whole pipeline on one screen, from a sample and its rates."""
 
 from decimal import Decimal
 
@@ -8,7 +8,7 @@ from procs.observe.samples.sample import Sample, StageSample
 from procs.observe.table_text import Column, Line, TextRow, Tone
 from procs.plan import wiring
 
-#: A loop comes round within a millisecond or so; later than this is worth a colour.
+#: A loop iterates within about a millisecond; a longer time is shown in colour.
 LATE_NS, SILENT_NS = 100_000_000, 1_000_000_000
 FILL_WARN = 0.5
 BAR_SIZE = 12
@@ -38,7 +38,7 @@ def screen(sample: Sample, rates: Rates, width: int) -> list[Line]:
 
 
 def verdict(sample: Sample) -> tuple[str, Tone]:
-    """Return in a word how the run is."""
+    """Return the state of the run in one word."""
     if not any(stage.thread for stage in sample.stages.values()):
         return "DEAD", Tone.BAD
     if not sample.is_supervised:
@@ -49,7 +49,7 @@ def verdict(sample: Sample) -> tuple[str, Tone]:
 
 
 def heading(sample: Sample, rates: Rates, width: int) -> list[Line]:
-    """Return what run it is, how it is, and how much happens."""
+    """Return the run's identity, its state and its rates."""
     word, tone = verdict(sample)
     started = [stage.started_ns for stage in sample.stages.values() if stage.started_ns]
     up_s = (sample.now_ns - min(started)) / 1e9 if started else 0.0
@@ -69,7 +69,7 @@ def heading(sample: Sample, rates: Rates, width: int) -> list[Line]:
 
 
 def stage_tone(stage: StageSample) -> Tone:
-    """Return how a stage's row is to be seen."""
+    """Return the tone of a stage's row."""
     if stage.thread is None or stage.state in ("absent", "failed", "stopped"):
         return Tone.BAD
     if stage.heartbeat_age_ns > SILENT_NS:
@@ -211,7 +211,7 @@ def latency_row(name: str, latency: LatencyRate) -> TextRow:
 
 
 def latency_table(rates: Rates, width: int) -> list[Line]:
-    """Return the latencies of the last interval; a percentile that it does not carry is a dash."""
+    """Return the latencies of the last interval; a percentile of too few values is a dash."""
     rows = [latency_row(name, rates.stages[role].latencies[name]) for role, name in SHOWN_LATENCIES]
     note = Line(f"(of the last {rates.seconds:.1f} s)", Tone.FAINT)
     return [*table_text.table(LATENCY_COLUMNS, rows, width), *table_text.fit([note], width)]

@@ -1,10 +1,8 @@
-"""Records of a ring as they pass.
+"""The records of a ring as they pass.
 
-decode   records as people and programs read them: by their declaration, with the names of their
-         codes
-tap      a tap on a ring: its records as they pass, read by an observer that nobody waits for
-sent     orders as observers see them: every stamp of their way, and what the machine did
-         meanwhile
-where    ``--where``: which records are meant, as a comparison of their fields
+decode   decodes records for people and programs: fields by name, codes by name
+tap      a tap on a ring: an observer that reads records as they pass and delays no stage
+sent     the orders that a run sends, with every stamp and the time that the machine took
+where    ``--where``: selects records by a comparison of their fields
 tapping  ``vortexctl attach --tap``: print the records of a ring as they pass
 """

@@ -1,4 +1,4 @@
-"""Records as people and programs read them: by their declaration, with the names of their codes."""
+"""Decodes records for people and programs: fields by name, codes by name."""
 
 from enum import IntEnum
 from typing import Any
@@ -13,7 +13,7 @@ from procs.observe import table_text
 from vortex.codes import Kind, OrderState, Reject, Side
 from vortex.records import DEPTH, FEED, LEVELS, ORDER_EVENT, REQUEST, TICKER, TOP, TRADE
 
-#: Which declaration a record of a kind has, where a ring carries several.
+#: The declaration of each kind of record, for rings that carry several.
 LAYOUTS: dict[int, Layout] = {
     **dict.fromkeys((Kind.DEPTH, Kind.SNAPSHOT, Kind.PARTIAL), DEPTH),
     **dict.fromkeys((Kind.BIDS, Kind.ASKS), LEVELS),
@@ -24,7 +24,7 @@ LAYOUTS: dict[int, Layout] = {
     **dict.fromkeys((Kind.PLACE, Kind.CANCEL, Kind.REPLACE), REQUEST),
     **dict.fromkeys(range(Kind.ACKED, Kind.RESUMED + 1), ORDER_EVENT),
 }
-#: The codes that a field of the name holds.
+#: The codes in the field of each name.
 CODES: dict[str, type[IntEnum]] = {
     "kind": Kind,
     "request_kind": Kind,
@@ -60,7 +60,7 @@ def fields_of(layout: Layout, raw: bytes) -> Fields:
 
 
 def with_symbol(fields: Fields, symbols: list[str]) -> Fields:
-    """Return a record's fields with the symbol of its instrument, where it has one."""
+    """Return a record's fields with the symbol of its instrument, if it has one."""
     instrument_id = fields.get("instrument_id")
     if isinstance(instrument_id, int) and 0 <= instrument_id < len(symbols):
         return {**fields, "symbol": symbols[instrument_id]}
@@ -73,7 +73,7 @@ def plain(value: Any) -> Any:
 
 
 def code_name(field_name: str, value: Value) -> Value:
-    """Return the name of a code, in lower case; other values as they are."""
+    """Return the name of a code, in lower case; other values unchanged."""
     if not isinstance(value, int):
         return value
     if field_name == "event_id":
@@ -89,7 +89,7 @@ def code_name(field_name: str, value: Value) -> Value:
 
 
 def number(field_name: str, value: Any) -> Any:
-    """Return the code of a name, as ``code_name`` wrote it; other values as they are."""
+    """Return the code of a name from ``code_name``; other values unchanged."""
     if not isinstance(value, str):
         return value
     codes = CODES.get(field_name)
@@ -109,7 +109,7 @@ def shown(name: str, value: Value) -> str:
 
 
 def one_line(seq: int, layout: Layout, fields: Fields) -> str:
-    """Return a record on one line: what says something, the stamps left out."""
+    """Return a record on one line, without its stamps and empty fields."""
     words = [f"{seq}", str(code_name("kind", fields.get("kind", layout.name)))]
     if "symbol" in fields:
         words.append(str(fields["symbol"]))
@@ -122,12 +122,12 @@ def one_line(seq: int, layout: Layout, fields: Fields) -> str:
 
 def json_line(ring_name: str, seq: int, layout: Layout, fields: Fields) -> str:
     """Return a record as a line of JSON, for programs and for ``vortexctl step``."""
-    told = {"schema": LINE_SCHEMA, "ring": ring_name, "seq": seq, "record": layout.name}
-    return msgspec.json.encode(told | named(fields)).decode() + "\n"
+    head = {"schema": LINE_SCHEMA, "ring": ring_name, "seq": seq, "record": layout.name}
+    return msgspec.json.encode(head | named(fields)).decode() + "\n"
 
 
 def explained(layout: Layout, fields: Fields, width: int) -> list[table_text.Line]:
-    """Return a record field by field, each with what its declaration says of it."""
+    """Return a record field by field, each with its description."""
     columns = (
         table_text.Column("field", is_text=True), table_text.Column("value"),
         table_text.Column("meaning", 1, is_text=True),

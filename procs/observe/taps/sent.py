@@ -1,4 +1,4 @@
-"""Orders as observers see them: every stamp of their way, and what the machine did meanwhile."""
+"""The orders that a run sends, with every stamp and the time that the machine took."""
 
 from itertools import pairwise
 from typing import Any
@@ -14,7 +14,7 @@ from procs.plan.wiring import SENT_ROWS, STALL_ROWS, stall_ring
 from procs.stages.base.outliers import Cause, StallWatch, cause_of, explain
 from vortex.records import SENT
 
-#: The stamps of an order in the sequence in which a tick passes them; a part lies between two.
+#: The stamps of an order in the order of a tick; a part is the time between two of them.
 STAMPS = (
     "kernel_ns", "recv_ns", "ingest_publish_ns", "book_pick_ns", "book_publish_ns",
     "strategy_pick_ns", "strategy_publish_ns", "gateway_pick_ns", "sent_ns",
@@ -23,29 +23,29 @@ PARTS = tuple(f"{hop} {part}" for hop in HOPS for part in ("wait", "service"))
 
 
 class SentOrders:
-    """Follows what a running instance sends; ``take`` often enough misses none."""
+    """Follows the orders of a running instance; call ``take`` often enough to miss none."""
 
     def __init__(self, view: RunView, row_count: int = SENT_ROWS) -> None:
-        """``row_count`` bounds what one call takes, and so the memory, which never grows."""
+        """``row_count`` bounds one call's records, and so the memory, which never grows."""
         roles = view.wiring.roles
         self.tap = Tap(view.rings["sent"], from_oldest=False)
         self._rings = [view.rings[stall_ring(role)].handle for role in roles]
         self._cpus = [int(view.status(role)["cpu_index"]) for role in roles]
         self._watch = StallWatch(self._rings, self._cpus, STALL_ROWS)
-        # Filled and not only zeros: those the kernel would give page by page, as they are written.
+        # Filled, not np.zeros: the kernel would allocate those pages one by one at each write.
         self._room: RecordArray = np.full(row_count, 0, SENT.dtype)
         self._rows: RecordArray = np.full(row_count, 0, OUTLIER.dtype)
         self._waiting = self._room[:0]
 
     @property
     def lost_count(self) -> int:
-        """How many were overwritten before they were seen."""
+        """How many records were overwritten before they were read."""
         return self.tap.lost_count
 
     def take(self) -> RecordArray:
-        """Return the OUTLIER of each order that a frame caused, as of the call before this one.
+        """Return the OUTLIER of each order that a frame caused, up to the previous call.
 
-        A call later than they were seen: a stage tells of a long turn when it ends.
+        One call late, because a stage publishes a slow iteration only when it ends.
         """
         rows = self._rows[: len(self._waiting)]
         for index in range(len(rows)):
@@ -62,12 +62,12 @@ def total_ns(row: Any) -> int:
 
 
 def parts_ns(row: Any) -> list[int]:
-    """Return how long each of ``PARTS`` took; they sum to ``total_ns``."""
+    """Return the duration of each of ``PARTS``; they sum to ``total_ns``."""
     return [int(row[end]) - int(row[begin]) for begin, end in pairwise(STAMPS)]
 
 
 def cause_over(row: Any, budget_ns: int) -> Cause:
-    """Return what held an OUTLIER up, against another budget than its own."""
+    """Return the cause of an OUTLIER's delay, against another budget than its own."""
     copy = np.zeros(1, OUTLIER.dtype)
     copy[0] = row
     copy["budget_ns"] = budget_ns
@@ -75,7 +75,7 @@ def cause_over(row: Any, budget_ns: int) -> Cause:
 
 
 def cause_text(row: Any, cause: Cause) -> str:
-    """Return for people what held an OUTLIER up."""
+    """Return the cause of an OUTLIER's delay, for people."""
     parts = parts_ns(row)
     longest = int(np.argmax(parts))
     hop = HOPS[longest // 2]
@@ -85,9 +85,9 @@ def cause_text(row: Any, cause: Cause) -> str:
     if cause == Cause.FAULT:
         return f"{row['fault_count']} page faults"
     if cause == Cause.RESYNC:
-        return "its book came into sync again"
+        return "its book resynchronised"
     if cause == Cause.BURST:
-        return f"{row['merged_count']} frames came at once"
+        return f"{row['merged_count']} frames arrived at once"
     took_us = parts[longest] / 1000
     if cause == Cause.QUEUE:
         return f"waited {took_us:.0f} us until {hop} came round"

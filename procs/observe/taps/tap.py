@@ -1,7 +1,7 @@
-"""A tap on a ring: its records as they pass, read by an observer that nobody waits for.
+"""A tap on a ring: an observer that reads records as they pass and delays no stage.
 
-The ring's contract does the work: an observer copies a record and then asks whether it was
-overtaken.  What was overwritten before it could be copied is counted and told, never guessed.
+It relies on the ring's contract: an observer copies a record, then checks whether the writer
+overtook it.  Records that were overwritten before the copy are counted and reported.
 """
 
 from typing import NamedTuple
@@ -13,20 +13,20 @@ from ipc.ring import CLAIMED_BYTES, observe
 from ipc.shared import SharedRing
 from ipc.types import RecordArray
 
-#: Copied in one go, before any of it is decoded: a burst is caught while it is still there.
+#: Records copied in one go before any is decoded, so that a burst is copied in time.
 BATCH_COUNT_MAX = 4_096
 NOT_YET, GONE = 0, -1
 
 
 class Copy(NamedTuple):
-    """One record as it stood in its slot."""
+    """One record, copied from its slot."""
 
     seq: int
     raw: bytes
 
 
 class Tap:
-    """One observer of one ring; ``lost_count`` is what it could not copy in time."""
+    """One observer of one ring; ``lost_count`` counts records that it could not copy in time."""
 
     def __init__(self, ring: SharedRing, *, from_oldest: bool) -> None:
         self.ring = ring
@@ -39,12 +39,12 @@ class Tap:
 
     @property
     def claimed_seq(self) -> int:
-        """How far the writer may have written."""
+        """The sequence up to which the writer may have written."""
         writer_address = int(self.ring.handle[0]["writer_address"])
         return int(words_at(writer_address + CLAIMED_BYTES, 1)[0])
 
     def copy(self) -> list[Copy]:
-        """Return what was published since the last call, up to BATCH_COUNT_MAX records."""
+        """Return the records since the last call, up to BATCH_COUNT_MAX."""
         found: list[Copy] = []
         published_seq = self.ring.published_seq
         address = address_of(self._slot)
@@ -53,9 +53,9 @@ class Tap:
         return found
 
     def fill(self, rows: RecordArray) -> RecordArray:
-        """Copy into ``rows``, one for each, what was published since the last call.
+        """Copy the records since the last call into ``rows``, one for each.
 
-        Returns those that were filled; what found no room is there at the next call.
+        Return the filled rows; the next call continues behind them.
         """
         assert rows.itemsize == self.ring.spec.slot_bytes, "a row holds a slot"
         published_seq, address, count = self.ring.published_seq, address_of(rows), 0
@@ -64,7 +64,7 @@ class Tap:
         return rows[:count]
 
     def _copy_next(self, published_seq: int, address: int) -> bool:
-        """Copy the next record that is there; return whether there was one."""
+        """Copy the next record; return whether there was one."""
         while self.next_seq < published_seq:
             result = observe(self.ring.address, self.next_seq, address)
             if result == NOT_YET:
@@ -77,12 +77,12 @@ class Tap:
         return False
 
     def _skip(self) -> None:
-        """Go on behind a record that is not there."""
+        """Continue behind a record that is gone."""
         oldest_seq = self.claimed_seq - self.capacity
         if self.next_seq >= oldest_seq:
-            self.next_seq += 1  # a dead writer's hole: nothing was ever published there
+            self.next_seq += 1  # a dead writer's hole: no record was published there
             return
-        # An eighth of the ring ahead of the writer, or it would be overtaken again at once.
+        # An eighth of the ring ahead, or the writer would overtake it again immediately.
         target_seq = min(oldest_seq + self.capacity // 8, self.ring.published_seq)
         target_seq = max(target_seq, self.next_seq + 1)
         self.lost_count += target_seq - self.next_seq

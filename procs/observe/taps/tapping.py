@@ -15,14 +15,14 @@ from procs.observe.taps.tap import Copy, Tap
 from procs.observe.taps.where import Test
 from procs.observe.watch import is_over
 
-#: How long an empty ring is left alone.
+#: The wait after an empty read of the ring.
 LOOK_S = 0.002
-#: How often the tap looks whether anybody is left who could write.
+#: The interval at which the tap checks whether a writer can still exist.
 LIFE_S = 0.2
 
 
 class Tapping:
-    """One tap on one ring: what is printed, how much of it, and what became of the rest."""
+    """One tap on one ring: which records it prints, how many, and the counts of the rest."""
 
     def __init__(
         self, view: RunView, ring_name: str, passes: Test | None, count_max: int | None, *,
@@ -38,15 +38,15 @@ class Tapping:
         self.shown_count = 0
         self.unknown_count = 0
         self.is_over = is_over(view)
-        # Of a ring that nobody writes any more, what stands in it is all that there will be.
+        # The records in the ring of a dead writer are all that there will be.
         self.tap = Tap(view.rings[ring_name], from_oldest=self.is_over)
 
     def is_done(self) -> bool:
-        """Return whether as many were shown as were asked for."""
+        """Return whether the requested number of records was shown."""
         return self.count_max is not None and self.shown_count >= self.count_max
 
     def run(self, out: IO[str]) -> None:
-        """Print until enough were shown, or the run is over and all of it was read."""
+        """Print until enough records were shown, or the run is over and all were read."""
         next_life_s = time.monotonic() + LIFE_S
         if self.is_over:
             self.show_leftover(out)
@@ -55,7 +55,7 @@ class Tapping:
             lost_count = self.tap.lost_count
             copies = self.tap.copy()
             if self.tap.lost_count != lost_count:
-                self.tell_lost(self.tap.lost_count - lost_count, out)
+                self.print_lost(self.tap.lost_count - lost_count, out)
             self.show(copies, out)
             out.flush()
             if copies:
@@ -63,12 +63,14 @@ class Tapping:
             if self.is_over:
                 return
             if time.monotonic() > next_life_s:
-                self.is_over = is_over(self.view)  # one more round: what came last is read too
+                self.is_over = is_over(
+                    self.view
+                )  # one more iteration, to read the last records too
                 next_life_s = time.monotonic() + LIFE_S
             time.sleep(LOOK_S)
 
     def show_leftover(self, out: IO[str]) -> None:
-        """Print what still stands in a dead ring; of more than enough, the newest."""
+        """Print the records that are left in a dead ring; the newest ones when limited."""
         lines = []
         while copies := self.tap.copy():
             lines += [line for line in map(self.line_of, copies) if line is not None]
@@ -78,7 +80,7 @@ class Tapping:
         self.shown_count = len(newest)
 
     def show(self, copies: list[Copy], out: IO[str]) -> None:
-        """Print those of a batch that pass."""
+        """Print the records of a batch that pass the filter."""
         lines = []
         for copy in copies:
             if self.is_done():
@@ -90,7 +92,7 @@ class Tapping:
         out.write("".join(lines))
 
     def line_of(self, copy: Copy) -> str | None:
-        """Return a record as a line, or None when it is not asked for."""
+        """Return a record as a line, or None when the filter excludes it."""
         self.seen_count += 1
         layout = decode.layout_of(self.spec, copy.raw)
         if layout is None:
@@ -103,16 +105,16 @@ class Tapping:
             return decode.one_line(copy.seq, layout, fields) + "\n"
         return decode.json_line(self.ring_name, copy.seq, layout, fields)
 
-    def tell_lost(self, count: int, out: IO[str]) -> None:
-        """Say that records passed unseen, in their place."""
+    def print_lost(self, count: int, out: IO[str]) -> None:
+        """Print, in their place, that records passed unread."""
         if self.as_json:
-            told = {"schema": decode.LINE_SCHEMA, "ring": self.ring_name, "lost": count}
-            out.write(msgspec.json.encode(told).decode() + "\n")
+            line = {"schema": decode.LINE_SCHEMA, "ring": self.ring_name, "lost": count}
+            out.write(msgspec.json.encode(line).decode() + "\n")
         else:
             out.write(f"-- {count} records passed unseen: this tap could not keep up --\n")
 
     def summary(self) -> str:
-        """Return how it went."""
+        """Return the counts of the tap."""
         words = [
             f"{self.ring_name}: {self.seen_count} records seen, {self.shown_count} shown, "
             f"{self.tap.lost_count} lost"
@@ -120,12 +122,12 @@ class Tapping:
         if self.unknown_count:
             words.append(f"{self.unknown_count} of an unknown kind")
         if self.is_over:
-            words.append("nobody writes it any more")
+            words.append("it has no writer any more")
         return ", ".join(words)
 
 
 def field_names(view: RunView, ring_name: str) -> set[str]:
-    """Return what ``--where`` may ask of the records of a ring."""
+    """Return the names of fields for ``--where`` on a ring."""
     layouts = view.rings[ring_name].spec.layouts
     names = {field.name for layout in layouts for field in layout.fields}
     if "instrument_id" in names:
@@ -135,7 +137,7 @@ def field_names(view: RunView, ring_name: str) -> set[str]:
 
 @contextmanager
 def output(path: Path | None) -> Iterator[IO[str]]:
-    """Yield where the lines go."""
+    """Yield the output for the lines."""
     if path is None:
         yield sys.stdout
         return

@@ -1,9 +1,9 @@
-"""``--where``: which records are meant, as a comparison of their fields.
+"""``--where``: selects records by a comparison of their fields.
 
 A small part of Python's expressions: fields by name, numbers, text, ``+ - * // %``, comparisons,
-``and or not in``, ``field[0]`` for a field of several.  A field that holds a code is compared with
-the code's name: ``kind == TRADE and qty_lots > 100``, or ``kind == "trade"``.  Nothing is called
-and nothing else can be reached.
+``and or not in``, ``field[0]`` for a field of several values.  A field that holds a code is
+compared with the code's name: ``kind == TRADE and qty_lots > 100``, or ``kind == "trade"``.  An
+expression cannot call anything or reach anything else.
 """
 
 import ast
@@ -46,14 +46,14 @@ class BadExpression(ValueError):
 
 
 def compile_where(expression: str, field_names: set[str]) -> Test:
-    """Return the test of a record's fields that ``expression`` describes.
+    """Return the test of a record's fields for ``expression``.
 
     A record that lacks one of the fields does not pass.
 
     Raises
     ------
     BadExpression
-        When it is not such an expression, or names a field that none of the records has.
+        When it is not such an expression, or names an unknown field.
     """
     if len(expression) > LENGTH_MAX:
         raise BadExpression(f"longer than {LENGTH_MAX} characters")
@@ -67,13 +67,13 @@ def compile_where(expression: str, field_names: set[str]) -> Test:
         try:
             return bool(test(fields))
         except (KeyError, TypeError, IndexError, ValueError, ArithmeticError):
-            return False  # a record of another kind: it has no such field, or none of that shape
+            return False  # a record of another kind: it has no such field, or one of another shape
 
     return passes
 
 
 def _build(node: ast.expr, field_names: set[str], codes: Codes = None) -> Test:
-    """Return the function that one node means; ``codes`` are those it is compared with."""
+    """Return the function of one node; ``codes`` are those of the field it is compared with."""
     match node:
         case ast.Constant(value=str() as word) if codes and word.upper() in codes.__members__:
             return _always(int(codes[word.upper()]))

@@ -72,7 +72,7 @@ def test_top_shows_the_pipeline_in_a_terminal(running: Running, columns: int) ->
         assert "Traceback" not in shown
         assert "…" not in shown, "nothing had to be cut"
         terminal.press(" ")
-        terminal.wait_for("space go on")
+        terminal.wait_for("space continue")
         assert terminal.leave() == 0
     finally:
         terminal.close()
@@ -384,7 +384,7 @@ def test_a_run_that_dies_while_it_is_watched_is_told_and_can_be_read(running: Ru
             assert "Traceback" not in terminal.wait_for("has ended")
         _, told = tap.communicate(timeout=60)
         assert tap.returncode == 0
-        assert "nobody writes it any more" in told
+        assert "it has no writer any more" in told
         assert top.leave() == attach.leave() == 0
         done = engine.run("attach", "--tap", "tops", "-n", "5", "-n", engine.name, "-o", "json")
         assert done.exit_code == 0, done.output

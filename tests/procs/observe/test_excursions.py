@@ -219,7 +219,7 @@ def test_values_over_the_bar_are_counted_from_their_bins(values: list[int], bar_
     bins = np.zeros(BIN_COUNT, np.int64)
     for value in values:
         bins[bin_index(value)] += 1
-    told = excursions.told_of(bins, bar_ns)
+    told = excursions.summary_of(bins, bar_ns)
     median = sorted(values)[(len(values) - 1) // 2]
     assert told["count"] == len(values)
     count = told["over_bar_count"]

@@ -151,7 +151,7 @@ def test_a_log_writer_that_is_killed_is_followed_by_one_that_goes_on(run: Run) -
     log = run.engine.log("hot")
     assert sum("strategy: life" in line and begun in line for line in log.splitlines()) == 1
     assert run.marks()["lost_count"].tolist() == [0] * len(STAGES)
-    own = [line for line in log.splitlines() if "not told of" not in line]
+    own = [line for line in log.splitlines() if "more not logged" not in line]
     assert len(own) == run.marks()["written_count"].sum()
     assert all(run.stages()[each].pid == stages[each].pid for each in STAGES if each != "strategy")
 
