@@ -1,4 +1,4 @@
-"""``vortexctl attach``: look at one stage of a running instance, and into its rings."""
+"""``vortexctl attach``: inspect one stage of a running instance, and its rings."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ ATTACH_SCHEMA = 1
 
 
 class AttachOutput(msgspec.Struct):
-    """What ``-o json`` prints."""
+    """The object that ``-o json`` prints."""
 
     schema: int
     note: str
@@ -43,35 +43,35 @@ class AttachOutput(msgspec.Struct):
 @click.argument("stage", required=False)
 @click.option("--instance", "name", default="vortex", show_default=True, help="Which instance.")
 @click.option("-n", "names", multiple=True, metavar="NAME|N",
-              help="Which instance; with --tap or --to, a number is how many to take.")  # fmt: skip
+              help="The instance; with --tap or --to, a number is a count of records.")  # fmt: skip
 @output_option
 @click.option("-i", "--interval", "interval_s", default=0.5, show_default=True,
               type=click.FloatRange(min=INTERVAL_S_MIN), help="Seconds between looks.")  # fmt: skip
-@click.option("--plain", is_flag=True, help="Print every page once, as where this is no terminal.")
+@click.option("--plain", is_flag=True, help="Print every page once, as without a terminal.")
 @click.option(
     "--tap", "ring_name", metavar="RING", help="Print the records of a ring as they pass."
 )
 @click.option("--where", "expression", metavar="EXPR",
-              help="Only these, such as \"kind == TRADE and qty_lots > 100\".")  # fmt: skip
+              help="Only matching records: \"kind == TRADE and qty_lots > 100\".")  # fmt: skip
 @click.option("--to", "path", type=click.Path(path_type=Path, dir_okay=False),
               help="Write to this file, as JSON lines, what STAGE reads and writes, or with "
                    "--tap the records of RING; `vortexctl step` steps through it.")  # fmt: skip
 @click.option("--stack", "wants_stack", is_flag=True,
-              help="Print where its threads are; costs it nothing.")  # fmt: skip
+              help="Print the stacks of its threads; costs it nothing.")  # fmt: skip
 @click.option("--profile", "profile_s", metavar="SECONDS",
               type=click.FloatRange(min=0.1, max=3600),
               help="Sample its hot thread by perf, draw a flame graph; 1 % CPU.")  # fmt: skip
-@click.option("--gdb", "wants_gdb", is_flag=True, help="Run gdb on it: STOPS it meanwhile.")
+@click.option("--gdb", "wants_gdb", is_flag=True, help="Run gdb on it: STOPS it until you leave.")
 @click.option("-y", "--yes", "is_sure", is_flag=True, help="Do not ask before --gdb.")
 def command(
     stage: str | None, name: str, names: tuple[str, ...], output: str, interval_s: float,
     plain: bool, ring_name: str | None, expression: str | None, path: Path | None,
     wants_stack: bool, profile_s: float | None, wants_gdb: bool, is_sure: bool,
 ) -> None:  # fmt: skip
-    """Look at STAGE from outside: nothing of it is stopped, asked or slowed.
+    """Inspect STAGE from outside, without stopping or slowing it.
 
-    --stack, --profile and --gdb go further, and say what they cost it before they begin.
-    On a terminal the view is live, its pages chosen by number; elsewhere all are printed once.
+    --stack, --profile and --gdb can cost it time, and say how much before they begin.
+    On a terminal the view is live and a number chooses the page; elsewhere all are printed once.
     """
     takes_count = ring_name is not None or path is not None
     name, count_max = names_and_count(name, names, takes_count=takes_count)
@@ -105,7 +105,7 @@ def command(
 def names_and_count(
     name: str, names: tuple[str, ...], *, takes_count: bool
 ) -> tuple[str, int | None]:
-    """Tell the instance from how many: both are given by ``-n``."""
+    """Distinguish an instance from a count: ``-n`` gives both."""
     count_max = None
     for each in names:
         if takes_count and each.isdecimal():
@@ -139,10 +139,10 @@ def look(watch: Watch, stage: str, output: str, interval_s: float, *, plain: boo
         from procs.observe.events.stage_faults import last_faults
 
         found = last_faults(watch.view.run_folder, stage, 100)
-        told = AttachOutput(
+        report = AttachOutput(
             ATTACH_SCHEMA, watch.note, stage, now.stages[stage], rates.stages[stage], list(found)
         )  # fmt: skip
-        click.echo(json_of(told))
+        click.echo(json_of(report))
     else:
         width = shutil.get_terminal_size((100, 40)).columns
         for title, page in pages.pages().items():
@@ -157,7 +157,7 @@ def tap(
     watch: Watch, ring_name: str, expression: str | None, count_max: int | None,
     path: Path | None, *, as_json: bool,
 ) -> None:  # fmt: skip
-    """Print the records of one ring; end by Ctrl-C, after enough of them, or with the run."""
+    """Print the records of one ring; end by Ctrl-C, at the requested count, or with the run."""
     from procs.observe.taps import tapping
     from procs.observe.taps.where import BadExpression, compile_where
 
@@ -178,7 +178,7 @@ def tap(
                 out.write(attach_tools.head_of(view, ring_name, expression or ""))
             tapped.run(out)
     except BrokenPipeError:
-        # Whoever read the lines has enough; what Python flushes at its end has nowhere to go.
+        # The reader of the lines has closed; the final flush of Python must not fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
     except OSError as error:

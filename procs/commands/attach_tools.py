@@ -1,6 +1,6 @@
-"""What ``vortexctl attach`` can do beyond looking: ``--to``, ``--stack``, ``--profile``, ``--gdb``.
+"""The tools of ``vortexctl attach``: ``--to``, ``--stack``, ``--profile``, ``--gdb``.
 
-Each that costs the stage something says so before it begins.
+A tool that costs the stage time prints that before it begins.
 """
 
 import time
@@ -39,7 +39,7 @@ def sharing(watch: Watch, role: str) -> list[str]:
 
 
 def show_stack(watch: Watch, role: str) -> None:
-    """Print where the threads of a stage are."""
+    """Print the stacks of a stage's threads."""
     pid, thread_id = process_of(watch, role)
     click.echo(f"--stack {stack.COST}", err=True)
     click.echo(f"hot thread {thread_id} of {role}, innermost first:")
@@ -50,7 +50,7 @@ def show_stack(watch: Watch, role: str) -> None:
 
 
 def make_profile(watch: Watch, role: str, seconds: float) -> None:
-    """Sample a stage; print what ran most and where the flame graph lies."""
+    """Sample a stage; print the functions that ran most and the path of the flame graph."""
     pid, thread_id = process_of(watch, role)
     click.echo(f"--profile: {profile.cost(seconds)}", err=True)
     stamp = time.strftime("%Y%m%d-%H%M%S")
@@ -61,7 +61,7 @@ def make_profile(watch: Watch, role: str, seconds: float) -> None:
     except NoProfile as error:
         fail(str(error), EXIT_FAILED)
     count = sum(made.folded.values())
-    click.echo(f"{count} samples of {role}; where it was when it ran:")
+    click.echo(f"{count} samples of {role}; the functions that ran:")
     for name, share in made.top(TOP_SHOWN):
         click.echo(f"{share:7.1%}  {name}")
     click.echo(f"\nflame graph: {folder / 'flame.svg'}")
@@ -69,7 +69,7 @@ def make_profile(watch: Watch, role: str, seconds: float) -> None:
 
 
 def run_debugger(watch: Watch, role: str, *, is_sure: bool) -> None:
-    """Run gdb on a stage, when one is sure."""
+    """Run gdb on a stage, after a confirmation."""
     pid, thread_id = process_of(watch, role)
     click.echo(f"--gdb: {debugger.cost(role, sharing(watch, role))}", err=True)
     if not is_sure:
@@ -83,12 +83,12 @@ def run_debugger(watch: Watch, role: str, *, is_sure: bool) -> None:
 
 
 def launch_of(view: RunView, role: str) -> Launch:
-    """Return how the supervisor started a stage, for the head of a recording."""
+    """Return the launch of a stage, for the head of a recording."""
     return read_launch(launch_path(view.run_folder, role))
 
 
 def head_of(view: RunView, ring_name: str, where: str) -> str:
-    """Return the first line of a file of the records of one ring."""
+    """Return the first line of a file with the records of one ring."""
     from procs.debug.steps.recorder import ring_start
     from procs.debug.steps.step_recording import head_line
 
@@ -96,7 +96,7 @@ def head_of(view: RunView, ring_name: str, where: str) -> str:
 
 
 def record(watch: Watch, role: str, path: Path, count_max: int | None) -> None:
-    """Write what a stage reads and writes, step by step; end by Ctrl-C, or with the run."""
+    """Write the inputs and outputs of a stage, step by step; end by Ctrl-C, or with the run."""
     from procs.debug.steps.moments import NotRepeatable
     from procs.debug.steps.recorder import Recorder
     from procs.debug.steps.standing import NeverStill

@@ -1,4 +1,4 @@
-"""What a command needs to play a stage: how the supervisor starts it, and its keys."""
+"""The launch file and the keys of a stage, for a command that runs it."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from procs.supervision import reference
 
 
 def launch_of(name: str, mark: Mark, stage: str) -> Launch:
-    """Return how the supervisor starts a stage, or fail with one line."""
+    """Return the launch of a stage, or fail with one line."""
     path = instance.launch_path(Path(mark.run_folder), wiring.GATEWAY)
     try:
         roles = wiring.wire(read_launch(path).config).roles
@@ -24,11 +24,11 @@ def launch_of(name: str, mark: Mark, stage: str) -> Launch:
     except OSError:
         fail(f"instance {name!r} is just starting or ending; try again")
     except msgspec.DecodeError as error:
-        fail(f"instance {name!r} was started by another version: {error}; run it with that one")
+        fail(f"instance {name!r} was started by another version: {error}; use that version")
 
 
 def keys_of(launch: Launch, stage: str) -> dict[str, str]:
-    """Return the keys that a stage needs, as variables of its environment, or fail."""
+    """Return the keys that a stage needs, as environment variables, or fail."""
     for_orders = stage == wiring.GATEWAY
     for_streams = reference.shows_key(launch.config, wiring.wire(launch.config), stage)
     if not for_orders and not for_streams:

@@ -1,4 +1,4 @@
-"""What the commands share: how they fail, what they print, and which instance is meant."""
+"""The parts that commands share: failing, printing, the instance option."""
 
 import sys
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import msgspec
 from procs.plan.instance import NothingKept, NotReady, NotRunning, OtherVersion
 from procs.supervision.control.control_socket import Command, NoAnswer, ask
 
-#: As the LSB has them for init scripts; 99 as s6-svwait has it.
+#: The LSB's values for init scripts; 99 is from s6-svwait.
 EXIT_FAILED, EXIT_USAGE, EXIT_NOT_RUNNING, EXIT_TIMEOUT = 1, 2, 3, 99
 
 instance_option = click.option(
@@ -30,7 +30,7 @@ def fail(message: str, status: int = EXIT_FAILED) -> NoReturn:
 
 @contextmanager
 def failing_plainly() -> Iterator[None]:
-    """Turn what keeps a run from being looked at into one line and an exit status."""
+    """Turn an error of attaching to a run into one line and an exit status."""
     try:
         yield
     except (NotRunning, NothingKept) as error:
@@ -40,7 +40,7 @@ def failing_plainly() -> Iterator[None]:
 
 
 def is_terminal() -> bool:
-    """Return whether somebody sits in front of both ends."""
+    """Return whether input and output are both terminals."""
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 

@@ -1,4 +1,4 @@
-"""``vortexctl completion``: what a shell needs to complete our commands."""
+"""``vortexctl completion``: the completion script of a shell."""
 
 import click
 from click.shell_completion import get_completion_class

@@ -1,4 +1,4 @@
-"""``vortexctl config``: look at a configuration before it is used."""
+"""``vortexctl config``: checks a configuration."""
 
 from pathlib import Path
 
@@ -13,14 +13,14 @@ from procs.plan.errors import ConfigError
 
 @click.group("config")
 def command() -> None:
-    """Look at a configuration before it is used."""
+    """Check a configuration before you use it."""
 
 
 @command.command()
 @click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
 @output_option
 def check(path: Path, output: str) -> None:
-    """Check the file at PATH and print what it amounts to, with every default."""
+    """Check the file at PATH and print the whole configuration, with every default."""
     try:
         config = load(path)
         plan = placement.plan(config.placement, wiring.wire(config).roles)
@@ -36,7 +36,7 @@ def check(path: Path, output: str) -> None:
 
 
 def effective_of(thing: msgspec.Struct) -> dict[str, object]:
-    """Return every field of a structure, defaults too, and none that is unset."""
+    """Return every field of a structure, including defaults, without unset ones."""
     found: dict[str, object] = {}
     for field in thing.__struct_fields__:
         value = getattr(thing, field)

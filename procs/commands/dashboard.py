@@ -7,12 +7,14 @@ from procs.commands.common import EXIT_FAILED, fail, instance_option
 
 @click.command("dashboard")
 @instance_option
-@click.option("--port", default=0, show_default=True, help="On loopback; 0 takes any free one.")
-@click.option("--until-ended", is_flag=True, help="Leave when the run has ended.")
+@click.option(
+    "--port", default=0, show_default=True, help="The port on loopback; 0 takes any free one."
+)
+@click.option("--until-ended", is_flag=True, help="End when the run ends.")
 def command(name: str, port: int, until_ended: bool) -> None:
     """Serve the dashboard on loopback and print its address; end with Ctrl-C.
 
-    The address holds a token that pages need to act on the run; without it they only show.
+    The address holds a token.  With it the pages can act on the run; without it they only show.
     """
     try:
         from procs.dashboard import serve
@@ -25,4 +27,4 @@ def command(name: str, port: int, until_ended: bool) -> None:
     except serve.PortTaken as error:
         fail(str(error))
     except KeyboardInterrupt:
-        pass  # that is how it ends
+        pass  # Ctrl-C is the normal end

@@ -1,4 +1,4 @@
-"""``vortexctl deaths``: what died in a run, and the last that was heard of it."""
+"""``vortexctl deaths``: the deaths in a run, with the last events of each process."""
 
 import click
 import msgspec
@@ -12,11 +12,11 @@ SCHEMA = 1
 @instance_option
 @output_option
 @click.option("-l", "--lines", "line_count", default=10, show_default=True,
-              type=click.IntRange(min=0), help="How many of each.")  # fmt: skip
+              type=click.IntRange(min=0), help="Events and lines of each.")  # fmt: skip
 def command(name: str, output: str, line_count: int) -> None:
-    """Print each death of a process in the running or the last run: how, and what followed.
+    """Print each death of a process in the running or the last run, and the reaction to it.
 
-    With each stands the last that its hot loop told before it, and the last lines of its log.
+    Each comes with the last events of its hot loop and the last lines of its log.
     """
     from procs.observe.events import deaths
 

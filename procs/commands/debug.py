@@ -1,4 +1,4 @@
-"""What ``vortexctl run --pdb`` and ``--shadow`` do; no command of its own."""
+"""``vortexctl run --pdb`` and ``--shadow``."""
 
 import os
 import sys
@@ -32,7 +32,7 @@ def run(
     name: str, launch: Launch, stage: str, breaks: Sequence[str], *, wants_pdb: bool,
     is_shadow: bool,
 ) -> None:  # fmt: skip
-    """Run a stage as plain Python, in its place or beside it; this process is for that alone."""
+    """Run a stage as plain Python, in its place or beside it; this process does nothing else."""
     with failing_plainly():
         view = open_run(name)
     try:
@@ -47,7 +47,7 @@ def run(
 def run_shadow(
     view: RunView, launch: Launch, stage: str, breaks: Sequence[str], *, wants_pdb: bool
 ) -> None:
-    """Follow a stage in its shadow; fail when the two do not agree."""
+    """Follow a stage as its shadow; fail when their outputs differ."""
     from procs.debug import shadow
     from procs.debug.prompt import BadBreak
     from procs.debug.steps.moments import NotRepeatable
@@ -64,7 +64,7 @@ def run_shadow(
 
 
 def run_in_place(name: str, launch: Launch, stage: str, breaks: Sequence[str]) -> None:
-    """Take a stage over at the prompt; it is given back when this process ends."""
+    """Take a stage over at the prompt; the supervisor takes it back when this process ends."""
     from procs.commands.borrowing import keys_of
     from procs.debug import in_place
     from procs.debug.prompt import BadBreak, Prompt, first_of, places_of
@@ -82,12 +82,12 @@ def run_in_place(name: str, launch: Launch, stage: str, breaks: Sequence[str]) -
     show_plain_numbers()
     process_log.to_stderr()
     click.echo(in_place.banner(stage, name))
-    # On the CPUs of the house, and so that it leaves them to the others while it has nothing to do.
+    # On the housekeeping CPUs, with an idle loop that leaves them to other processes.
     here = msgspec.structs.replace(launch, wait=int(Wait.PARK))
     settings = termios.tcgetattr(sys.stdin)
 
     def abandon() -> None:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, settings)  # readline has its own
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, settings)  # readline changes them
         os._exit(EXIT_NOT_RUNNING)
 
     try:
@@ -98,4 +98,4 @@ def run_in_place(name: str, launch: Launch, stage: str, breaks: Sequence[str]) -
         fail(f"{stage} failed: {type(error).__name__}: {error}; the supervisor takes it back")
     if is_over:
         fail(f"instance {name!r} has ended", EXIT_NOT_RUNNING)
-    click.echo(f"{stage} is the supervisor's again")
+    click.echo(f"the supervisor has {stage} back")

@@ -1,4 +1,4 @@
-"""``vortexctl doctor``: is this machine as the engine wants it, and what mends what is not."""
+"""``vortexctl doctor``: checks this machine, and prints the repairs."""
 
 import shutil
 import sys
@@ -18,14 +18,20 @@ WIDTH_MAX = 100
 @click.command("doctor")
 @click.option(
     "-c", "--config", "config_path", type=click.Path(dir_okay=False, path_type=Path),
-    help="The configuration whose placement and venues are meant; else four processes here.",
+    help="Take placement and venues from this file; else four processes here.",
 )  # fmt: skip
 @click.option(
     "-p", "--profile", "profile_name", type=click.Choice(["auto", "dev", "vm", "prod"]),
-    default="auto", show_default=True, help="What the machine is for; auto: vm on a guest, or dev.",
+    default="auto", show_default=True, help="Purpose of the machine; auto: vm on a guest, or dev.",
 )  # fmt: skip
-@click.option("-a", "--all", "with_all", is_flag=True, help="Say of all what is wanted, and why.")
-@click.option("--grub", is_flag=True, help="Print the kernel command line that is advised.")
+@click.option(
+    "-a",
+    "--all",
+    "with_all",
+    is_flag=True,
+    help="Print the wanted value and the reason for all checks.",
+)
+@click.option("--grub", is_flag=True, help="Print the recommended kernel command line.")
 @click.option("--tuned", is_flag=True, help="Print a profile for tuned.")
 @output_option
 def command(
@@ -34,7 +40,7 @@ def command(
 ) -> None:  # fmt: skip
     """Check this machine; exit 1 when something fails for the profile.
 
-    Nothing is changed: the commands that would mend it are printed.
+    It changes nothing: it prints the commands that would repair a fault.
     """
     from procs.machine import doctor
     from procs.machine.findings import MachineProfile
@@ -64,7 +70,7 @@ def command(
 
 
 def machine_for(config_path: Path | None, is_measured: bool) -> "Machine":
-    """Return this machine, and which CPUs of it a configuration gives the engine."""
+    """Return this machine with the CPUs that a configuration gives to the engine."""
     from procs.machine.facts import Machine, gather
     from procs.plan import placement, wiring
     from procs.plan.config import Placement, load

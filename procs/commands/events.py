@@ -1,4 +1,4 @@
-"""``vortexctl events``: what happened to the stages, one line each."""
+"""``vortexctl events``: the changes of state of the stages, one line each."""
 
 import select
 from pathlib import Path
@@ -16,9 +16,9 @@ LOOK_S = 0.2
 @click.command("events")
 @instance_option
 @output_option
-@click.option("-f", "--follow", is_flag=True, help="Go on as they happen; end with Ctrl-C.")
+@click.option("-f", "--follow", is_flag=True, help="Continue with new events; end with Ctrl-C.")
 def command(name: str, output: str, follow: bool) -> None:
-    """Print what happened to the stages of the running or the last run."""
+    """Print the changes of state of the stages of the running or the last run."""
     mark = instance.read_mark(name)
     if mark is None:
         fail(f"instance {name!r} never ran here", EXIT_NOT_RUNNING)

@@ -1,4 +1,4 @@
-"""``vortexctl jitter``: what takes time from the engine's CPUs, and from its orders."""
+"""``vortexctl jitter``: the time lost by the engine's CPUs, and by its orders."""
 
 import os
 
@@ -8,39 +8,44 @@ from procs.commands.common import EXIT_USAGE, echo_json, fail, failing_plainly, 
 
 
 @click.command("jitter")
-@click.option("--cpus", "cpus_text", help="Which CPUs: 1,2 or 2-5; all that may be used.")
+@click.option("--cpus", "cpus_text", help="The CPUs: 1,2 or 2-5; default: all that may be used.")
 @click.option(
     "-s", "--seconds", type=click.FloatRange(min=0.1), default=10.0, show_default=True,
     help="How long.",
 )  # fmt: skip
 @click.option(
     "--over-us", type=click.FloatRange(min=1.0), default=20.0, show_default=True,
-    help="Gaps at least as long are told with their causes.",
+    help="Report gaps of at least this length with their causes.",
 )  # fmt: skip
 @click.option(
     "--threshold-ns", type=click.IntRange(min=1),
-    help="What is longer is a gap; else 12 times the median reading of the clock.",
+    help="A longer time is a gap; default: 12 times the median reading of the clock.",
 )  # fmt: skip
 @click.option(
     "--engine", "of_engine", is_flag=True, help="Audit a running engine's orders instead."
 )
 @click.option(
-    "-n", "--instance", "name", default="vortex", show_default=True, help="With --engine: which."
+    "-n",
+    "--instance",
+    "name",
+    default="vortex",
+    show_default=True,
+    help="With --engine: the instance.",
 )
 @click.option(
     "--bar-us", type=click.FloatRange(min=1.0), default=50.0, show_default=True,
-    help="With --engine: what is over the median by more is an excursion.",
+    help="With --engine: an order over the median by more is an excursion.",
 )  # fmt: skip
 @output_option
 def command(
     cpus_text: str | None, seconds: float, over_us: float, threshold_ns: int | None,
     of_engine: bool, name: str, bar_us: float, output: str,
 ) -> None:  # fmt: skip
-    """Spin on each CPU and tell the gaps in which it did something else, with their causes.
+    """Spin on each CPU and report the gaps in which it did something else, with their causes.
 
-    On the CPUs of a running engine it takes part in their load.  With --engine nothing spins: the
-    orders of a running instance are followed, and those that took longer than usual are told with
-    the part of their way that held them up.
+    On the CPUs of a running engine it adds to their load.  With --engine it does not spin: it
+    follows the orders of a running instance, and reports those that took longer than usual with
+    the part of their way that delayed them.
     """
     if of_engine:
         audit_engine(name, seconds, bar_us, output)
@@ -56,13 +61,13 @@ def audit_engine(name: str, seconds: float, bar_us: float, output: str) -> None:
     with failing_plainly():
         view, _ = open_view(name)
     try:
-        told = excursions.audit(view, seconds, int(bar_us * 1000))
+        report = excursions.audit(view, seconds, int(bar_us * 1000))
     finally:
         view.close()
     if output == "json":
-        echo_json(told)
+        echo_json(report)
     else:
-        click.echo("\n".join(excursions.lines(told)))
+        click.echo("\n".join(excursions.lines(report)))
 
 
 def audit_cpus(

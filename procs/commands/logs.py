@@ -27,22 +27,22 @@ LOOK_S = 0.2
 @instance_option
 @click.argument("stage", required=False)
 @output_option
-@click.option("-f", "--follow", is_flag=True, help="Go on as the logs grow; end with Ctrl-C.")
+@click.option("-f", "--follow", is_flag=True, help="Continue with new lines; end with Ctrl-C.")
 @click.option("-l", "--lines", "line_count", default=20, show_default=True,
               type=click.IntRange(min=0), help="How many.")  # fmt: skip
 @click.option("--level", type=click.Choice(GRAVITY), default=GRAVITY[0], show_default=True,
-              help="Leave out what is less grave.")  # fmt: skip
+              help="Leave out lower levels.")  # fmt: skip
 def command(
     name: str, stage: str | None, follow: bool, line_count: int, output: str, level: str
 ) -> None:
     """Print the last lines of the logs of the running or the last run, in the order of time.
 
-    What the hot loops told stands among what the processes say.  With STAGE: of that one alone.
+    They include the events of the hot loops.  With STAGE: only the lines of that stage.
     """
     mark = instance.read_mark(name)
     if mark is None:
         fail(
-            f"instance {name!r} is not running; logs of ended runs lie in their folders",
+            f"instance {name!r} is not running; logs of ended runs are in their folders",
             EXIT_NOT_RUNNING,
         )
     folder = LogFolder(Path(mark.run_folder))
@@ -64,15 +64,15 @@ def command(
             select.select([], [], [], LOOK_S)
             say(chosen(folder.look()), output)
         return
-    # Whoever read the lines has enough; what Python flushes at its end has nowhere to go.
+    # The reader of the lines has closed; the final flush of Python must not fail.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say(lines: Iterable[LogLine], output: str) -> None:
-    """Print lines, each with the process or the stage that it is of."""
+    """Print lines, each with its process or stage."""
     for each in lines:
         if output == "json":
-            told = {"schema": 1, "log": each.log, "line": each.line}
-            echo_json({**told, "time": each.time, "level": each.level, "text": each.message})
+            line = {"schema": 1, "log": each.log, "line": each.line}
+            echo_json({**line, "time": each.time, "level": each.level, "text": each.message})
         else:
             click.echo(f"{each.log:<10} {each.line}")

@@ -1,4 +1,4 @@
-"""`vortexctl new`: files to begin with, which work as they are."""
+"""`vortexctl new`: a working file to begin with."""
 
 import keyword
 import re
@@ -22,11 +22,11 @@ def command() -> None:
     type=click.Path(exists=True, file_okay=False, writable=True, path_type=Path),
 )  # fmt: skip
 def strategy(name: str, folder: Path) -> None:
-    """Write NAME.py, a small strategy that works and says what to change."""
+    """Write NAME.py, a small working strategy with comments on what to change."""
     if not NAME.fullmatch(name) or keyword.iskeyword(name):
         raise click.BadParameter(
             f"{name!r} cannot name a Python module; "
-            "begin with a letter and use small letters, digits and underscores",
+            "begin with a letter and use lower-case letters, digits and underscores",
             param_hint="NAME",
         )
     path = folder / f"{name}.py"
@@ -34,11 +34,11 @@ def strategy(name: str, folder: Path) -> None:
         with path.open("x") as file:
             file.write(text_of(name))
     except FileExistsError:
-        raise click.ClickException(f"{path} is there already; choose another name") from None
+        raise click.ClickException(f"{path} exists already; choose another name") from None
     click.echo(f"wrote {path}")
     click.echo(f'name it in the configuration: file = "{path.resolve()}" in each [[strategies]]')
 
 
 def text_of(name: str) -> str:
-    """Return the template under the strategy's own name."""
+    """Return the template with the strategy's own name."""
     return TEMPLATE.read_text().replace(TEMPLATE.stem, name)

@@ -1,4 +1,4 @@
-"""``vortexctl probe``: how far a venue's addresses are, and which is nearest."""
+"""``vortexctl probe``: round-trip times to a venue's addresses."""
 
 import sys
 from pathlib import Path
@@ -16,7 +16,7 @@ from procs.commands.common import EXIT_FAILED, EXIT_USAGE, echo_json, fail, outp
 )  # fmt: skip
 @click.option(
     "-t", "--tries", type=click.IntRange(1, 1000), default=20, show_default=True,
-    help="Of each address.",
+    help="Tries of each address.",
 )  # fmt: skip
 @click.option(
     "--pause", "pause_s", type=click.FloatRange(0), default=0.1, show_default=True,
@@ -24,7 +24,7 @@ from procs.commands.common import EXIT_FAILED, EXIT_USAGE, echo_json, fail, outp
 )  # fmt: skip
 @click.option(
     "--timeout", "timeout_s", type=click.FloatRange(0.01), default=3.0, show_default=True,
-    help="Seconds for each answer.",
+    help="Timeout of each answer, in seconds.",
 )  # fmt: skip
 @output_option
 def command(
@@ -33,8 +33,8 @@ def command(
 ) -> None:  # fmt: skip
     """Measure round trips to every address of some hosts; exit 1 when none can be reached.
 
-    Run it on the servers among which you choose.  It connects, and makes the TLS handshake where
-    there is one, and sends nothing more.
+    Run it on each server that you consider.  It connects and makes the TLS handshake, if there is
+    one, and sends nothing more.
     """
     from procs.connections import probe
     from procs.plan.config import load
@@ -64,10 +64,10 @@ def command(
         probe.probe(addresses, tries, timeout_s, pause_s, ca_file)
     except OSError as error:
         fail(str(error))
-    told = probe.report(addresses, unknown)
+    report = probe.report(addresses, unknown)
     if output == "json":
-        echo_json(told)
+        echo_json(report)
     else:
-        click.echo("\n".join(probe.lines(told)))
-    if told["nearest"] is None:
+        click.echo("\n".join(probe.lines(report)))
+    if report["nearest"] is None:
         sys.exit(EXIT_FAILED)

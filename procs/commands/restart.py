@@ -11,5 +11,5 @@ from procs.supervision.control.control_socket import RestartStage
 @instance_option
 @output_option
 def command(stage: str, name: str, output: str) -> None:
-    """End STAGE and start it again; return when the run is whole.  Quotes are pulled meanwhile."""
+    """End STAGE and start it again; return when the run is whole.  Quotes are pulled until then."""
     command_stage(name, RestartStage(stage), output, f"{stage} restarted; the run is whole again")

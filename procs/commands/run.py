@@ -1,4 +1,4 @@
-"""``vortexctl run``: one stage in the foreground, the others as they are."""
+"""``vortexctl run``: one stage in the foreground, the others unchanged."""
 
 import os
 from pathlib import Path
@@ -27,18 +27,19 @@ if TYPE_CHECKING:
 @click.argument("stage")
 @instance_option
 @click.option("--pdb", "wants_pdb", is_flag=True,
-              help="Run it as plain Python under pdb; nothing is traded meanwhile.")  # fmt: skip
+              help="Run it as plain Python under pdb, without trading.")  # fmt: skip
 @click.option("--shadow", "is_shadow", is_flag=True,
-              help="Leave the stage alone: repeat its steps beside it, and compare.")  # fmt: skip
+              help="Repeat the steps of the running stage beside it, and compare.")  # fmt: skip
 @click.option("-b", "--break", "breaks", multiple=True, metavar="FUNCTION|FILE:LINE",
-              help="With --pdb: stop there; without, at the beginning.")  # fmt: skip
+              help="With --pdb: stop there; default: at the beginning.")  # fmt: skip
 def command(
     stage: str, name: str, wants_pdb: bool, is_shadow: bool, breaks: tuple[str, ...]
 ) -> None:
     """Run STAGE of a running instance here, its log on this terminal; Ctrl-C gives it back.
 
-    Quotes are pulled first; then the supervisor's own is ended, and started again when this ends,
-    however it ends.  With --shadow nothing of the instance changes.
+    The gateway pulls all quotes first; then the supervisor's own process of the stage ends.  The
+    supervisor starts it again when this command ends, for any reason.  With --shadow nothing of the
+    instance changes.
     """
     if breaks and not wants_pdb:
         fail("--break goes with --pdb", EXIT_USAGE)

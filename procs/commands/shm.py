@@ -8,13 +8,13 @@ from procs.commands.common import echo_json, fail, output_option
 
 
 def list_instances() -> list[str]:
-    """Return the names of all instances of which a segment exists."""
+    """Return the names of all instances that have a segment."""
     return sorted({path.name.split(".")[1] for path in FOLDER.glob(f"{PREFIX}.*.*")})
 
 
 @click.group("shm")
 def command() -> None:
-    """Look at the shared memory of all instances, and clean up what dead ones left."""
+    """List the shared memory of all instances, and remove that of dead ones."""
 
 
 @command.command("ls")
@@ -43,7 +43,7 @@ def list_all(output: str) -> None:
 @click.option("-n", "--instance", "name", help="Only this instance.")
 @output_option
 def clean(name: str | None, output: str) -> None:
-    """Remove the segments of instances of which no process lives."""
+    """Remove the segments of instances without a live process."""
     removed = []
     for instance in [name] if name else list_instances():
         try:

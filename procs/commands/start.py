@@ -1,4 +1,4 @@
-"""``vortexctl start``: bring an instance up, or stages of one that is up."""
+"""``vortexctl start``: start an instance, or stages of a running one."""
 
 import os
 import signal
@@ -27,19 +27,19 @@ from procs.supervision.control.control_socket import StartStage
 )  # fmt: skip
 @click.option(
     "-n", "--instance", "name", default="vortex", show_default=True,
-    help="With STAGES: which instance.",
+    help="With STAGES: the instance.",
 )  # fmt: skip
-@click.option("--foreground/--detach", "-f/-d", help="Stay till Ctrl-C; or go.")
-@click.option("--wait/--no-wait", default=True, help="Return when all is ready, or at once.")
+@click.option("--foreground/--detach", "-f/-d", help="Stay until Ctrl-C, or return.")
+@click.option("--wait/--no-wait", default=True, help="Return when all is ready, or immediately.")
 @output_option
-@click.option("--dry-run", is_flag=True, help="Check, say what would run where, start nothing.")
+@click.option("--dry-run", is_flag=True, help="Check, print what would run where, start nothing.")
 def command(
     stages: tuple[str, ...], config_path: Path | None, name: str, foreground: bool, wait: bool,
     output: str, dry_run: bool,
 ) -> None:  # fmt: skip
     """Start an instance; return when every stage is ready and every book in sync.
 
-    With STAGES: start those of a running instance that were stopped or given up.
+    With STAGES: start stages of a running instance that were stopped or that died too often.
     """
     if stages:
         for stage in stages:
@@ -69,7 +69,7 @@ def command(
 
 
 def say_plan(config_path: Path, output: str) -> None:
-    """Print what a start would do."""
+    """Print the plan of a start."""
     from procs.machine import scheduling
     from procs.plan import placement, wiring
     from procs.plan.config import load
@@ -93,12 +93,12 @@ def say_plan(config_path: Path, output: str) -> None:
 
 
 def follow_start(process: "subprocess.Popen[str]", output: str) -> int:
-    """Pass on what the supervisor says until it is ready or has failed; return the exit status."""
+    """Print the supervisor's progress until it is ready or has failed; return the exit status."""
     assert process.stdout is not None
     for line in process.stdout:
         word, _, rest = line.rstrip("\n").partition(" ")
         if word == "READY":
-            # Our own end, and what waits for it, shall not take the CPU that trades by now.
+            # The end of this process must not take the CPU that now trades.
             os.sched_setaffinity(0, os.sched_getaffinity(process.pid))
             if output == "json":
                 echo_json({"schema": 1, "ready": True, "run_folder": rest})

@@ -1,4 +1,4 @@
-"""``vortexctl status``: what runs where, and how it goes."""
+"""``vortexctl status``: what runs where, and in which state."""
 
 import sys
 import time
@@ -17,7 +17,7 @@ from procs.observe.events import log_writer
 from procs.observe.samples import report
 from procs.observe.samples.view import RunView, open_view
 from procs.plan.instance import Mark, NotReady, NotRunning, OtherVersion
-from procs.supervision.control.control_socket import NoAnswer, TellStages, ask
+from procs.supervision.control.control_socket import ListStages, NoAnswer, ask
 from vortex.units import format_e8
 
 STATUS_SCHEMA = 1
@@ -27,9 +27,9 @@ WATCH_S = 1.0
 @click.command("status")
 @instance_option
 @output_option
-@click.option("-w", "--watch", is_flag=True, help="Again every second; end with Ctrl-C.")
+@click.option("-w", "--watch", is_flag=True, help="Repeat every second; end with Ctrl-C.")
 def command(name: str, output: str, watch: bool) -> None:
-    """Show what runs where, and how it goes; exit 0 when ready, 1 when not, 3 when not running."""
+    """Show what runs where, and its state; exit 0 when ready, 1 when not, 3 when not running."""
     while True:
         facts = look(name)
         if output == "json":
@@ -47,7 +47,7 @@ def command(name: str, output: str, watch: bool) -> None:
 
 
 def look(name: str) -> dict[str, Any]:
-    """Return what is to be told of an instance as it is now."""
+    """Return the current status of an instance."""
     try:
         view, mark = open_view(name)
     except NotRunning as error:
@@ -61,10 +61,10 @@ def look(name: str) -> dict[str, Any]:
 
 
 def status_facts(view: RunView, mark: Mark) -> dict[str, Any]:
-    """Return what ``status`` tells."""
+    """Return the facts that ``status`` shows."""
     stages = {}
     try:
-        supervised = ask(view.config.instance, TellStages()).stages
+        supervised = ask(view.config.instance, ListStages()).stages
     except NoAnswer:
         supervised = {}
     for role, place in view.placement().items():
@@ -101,7 +101,7 @@ def status_facts(view: RunView, mark: Mark) -> dict[str, Any]:
 
 
 def log_writer_facts(view: RunView) -> dict[str, int | None]:
-    """Return who writes the log of the hot loops, and how far it came; no pid when nobody does."""
+    """Return the pid of the log writer and its position; no pid when none runs."""
     marks = view.records("log_marks")
     return {
         "pid": log_writer.living_pid(view),
@@ -111,7 +111,7 @@ def log_writer_facts(view: RunView) -> dict[str, int | None]:
 
 
 def balances_of(view: RunView) -> dict[str, dict[str, str]]:
-    """Return what the venue said we own, when the gateway last connected."""
+    """Return our balances, as the venue reported them when the gateway last connected."""
     return {
         row["asset"].decode(): {
             "free": format_e8(int(row["free_e8"])),

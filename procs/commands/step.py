@@ -1,4 +1,4 @@
-"""``vortexctl step``: step through what was recorded of a stage, as plain Python."""
+"""``vortexctl step``: step through a recording of a stage, as plain Python."""
 
 import sys
 from contextlib import closing
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
 @click.command("step")
 @click.argument("recording", type=click.Path(path_type=Path))
 @click.option("--stage", "role", metavar="STAGE",
-              help="Of a run's folder: book (unless given) or strategy.")  # fmt: skip
+              help="With a run's folder: book (default) or strategy.")  # fmt: skip
 @click.option("-n", "count_max", type=click.IntRange(min=1), metavar="N",
               help="Take N steps and end.")  # fmt: skip
 @click.option("--pdb", "wants_pdb", is_flag=True, help="Take the steps under pdb.")
 @click.option("-b", "--break", "breaks", multiple=True, metavar="FUNCTION|FILE:LINE",
-              help="With --pdb: stop there; without, at each step.")  # fmt: skip
+              help="With --pdb: stop there; default: at each step.")  # fmt: skip
 def command(
     recording: Path, role: str | None, count_max: int | None, wants_pdb: bool,
     breaks: tuple[str, ...],
 ) -> None:  # fmt: skip
-    """Repeat the recorded steps of a stage one by one, and compare what it published.
+    """Repeat the recorded steps of a stage one by one, and compare the records that it published.
 
-    RECORDING is a file by `vortexctl attach STAGE --to FILE` or `attach --tap RING --to FILE`, or
-    the folder of a run that has ended.  Nothing of a running instance is touched.
+    RECORDING is a file from `vortexctl attach STAGE --to FILE` or `attach --tap RING --to FILE`, or
+    the folder of a run that has ended.  It does not touch any running instance.
     """
     if breaks and not wants_pdb:
         fail("--break goes with --pdb", EXIT_USAGE)
     if wants_pdb and not is_terminal():
         fail("--pdb needs a terminal", EXIT_USAGE)
     if not recording.exists():
-        fail(f"{recording} is not there", EXIT_USAGE)
+        fail(f"{recording} does not exist", EXIT_USAGE)
     words = ["--stage", role] if role else []
     words += ["-n", str(count_max)] if count_max else []
     words += ["--pdb"] if wants_pdb else []
@@ -87,7 +87,7 @@ def step_under_pdb(stepper: "Stepper", count_max: int | None, breaks: tuple[str,
 
     modules = modules_of(stepper.source.role, stepper.source.launch.config)
     prompt = Prompt(places_of(breaks, modules) or [first_of(modules[0].drain)])
-    click.echo("c goes on to the next stop, Ctrl-C comes back to the prompt, q leaves.")
+    click.echo("c continues to the next stop, Ctrl-C returns to the prompt, q leaves.")
     try:
         prompt.run_until_left(stepping.take, stepper, count_max)
     except Left:

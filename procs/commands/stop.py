@@ -29,7 +29,7 @@ STOP_WAIT_S = 60.0
 def command(stages: tuple[str, ...], name: str, output: str) -> None:
     """Pull all quotes, end the stages, and leave nothing behind.
 
-    With STAGES: end only those, and do not start them again; quotes are pulled meanwhile.
+    With STAGES: end only those, and do not start them again; quotes stay pulled.
     """
     if stages:
         for stage in stages:
@@ -42,7 +42,7 @@ def command(stages: tuple[str, ...], name: str, output: str) -> None:
 
 
 def stop_run(name: str, say: Callable[[str], object]) -> None:
-    """End an instance, or what a dead one left; ``say`` hears what was done."""
+    """End an instance, or remove the rest of a dead one; report the result to ``say``."""
     mark = instance.read_mark(name)
     if not instance.is_up(name):
         if not orphans.end(name, mark, say):
@@ -60,7 +60,7 @@ def stop_run(name: str, say: Callable[[str], object]) -> None:
 
 
 def end_supervisor(mark: Mark) -> None:
-    """Ask the supervisor to stop; by descriptor, so that a reused pid is never hit."""
+    """Order the supervisor to stop; by pidfd, so that a reused pid is never hit."""
     try:
         fd = os.pidfd_open(mark.pid)
     except ProcessLookupError:

@@ -26,7 +26,7 @@ INTERVAL_S_MIN = 0.05
 
 
 class TopOutput(msgspec.Struct):
-    """What ``-o json`` prints, one object a line."""
+    """The object that ``-o json`` prints, one a line."""
 
     schema: int
     note: str
@@ -43,7 +43,7 @@ class TopOutput(msgspec.Struct):
 )  # fmt: skip
 @click.option("--plain", is_flag=True, help="Print text, as when this is not a terminal.")
 @click.option("-c", "--count", "look_count", default=1, show_default=True,
-              type=click.IntRange(min=0), help="How often to print; 0 until it ends.")  # fmt: skip
+              type=click.IntRange(min=0), help="Screens; 0 until the run ends.")  # fmt: skip
 def command(name: str, output: str, interval_s: float, plain: bool, look_count: int) -> None:
     """Show the whole pipeline: stages, rings, books, latencies.
 
@@ -67,7 +67,7 @@ def begin(name: str) -> Watch:
 
 
 def need_textual() -> None:
-    """Fail with one line when what draws live screens is not installed."""
+    """Fail with one line when textual, which draws live screens, is not installed."""
     try:
         import textual  # noqa: F401
     except ImportError:
@@ -93,7 +93,7 @@ def print_looks(watch: Watch, output: str, interval_s: float, look_count: int) -
 
 
 def keep_printing(watch: Watch, output: str, interval_s: float, look_count: int) -> None:
-    """Print until it was often enough."""
+    """Print until the requested number is reached."""
     printed = 0
     while look_count == 0 or printed < look_count:
         time.sleep(interval_s)

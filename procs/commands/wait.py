@@ -1,4 +1,4 @@
-"""``vortexctl wait``: wait until an instance is where one wants it."""
+"""``vortexctl wait``: wait until an instance is in a state."""
 
 import time
 from collections.abc import Callable
@@ -22,13 +22,13 @@ LOOK_S = 0.05
 @click.command("wait")
 @click.option(
     "--for", "state", type=click.Choice(["ready", "stopped", "flat"]), required=True,
-    help="Every stage ready and every book in sync; not running; nothing of ours standing.",
+    help="Every stage ready and every book in sync; not running; no open order of ours.",
 )  # fmt: skip
 @click.option("--timeout", "timeout_s", default=60.0, show_default=True, help="In seconds.")
 @instance_option
 @output_option
 def command(state: str, timeout_s: float, name: str, output: str) -> None:
-    """Wait for a state; exit 99 when it does not come in time."""
+    """Wait for a state; exit 99 at the timeout."""
     deadline = time.monotonic() + timeout_s
     while not CONDITIONS[state](name):
         if time.monotonic() > deadline:
@@ -39,7 +39,7 @@ def command(state: str, timeout_s: float, name: str, output: str) -> None:
 
 
 def looked_at(name: str, condition: Callable[[RunView], bool]) -> bool:
-    """Return whether an instance is up, and as ``condition`` wants it."""
+    """Return whether an instance is up, and whether it meets ``condition``."""
     try:
         view, _ = open_view(name)
     except (NotRunning, NotReady, OtherVersion):
@@ -51,7 +51,7 @@ def looked_at(name: str, condition: Callable[[RunView], bool]) -> bool:
 
 
 def is_flat(view: RunView) -> bool:
-    """Return whether no order of ours stands or may stand."""
+    """Return whether no order of ours is open or may be open."""
     return int(view.records("positions")["open_order_count"].sum()) == 0
 
 

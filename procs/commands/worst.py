@@ -1,4 +1,4 @@
-"""``vortexctl worst``: the orders over budget, and what held them up."""
+"""``vortexctl worst``: the orders over budget, and what delayed them."""
 
 import click
 
@@ -12,10 +12,9 @@ SCHEMA = 1
 @output_option
 @click.option("-l", "--lines", "order_count", default=10, show_default=True, help="How many.")
 def command(name: str, output: str, order_count: int) -> None:
-    """Print the orders that took longest, and why, of the running or the last run.
+    """Print the slowest orders of the running or the last run, and the cause of each.
 
-    Kept are the newest of those over `[latency] budget_us`; a run whose processes died left them
-    too.
+    A run keeps the newest orders over `[latency] budget_us`, also after its processes died.
     """
     from procs.observe.latency import worst
 

@@ -1,7 +1,7 @@
-"""One browser: what it looks at, what it has, and how fast it takes it.
+"""Serves one browser: its page, its position, its speed.
 
-It is sent the newest sample when it has answered for all but the last frame; in between samples
-are skipped, never kept.  So a browser that cannot keep up sees fewer frames, all of them new, and
+The server sends the newest sample when the browser has acknowledged all frames but the last; it
+skips samples in between and keeps none.  So a slow browser sees fewer frames, all of them new, and
 costs no memory.
 """
 
@@ -17,13 +17,13 @@ from procs.dashboard.pages import PAGES
 from procs.dashboard.sample_feed import SampleFeed
 
 UNANSWERED_MAX = 2
-#: A browser that answers nothing for so long is gone, or asleep: it connects again when it wakes.
+#: A browser without an answer for this long is gone or asleep; it reconnects when it wakes.
 SILENCE_S = 20.0
 SERIES_MAX = 16
 
 
 class Wish(msgspec.Struct, forbid_unknown_fields=True):
-    """What a browser says: how far it has come, and what it wants to see."""
+    """A message of a browser: the last frame that it drew, and the page that it shows."""
 
     seen: int = 0
     page: str = ""
@@ -38,22 +38,22 @@ class Browser:
         self.wish = Wish()
         self.sent = self.seen = 0
         self.run_id = 0
-        self.column = self.line = 0  # how much of the series and of the log it has
-        self._heard = asyncio.Event()
+        self.column = self.line = 0  # how much of the series and of the log it has received
+        self._received = asyncio.Event()
 
     async def serve(self) -> None:
-        """Send samples and hear wishes until either ends."""
-        tasks = [asyncio.create_task(self.hear()), asyncio.create_task(self.show())]
+        """Send samples and receive wishes until either ends."""
+        tasks = [asyncio.create_task(self.receive()), asyncio.create_task(self.show())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 task.cancel()
-            # Whatever ended it (gone, silent, no grammar), there is nobody left to tell.
+            # The browser is gone, silent, or broke the protocol: it gets no further message.
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def hear(self) -> None:
-        """Take what the browser says."""
+    async def receive(self) -> None:
+        """Receive the browser's wishes."""
         while True:
             try:
                 text = await asyncio.wait_for(self.socket.receive_text(), SILENCE_S)
@@ -66,7 +66,7 @@ class Browser:
                 if (wish.page, wish.series) != (self.wish.page, self.wish.series):
                     self.column = self.line = 0
                 self.wish = wish
-            self._heard.set()
+            self._received.set()
 
     async def show(self) -> None:
         """Send the newest sample whenever the browser is ready for one."""
@@ -74,8 +74,8 @@ class Browser:
         while True:
             number = await self.feed.wait_for(number)
             while not self.wish.page or self.sent - self.seen >= UNANSWERED_MAX:
-                self._heard.clear()
-                await self._heard.wait()
+                self._received.clear()
+                await self._received.wait()
             await self.socket.send_bytes(self.frame())
 
     def frame(self) -> bytes:

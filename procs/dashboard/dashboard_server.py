@@ -1,4 +1,4 @@
-"""The dashboard's server: its pages, its frames, and the few things that act."""
+"""The dashboard's server: its pages, its frames, and the few commands."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ from procs.supervision.control.control_socket import (
 STATIC = Path(__file__).parent / "static"
 BODY_BYTES_MAX = 4_096
 METRICS_MODULE = "procs.observe.metrics"
-#: What may be asked for: as `vortexctl` asks it.
+#: The permitted commands, in the form of `vortexctl`.
 Action = StopRun | StopStage | StartStage | RestartStage
 
 
@@ -52,7 +52,7 @@ async def index(request: Request) -> Response:
 
 
 async def metrics(request: Request) -> Response:
-    """Return the run's metrics for Prometheus, where this version has them."""
+    """Return the run's metrics for Prometheus, if this version has them."""
     feed: SampleFeed = request.app.state.feed
     if importlib.util.find_spec(METRICS_MODULE) is None:
         return PlainTextResponse("this version has no metrics\n", status_code=404)
@@ -63,7 +63,7 @@ async def metrics(request: Request) -> Response:
 
 
 async def act(request: Request) -> Response:
-    """Carry out one command of the supervisor's, for who has the token."""
+    """Send one command to the supervisor, for a caller with the token."""
     if not token_fits(request.headers, request.app.state.token):
         error = "open the page by the link that `vortexctl dashboard` printed: it holds the token"
         return JsonAnswer({"error": error}, status_code=403)
@@ -104,7 +104,7 @@ async def following(app: Starlette) -> AsyncIterator[None]:
 
 
 def make(feed: SampleFeed, token: str) -> Starlette:
-    """Return the application for one instance; ``token`` is wanted by what acts."""
+    """Return the application for one instance; commands need ``token``."""
     app = Starlette(
         routes=[
             Route("/", index),

@@ -1,8 +1,8 @@
-"""Who may speak to the dashboard, and what a browser may do with its pages.
+"""Checks who may use the dashboard, and restricts its pages in the browser.
 
-It listens on loopback, but any page in the same browser can reach that too: by a name that
-resolves to 127.0.0.1 (refused by its Host), or from another origin (refused by its Origin).  What
-acts on the engine also wants the token that only the terminal was told.
+The dashboard listens on loopback, but any page in the same browser can reach that too: by a name
+that resolves to 127.0.0.1 (refused by its Host), or from another origin (refused by its Origin).
+Commands to the engine also need the token, which only the terminal shows.
 *Source:* RFC 6454 (Origin); Content Security Policy Level 3 (W3C).
 """
 
@@ -48,7 +48,7 @@ def host_is_ours(host: str) -> bool:
 
 
 def origin_is_ours(origin: str | None, host: str) -> bool:
-    """Return whether a request comes from a page of ours, or from no page at all."""
+    """Return whether a request comes from our own page, or from no page at all."""
     return origin is None or origin == f"http://{host}"
 
 
@@ -70,7 +70,7 @@ def token_fits(headers: Headers, token: str) -> bool:
 
 
 class Guard:
-    """Refuses strangers before anything else sees them, and adds the headers to every answer."""
+    """Refuses strangers before any other code runs, and adds the headers to every answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

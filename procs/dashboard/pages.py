@@ -1,4 +1,4 @@
-"""What each page shows of a run at this moment, as plain objects for JSON."""
+"""The content of each page at this moment, as plain objects for JSON."""
 
 from typing import Any
 
@@ -47,9 +47,9 @@ def pipeline(watch: RunWatch) -> dict[str, Any]:
         "losses": {
             "records dropped": report.dropped(watch.view),
             "stalls on a full market ring": watch.ingest_total("stalls"),
-            "backlogs given up": watch.ingest_total("epochs"),
+            "backlogs dropped": watch.ingest_total("epochs"),
             "waits for room on tops": counters[BOOK]["tops_full"],
-            "decisions put off, requests full": counters[STRATEGY]["requests_full"],
+            "decisions delayed, requests full": counters[STRATEGY]["requests_full"],
             "order events lost": counters[GATEWAY]["events_lost"],
             "requests discarded": counters[GATEWAY]["discarded"],
             "halts": counters[GATEWAY]["halts"],
@@ -59,7 +59,7 @@ def pipeline(watch: RunWatch) -> dict[str, Any]:
 
 
 def places(watch: RunWatch) -> dict[str, dict[str, Any]]:
-    """Return where each stage runs, and how it waits."""
+    """Return the CPU of each stage, and its wait mode."""
     return {
         role: {"pid": stage.pid, "cpu": stage.cpu_index, "wait": stage.wait}
         for role, stage in watch.sample.stages.items()
@@ -80,7 +80,7 @@ def latency(watch: RunWatch) -> dict[str, Any]:
 
 
 def venue(watch: RunWatch) -> dict[str, Any]:
-    """Return how market data comes in and how the venue answers."""
+    """Return the state of the market data and of the venue's answers."""
     view, gateway = watch.view, watch.sample.stages[GATEWAY].counters
     now_ns = view.now_ns()
     feeds = []
@@ -147,7 +147,7 @@ def budget(watch: RunWatch) -> dict[str, Any]:
 
 
 def book(watch: RunWatch) -> dict[str, Any]:
-    """Return ladders with our quotes in them, orders, fills, positions."""
+    """Return ladders with our quotes, orders, fills, positions."""
     view, units = watch.view, watch.units
     now_ns = view.now_ns()
     rows = [row for row in whole_orders(view) if is_open(int(row["state"]))]
@@ -194,27 +194,27 @@ def ladder_of(watch: RunWatch, index: int, ours: dict[tuple[int, int], int]) -> 
     units = watch.units
     found = ladder.read(watch.view, index, LEVEL_COUNT)
     if found is not None and not found.is_crossed:
-        watch.ladders[index] = found  # else show the last whole one: it is a moment old
-    told: dict[str, Any] = {}
+        watch.ladders[index] = found  # otherwise show the last whole one, which is a moment old
+    sides: dict[str, Any] = {}
     for name, side, levels in zip(
         ("bids", "asks"),
         (Side.BUY, Side.SELL),
         watch.ladders.get(index, ladder.Ladder([], [])),
         strict=True,
     ):
-        sum_lots, told[name] = 0, []
+        sum_lots, sides[name] = 0, []
         for price_ticks, qty_lots in levels:
             sum_lots += qty_lots
             own_lots = ours.get((side, price_ticks), 0)
-            told[name].append([
+            sides[name].append([
                 units.price(index, price_ticks), units.quantity(index, qty_lots),
                 units.quantity(index, own_lots) if own_lots else "", sum_lots,
             ])  # fmt: skip
-    return told
+    return sides
 
 
 def position_of(watch: RunWatch, index: int) -> dict[str, Any]:
-    """Return what our fills of one instrument add up to."""
+    """Return the sums of our fills of one instrument."""
     units = watch.units
     position = watch.view.cell("positions", index)
     limit_lots = int(watch.view.records("limits")[index]["position_lots_max"])
@@ -230,7 +230,7 @@ def position_of(watch: RunWatch, index: int) -> dict[str, Any]:
 
 
 def machine(watch: RunWatch) -> dict[str, Any]:
-    """Return what the machine does to the hot threads."""
+    """Return how the machine treats the hot threads."""
     placement = places(watch)
     return {
         **watch.machine.facts,
@@ -238,17 +238,17 @@ def machine(watch: RunWatch) -> dict[str, Any]:
         "places": placement,
         "own_late_ms": watch.own_late_ms,
         "engine_cpus": sorted({place["cpu"] for place in placement.values()}),
-        "doctor": watch.doctor.told(),
+        "doctor": watch.doctor.newest(),
     }
 
 
 def threads(rates: Rates) -> dict[str, dict[str, float]]:
-    """Return what the hot threads did, per second; nothing of one that was not there."""
-    told = {}
+    """Return the activity of the hot threads, per second; nothing for a missing one."""
+    found = {}
     for role, rate in rates.stages.items():
         if rate.cpu_share is None:
             continue
-        told[role] = {
+        found[role] = {
             "run_share": rate.cpu_share,
             "wait_ms": (rate.runnable_share or 0.0) * 1e3,
             "voluntary": rate.voluntary_switches_per_s or 0.0,
@@ -256,11 +256,11 @@ def threads(rates: Rates) -> dict[str, dict[str, float]]:
             "minor_faults": (rate.minor_faults or 0) / rates.seconds,
             "major_faults": (rate.major_faults or 0) / rates.seconds,
         }
-    return told
+    return found
 
 
 def log(watch: RunWatch) -> dict[str, Any]:
-    """Return nothing: the lines of the log are sent once each, beside the page."""
+    """Return nothing: the server sends each line of the log once, beside the page."""
     return {"run_folder": watch.view.run_folder.name}
 
 
@@ -275,7 +275,7 @@ PAGES = {
 
 
 def headline(watch: RunWatch) -> dict[str, Any]:
-    """Return what stands at the top of every page."""
+    """Return the content at the top of every page."""
     sample, rates = watch.sample, watch.rates
     states = [stage.state for stage in sample.stages.values()]
     tick_to_order = watch.lately.get("tick_to_order_ns", {})

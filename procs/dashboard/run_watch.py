@@ -1,4 +1,4 @@
-"""One run as the dashboard follows it: sampled ten times a second, drawn once a second."""
+"""Follows one run: ten samples a second, one column of the charts a second."""
 
 import time
 from typing import Any
@@ -24,12 +24,12 @@ from procs.supervision.control.control_socket import Supervised
 from vortex.orders.positions import profit_e16
 
 E16 = 10**16
-#: Percentiles are of the last so many seconds: one second alone seldom carries a P99.
+#: Percentiles cover this many seconds: one second rarely has enough values for a P99.
 WINDOW_S = 10
 
 
 class RunWatch:
-    """What is remembered of one run; ``close`` lets go of it."""
+    """The state that is kept of one run; ``close`` releases it."""
 
     def __init__(self, view: RunView, mark: Mark) -> None:
         self.view, self.mark = view, mark
@@ -54,7 +54,7 @@ class RunWatch:
         self.each_second()
 
     def widths(self) -> dict[str, int]:
-        """Return the series that are kept, and how many numbers a second each has."""
+        """Return the series that are kept, and the width of each."""
         widths = {
             "time": 1,
             "messages": 1,
@@ -86,10 +86,10 @@ class RunWatch:
         return self.recent.newest
 
     def look_at_lags(self) -> None:
-        """Note how far behind the venue's own stamp its newest stamped frames came in."""
+        """Note the delay of the newest frames against the venue's own stamp."""
         offset_ns = int(self.view.records("clock")[0]["wall_offset_ns"])
         for index, top in enumerate(self.view.records("newest_tops").copy()):
-            if top["venue_ns"] and top["newest_kernel_ns"]:  # not every stream tells a time
+            if top["venue_ns"] and top["newest_kernel_ns"]:  # not every stream has a time
                 lag_ns = int(top["newest_kernel_ns"]) + offset_ns - int(top["venue_ns"])
                 self.lags_ms[index] = lag_ns / 1e6
 
@@ -104,7 +104,7 @@ class RunWatch:
         return profit_e16(position, instrument, bid_ticks, ask_ticks) / E16
 
     def was_late(self, late_s: float) -> None:
-        """Note how late this process came to a sample: how crowded the housekeeping CPU is."""
+        """Note the delay of a sample: it shows how crowded the housekeeping CPU is."""
         self._late_ms_max = max(self._late_ms_max, late_s * 1e3)
 
     def is_second_over(self) -> bool:
@@ -112,10 +112,10 @@ class RunWatch:
         return time.monotonic() - self._second_at >= 1.0
 
     def each_second(self) -> None:
-        """Append one column to everything that is drawn over time."""
+        """Append one column to every series."""
         now = time.monotonic()
         seconds = max(now - self._second_at, 1e-3)
-        # A regular beat, unless a whole one was missed.
+        # A regular interval, unless a whole one was missed.
         self._second_at = self._second_at + 1.0 if 1.0 <= seconds < 2.0 else now
         self.log.look()
         self.machine.look(seconds)
@@ -136,7 +136,7 @@ class RunWatch:
         self.columns.append(column)
 
     def histogram(self, name: str) -> Histogram:
-        """Return one latency as it is now, whichever stage measures it."""
+        """Return one latency histogram, from the stage that measures it."""
         role = wiring.GATEWAY if name in wiring.GATEWAY_LATENCIES else wiring.STRATEGY
         return histogram_of(self.view.histogram(role, name)[0])
 
@@ -149,8 +149,8 @@ class RunWatch:
                 seen[name] for seen in (self.window.oldest, self.window.before, self.window.newest)
             )
             lately = rates.latency(newest, oldest)
-            self.since_start[name] = told_ns(rates.latency(newest))
-            self.lately[name] = in_us(told_ns(lately))
+            self.since_start[name] = summary_ns(rates.latency(newest))
+            self.lately[name] = in_us(summary_ns(lately))
             column[f"latency.{name}"] = [
                 np.nan if self.lately[name][key] is None else self.lately[name][key]
                 for key in (*PERCENTILES, "max")
@@ -182,15 +182,15 @@ class RunWatch:
         self.view.close()
 
 
-def told_ns(latency: LatencyRate) -> dict[str, int | None]:
-    """Return what the pages show of a latency, in nanoseconds."""
+def summary_ns(latency: LatencyRate) -> dict[str, int | None]:
+    """Return the summary of a latency for the pages, in nanoseconds."""
     shown = {name: getattr(latency, name) for name in PERCENTILES}
     return {"count": latency.count, **shown, "max": latency.max_ns}
 
 
-def in_us(told: dict[str, int | None]) -> dict[str, float | None]:
+def in_us(found: dict[str, int | None]) -> dict[str, float | None]:
     """Return the same in microseconds."""
     return {
         name: value if name == "count" or value is None else value / 1e3
-        for name, value in told.items()
+        for name, value in found.items()
     }

@@ -1,7 +1,7 @@
-"""Follows an instance through its runs, and wakes those who show it at every sample.
+"""Follows an instance through its runs, and wakes the browsers at every sample.
 
-One sample serves all browsers.  A run that ends stays on show as it last was, marked as ended,
-until the next one begins.
+One sample serves all browsers.  The last state of an ended run stays visible, marked as ended,
+until the next run begins.
 """
 
 import asyncio
@@ -20,18 +20,18 @@ from procs.observe.samples.view import open_view
 from procs.plan import instance
 from procs.plan.instance import NotReady, NotRunning, OtherVersion
 from procs.plan.launch import read_launch
-from procs.supervision.control.control_socket import NoAnswer, TellStages, ask
+from procs.supervision.control.control_socket import ListStages, NoAnswer, ask
 
 SAMPLE_S = 0.1
 CHECK_S = 1.0
-#: A heartbeat older than this is no news of a stage that shall come round within a millisecond.
+#: A heartbeat older than this is stale: a loop iterates within a millisecond.
 SILENT_MS = 1_000.0
 
 Frame = dict[str, Any]
 
 
 class SampleFeed:
-    """What all browsers are shown; ``run`` keeps it fresh, ``close`` lets go of it."""
+    """The content for all browsers; ``run`` keeps it fresh, ``close`` releases it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -62,7 +62,7 @@ class SampleFeed:
         return self.number
 
     def sample(self, late_s: float = 0.0) -> None:
-        """Look at everything once; what cannot be read is said on the page, and tried again."""
+        """Read everything once; show a read error on the page, and try again."""
         try:
             if time.monotonic() - self._checked_at >= CHECK_S:
                 self._checked_at = time.monotonic()
@@ -80,7 +80,7 @@ class SampleFeed:
         self._pages.clear()
 
     def follow(self) -> None:
-        """See whether there is a run, and whether it is still the same."""
+        """Check whether there is a run, and whether it is still the same."""
         mark = instance.read_mark(self.name)
         if mark is not None and instance.is_up(self.name):
             if self.watch is None or self.watch.mark.run_id != mark.run_id:
@@ -98,7 +98,7 @@ class SampleFeed:
                 "the supervisor is dead: quotes are pulled until `vortexctl start` adopts the run"
             )
         else:
-            self.run_state, self.note = "ended", "the run has ended; this is how it stood last"
+            self.run_state, self.note = "ended", "the run has ended; this is its last state"
 
     def attach(self) -> None:
         """Begin with another run."""
@@ -116,41 +116,41 @@ class SampleFeed:
         self.run_state, self.note = "live", ""
         launch = read_launch(instance.launch_path(view.run_folder, view.wiring.roles[-1]))
         with contextlib.suppress(OSError):
-            # Never on a CPU of the engine; when those are not ours to use, stay where we are.
+            # Never on a CPU of the engine; without permission for the others, stay here.
             os.sched_setaffinity(0, launch.housekeeping_cpus)
 
     def ask_supervisor(self) -> None:
-        """Ask what it knows of the stages, without waiting for the answer."""
+        """Request the supervisor's state of the stages, without waiting for the answer."""
         if self._asking is None or self._asking.done():
             self._asking = asyncio.get_running_loop().create_task(self._ask())
 
     async def _ask(self) -> None:
         with contextlib.suppress(NoAnswer):
-            answer = await asyncio.to_thread(ask, self.name, TellStages())
+            answer = await asyncio.to_thread(ask, self.name, ListStages())
             if self.watch is not None:
                 self.watch.supervised = answer.stages
 
     def headline(self) -> dict[str, Any]:
-        """Return what stands at the top of every page, and whether it is fresh."""
-        told: dict[str, Any] = {"state": self.run_state, "note": self.note}
+        """Return the content at the top of every page, and whether it is fresh."""
+        headline: dict[str, Any] = {"state": self.run_state, "note": self.note}
         if self.watch is None:
-            return told
+            return headline
         if self.run_state in ("live", "orphaned") or not self._last_headline:
             self._last_headline = pages.headline(self.watch)
         is_silent = self._last_headline["beat_ms"] > SILENT_MS
         if self.run_state == "live" and is_silent and self._last_headline["is_ready"]:
-            told = {"state": "silent", "note": "a stage's heartbeat is late: what it shows is old"}
-        return {**self._last_headline, **told}
+            headline = {"state": "silent", "note": "a stage's heartbeat is late: old figures"}
+        return {**self._last_headline, **headline}
 
     def page(self, name: str) -> msgspec.Raw:
-        """Return one page's facts, made once a sample for all who look at it."""
+        """Return one page's facts, made once a sample for all browsers."""
         if name not in self._pages:
             facts = pages.PAGES[name](self.watch) if self.watch is not None else None
             self._pages[name] = msgspec.Raw(msgspec.json.encode(facts))
         return self._pages[name]
 
     def close(self) -> None:
-        """Let go of the run."""
+        """Release the run."""
         self.forget()
 
     def forget(self) -> None:

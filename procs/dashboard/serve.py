@@ -1,4 +1,4 @@
-"""Opens the dashboard's port and serves until it is told to end, or the run has ended."""
+"""Opens the dashboard's port and serves until a stop or the end of the run."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ END_LOOK_S = 0.5
 
 
 class PortTaken(Exception):
-    """Somebody listens on the port already; the message says what to do."""
+    """The port is in use; the message says what to do."""
 
 
 def listen(port: int) -> socket.socket:
@@ -32,12 +32,12 @@ def listen(port: int) -> socket.socket:
         return socket.create_server((HOST, port))
     except OSError as error:
         raise PortTaken(
-            f"port {port} cannot be had ({error.strerror}): leave --port out for any free one"
+            f"port {port} is not available ({error.strerror}): leave --port out for any free one"
         ) from error
 
 
 def serve(name: str, port: int, *, until_ended: bool, say: Callable[[str], object]) -> None:
-    """Serve the dashboard of one instance; ``say`` hears the address when it answers.
+    """Serve the dashboard of one instance; pass the address to ``say`` when it is ready.
 
     Raises
     ------
@@ -75,7 +75,7 @@ async def _serve(
 
 
 async def _end_with_run(feed: SampleFeed, server: uvicorn.Server) -> None:
-    """Ask the server to end when the run that it showed has ended."""
+    """End the server when the run that it shows has ended."""
     while feed.run_state != "ended":
         await asyncio.sleep(END_LOOK_S)
     server.should_exit = True

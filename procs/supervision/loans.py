@@ -1,4 +1,4 @@
-"""Lending a stage: another process plays its part in the foreground, until it ends."""
+"""Lends a stage to a foreground process until that process ends."""
 
 import time
 from collections.abc import Callable
@@ -10,10 +10,10 @@ from procs.supervision.control.control_socket import Caller, Command, CommandAns
 
 
 class Loan:
-    """One stage that is to be played by a process of somebody else; ``close`` forgets that one.
+    """The loan of one stage to a borrower's process; ``close`` releases its pidfd.
 
-    Quotes are pulled first, then the supervisor's own process ends, then the caller is told that
-    the part is free.
+    Quotes are pulled first, then the supervisor's own process ends, then the caller gets the
+    answer that the stage is free.
     """
 
     def __init__(
@@ -35,11 +35,11 @@ class Loan:
 
     @property
     def pulls(self) -> bool:
-        """Whether nothing may stand at the venue because of it."""
+        """Whether the loan requires that no order is open at the venue."""
         return self.halts or not self.is_lent
 
     def go_on(self, *, is_flat: bool) -> None:
-        """Do the next thing on the way to lending the stage; ``is_flat``: nothing stands."""
+        """Do the next step of lending the stage; ``is_flat``: no order of ours is open."""
         if self.is_lent:
             return
         if self.keeper.phase == Phase.STOPPED and is_flat:
@@ -51,19 +51,21 @@ class Loan:
         elif time.monotonic() > self._deadline_s and not is_flat:
             self.is_refused = True
             self.caller.answer(
-                CommandAnswer(error="nobody confirmed that nothing stands at the venue; look there")
+                CommandAnswer(
+                    error="the gateway did not confirm that no order is open; check the venue"
+                )
             )
 
     def close(self) -> None:
-        """Release the descriptor by which the borrower is watched."""
+        """Release the borrower's pidfd."""
         self.borrower.close()
 
 
 class Loans:
-    """All stages that are lent, or are about to be."""
+    """All loans, current or requested."""
 
     def __init__(self, events: EventLog, take_back: Callable[[Keeper], None]) -> None:
-        """``take_back`` starts the supervisor's own process of a stage again."""
+        """``take_back`` restarts the supervisor's own process of a stage."""
         self.events = events
         self.take_back = take_back
         self.loans: list[Loan] = []
@@ -74,18 +76,18 @@ class Loans:
 
     @property
     def pulling(self) -> list[str]:
-        """The stages because of which nothing may stand at the venue."""
+        """The stages whose loans require that no order is open at the venue."""
         return [role for loan in self.loans if loan.pulls for role in loan.keeper.roles]
 
     @property
     def debugged(self) -> list[str]:
-        """The stages that are played with nothing traded."""
+        """The lent stages during whose loan nothing is traded."""
         return [role for loan in self.loans if loan.halts for role in loan.keeper.roles]
 
     def answers(
         self, command: Command, keeper: Keeper, caller: Caller, gateway: Keeper, timeout_s: float
     ) -> bool:
-        """Begin to lend a stage, or refuse what is asked of one that is lent; else return False."""
+        """Begin a loan, or refuse a command for a lent stage; return False for other commands."""
         error = ""
         if loan := self.of(keeper):
             error = f"{keeper.name} is played by process {loan.borrower.pid}, and ours again when "
@@ -95,7 +97,7 @@ class Loans:
         elif len(keeper.roles) > 1:
             error = f"{keeper.name} are one process; only a stage with its own can be run alone"
         elif not gateway.is_alive:
-            error = "the gateway is not up, so nobody can pull what stands; start it first"
+            error = "the gateway is not up, so open orders cannot be cancelled; start it first"
         else:
             try:
                 self.loans.append(Loan(command, keeper, caller, timeout_s))
@@ -106,7 +108,7 @@ class Loans:
         return True
 
     def see_to(self, *, is_flat: bool) -> None:
-        """Lend what is asked for, and take back what a process has left that has ended."""
+        """Advance the requested loans; take back the stages of borrowers that have ended."""
         for loan in list(self.loans):
             if loan.is_over:
                 self.end(loan)
@@ -117,7 +119,7 @@ class Loans:
                 self.events.append("lent", loan.keeper.name, pid=loan.borrower.pid)
 
     def end(self, loan: Loan) -> None:
-        """Forget a loan; what was lent is taken back."""
+        """End a loan; take the stage back if it was lent."""
         self.loans.remove(loan)
         loan.close()
         if loan.is_lent:

@@ -1,6 +1,6 @@
-"""One run of an instance: its lock and its mark, a new run or one that was left, and its end.
+"""One run of an instance: takes the lock, starts or adopts the run, ends it.
 
-What it says on standard output is for ``vortexctl start``: lines of progress, then READY or FAILED.
+Its standard output is for ``vortexctl start``: lines of progress, then READY or FAILED.
 """
 
 import os
@@ -24,7 +24,7 @@ def run(config: Config, *, to_log: bool) -> int:
     """Run one instance from start to stop; return the exit status."""
     leave_no_core()
     supervisor = Supervisor(config, credentials(config))
-    forget_credentials()  # so that no process to come inherits them
+    forget_credentials()  # so that no later process inherits them
     lock = InstanceLock.take(config.instance)
     adopted = orphans.abandoned_run(config, instance.read_mark(config.instance))
     run_id = adopted.run_id if adopted else instance.new_run_id()

@@ -1,7 +1,7 @@
-"""What a dead supervisor left, stages that still run and segments: adopted, or ended.
+"""Adopts or ends the stages and segments that a dead supervisor left.
 
-The gateway noticed the death and pulled its quotes; who ends them tells the stages to leave, kills
-those that do not, and removes the segments.
+The gateway noticed the death and pulled its quotes.  To end them, this module orders the stages to
+end, kills those that do not, and removes the segments.
 """
 
 import os
@@ -25,12 +25,12 @@ LEAVE_S = 10.0
 
 
 def abandoned_run(config: Config, mark: Mark | None) -> Mark | None:
-    """Return the run whose stages live on without a supervisor, or None.
+    """Return the run whose stages still live without a supervisor, or None.
 
     Raises
     ------
     StartError
-        When there is one that was started with another configuration.
+        When that run was started with another configuration.
     """
     if mark is None or not any(is_live(name) for name in list_segments(config.instance)):
         return None
@@ -44,7 +44,7 @@ def abandoned_run(config: Config, mark: Mark | None) -> Mark | None:
 
 
 def end(instance: str, mark: Mark | None, say: Callable[[str], object]) -> bool:
-    """End the stages and remove the segments of an instance without supervisor.
+    """End the stages and remove the segments of an instance without a supervisor.
 
     Return whether there was anything to end.
     """
@@ -61,7 +61,7 @@ def end(instance: str, mark: Mark | None, say: Callable[[str], object]) -> bool:
 
 
 def end_stages(run_folder: Path, say: Callable[[str], object]) -> None:
-    """Tell every stage that still lives to leave; kill those that do not."""
+    """Order every live stage to end; kill those that do not."""
     view = RunView.of_run(run_folder)
     commands = SharedTable.attach(view.wiring.segment("commands"), control.COMMAND, writable=True)
     living = {}
@@ -70,7 +70,7 @@ def end_stages(run_folder: Path, say: Callable[[str], object]) -> None:
             living[role] = os.pidfd_open(int(view.status(role)["pid"]))
         control.give_pull(commands.record_address(index), 1)
     if wiring.GATEWAY not in living:
-        say("the gateway is dead: orders may stand at the venue; the next start cancels them")
+        say("the gateway is dead: orders may be open at the venue; the next start cancels them")
     deadline = time.monotonic() + LEAVE_S
     while wiring.GATEWAY in living and time.monotonic() < deadline:
         if view.status(wiring.GATEWAY)["is_flat"] == 1:
@@ -83,7 +83,7 @@ def end_stages(run_folder: Path, say: Callable[[str], object]) -> None:
     for role, fd in living.items():
         if view.is_alive(role):
             signal.pidfd_send_signal(fd, signal.SIGKILL)
-            say(f"killed {role}, which did not leave")
+            say(f"killed {role}, which did not end")
         else:
             say(f"{role} left")
         os.close(fd)

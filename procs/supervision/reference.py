@@ -1,4 +1,4 @@
-"""What must be known before a run: the instruments, and our limits in their ticks and lots."""
+"""Fetches the instruments of a run; converts our limits to their ticks and lots."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ NS_PER_MS = 1_000_000
 
 
 def fetch_instruments(config: Config) -> RecordArray:
-    """Ask each source's venue for its instruments; return the INSTRUMENT table.
+    """Request the instruments of each source's venue; return the INSTRUMENT table.
 
     Raises
     ------
@@ -46,12 +46,12 @@ def fetch_instruments(config: Config) -> RecordArray:
 
 
 def check_key(config: Config, key: Credentials) -> None:
-    """See that orders can be sent with the account's key.
+    """Check that the account's key can send orders.
 
     Raises
     ------
     ConfigError
-        When they cannot.
+        When it cannot.
     """
     venue = venues.load(config.orders.venue)
     try:
@@ -61,12 +61,12 @@ def check_key(config: Config, key: Credentials) -> None:
 
 
 def check_certificates(config: Config) -> None:
-    """See that every peer that is spoken to in TLS is who it should be.
+    """Check the certificate of every peer with a TLS address.
 
     Raises
     ------
     ConfigError
-        When one is not, or does not answer.
+        When one does not verify, or does not answer.
     """
     urls = {f"$.sources[{i}].stream_url": s.stream_url for i, s in enumerate(config.sources)}
     urls["$.orders.order_url"] = config.orders.order_url
@@ -75,12 +75,12 @@ def check_certificates(config: Config) -> None:
             check_certificate(url, config.tls.ca_file)
         except HandshakeError as error:
             raise ConfigError(
-                f"`{key}`: {error}; `$.tls.ca_file` names authorities of your own"
+                f"`{key}`: {error}; `$.tls.ca_file` can name your own authorities"
             ) from error
 
 
 def shows_key(config: Config, wires: Wiring, role: str) -> bool:
-    """Return whether a stage must show a key to open its market stream."""
+    """Return whether a stage needs a key to open its market stream."""
     if role not in wires.ingest_roles:
         return False
     source = config.sources[wires.ingest_roles.index(role)]
@@ -99,7 +99,7 @@ def fill_tables(config: Config, tables: dict[str, SharedTable], instruments: Rec
 
 
 def limits_row(choice: StrategyChoice, instrument: Any) -> RecordArray:
-    """Return one symbol's limits in its ticks and lots, rounded to the safe side.
+    """Return one symbol's limits in its ticks and lots, rounded in the safe direction.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The segments of one run as its supervisor holds them: made, or taken over from one that died."""
+"""The segments of one run: created, or adopted from a dead supervisor."""
 
 from collections.abc import Iterable
 from typing import Self
@@ -13,7 +13,7 @@ from procs.plan.wiring import SUPERVISOR, SUPERVISOR_ROLE, Wiring
 class RunMemory:
     """Every segment of a run, locked by its supervisor.
 
-    ``remove`` removes them for good; the kernel frees the locks when the supervisor dies.
+    ``remove`` removes them; the kernel frees the locks when the supervisor dies.
     """
 
     def __init__(self, wiring: Wiring) -> None:
@@ -44,7 +44,7 @@ class RunMemory:
         Raises
         ------
         SharedMemoryError
-            When something is missing, or a supervisor lives.
+            When a segment is missing, or a supervisor lives.
         """
         memory = cls(wiring)
         for name, table in wiring.tables.items():
@@ -61,7 +61,7 @@ class RunMemory:
         return memory
 
     def bury(self, role: str) -> None:
-        """Write down that a stage is dead: its own last word may have been that it is ready."""
+        """Set the state of a dead stage: its own last status may say that it is ready."""
         control.set_state(self.tables[f"status.{role}"].address, State.ABSENT)
 
     def order(self, roles: Iterable[str], order: StageOrder) -> None:
@@ -70,7 +70,7 @@ class RunMemory:
             control.give_order(self.command_address(role), order)
 
     def give_pull(self, pull: int) -> None:
-        """Tell all stages that what stands must go (1), or that they may work again (0)."""
+        """Order all stages to pull (1), or end the pull (0)."""
         for role in self.wiring.roles:
             control.give_pull(self.command_address(role), pull)
 
@@ -79,7 +79,7 @@ class RunMemory:
         return self.tables["commands"].record_address(self.wiring.roles.index(role))
 
     def lock(self) -> None:
-        """Take the supervisor's role; pairs with ``remove``, or the end of this process."""
+        """Take the supervisor's role; ``remove`` or the end of this process frees it."""
         for segment in self.segments:
             segment.lock(SUPERVISOR_ROLE)
 

@@ -1,7 +1,7 @@
 """The supervisor's process: ``python -m procs.supervision.supervise [--foreground] CONFIG_FILE``.
 
-Starts the parent of the stages before it imports anything heavy, so that the imports of the two
-go on side by side.
+It starts the parent of the stages before it imports anything heavy, so that both import in
+parallel.
 """
 
 import sys

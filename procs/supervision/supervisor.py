@@ -1,12 +1,11 @@
-"""The supervisor: creates the segments, starts the stages, watches them, and ends them.
+"""The supervisor: creates the segments, starts the stages, watches them, ends them.
 
-``one_run`` makes one for each run.  SIGTERM, or ``vortexctl stop``, ends the run: quotes are pulled
-first, then the stages leave, then what they left is archived and removed.
+``one_run`` makes one for each run.  SIGTERM or ``vortexctl stop`` ends the run: first the gateway
+pulls all quotes, then the stages end, then the run's memory is archived and removed.
 
-One loop waits for the ends of processes, for commands, and for time to pass.  A stage that dies is
-started again as ``children.policy`` says; while any is not ready, the gateway is told to pull.
-When the supervisor itself dies, the gateway notices and pulls, and the next start adopts
-the run as it stands.
+One loop waits for the ends of processes, for commands, and for time to pass.  ``children.policy``
+decides when a dead stage is started again.  While any stage is not ready, the gateway pulls.  When
+the supervisor itself dies, the gateway notices and pulls, and the next start adopts the run.
 """
 
 import os
@@ -50,10 +49,10 @@ from procs.supervision.control.control_socket import (
     Command,
     CommandAnswer,
     ControlSocket,
+    ListStages,
     RestartStage,
     StopRun,
     StopStage,
-    TellStages,
 )
 from procs.supervision.control.progress import notify_systemd, say
 from procs.supervision.loans import Loans
@@ -85,7 +84,7 @@ class Supervisor:
         self._next_second = time.monotonic()
 
     def open_run(self, run_folder: Path, run_id: int) -> None:
-        """Open what belongs to one run; ``close_run`` closes it."""
+        """Open the files and sockets of one run; ``close_run`` closes them."""
         self.run_folder = run_folder
         self.run_id = run_id
         self.events = EventLog(run_folder)
@@ -98,7 +97,7 @@ class Supervisor:
         self.selector.register(self.control, selectors.EVENT_READ, self.take_call)
 
     def close_run(self) -> None:
-        """Close what ``open_run`` opened."""
+        """Close the files and sockets of ``open_run``."""
         self.selector.unregister(self.control)
         self.control.close()
         self.events.close()
@@ -106,7 +105,7 @@ class Supervisor:
     # Starting.
 
     def start(self) -> None:
-        """Bring everything up; return when every stage is ready and every book in sync."""
+        """Start everything; return when every stage is ready and every book in sync."""
         self.turns = Turns(self.config.placement.scheduler, self.plan)
         for line in self.plan.lines():
             say(line)
@@ -115,7 +114,7 @@ class Supervisor:
             say(f"warning: {line}")
         clock = np.zeros(1, CLOCK.dtype)
         calibrating = threading.Thread(target=calibrate, args=(clock,))
-        calibrating.start()  # takes half a second in which other things can be done
+        calibrating.start()  # takes half a second, in parallel with the next steps
         self.write_launches()
         self.compile()
         reference.check_key(self.config, self.credentials)
@@ -134,7 +133,7 @@ class Supervisor:
         self.bring_up()
 
     def keep_plan(self, run_folder: Path) -> None:
-        """Place everything as it was when the run to adopt was started, wherever we run now."""
+        """Keep the placement of the adopted run, even if this process runs on other CPUs."""
         launches = {
             role: read_launch(instance.launch_path(run_folder, role)) for role in self.wiring.roles
         }
@@ -146,7 +145,7 @@ class Supervisor:
         self.plan = Plan(places, housekeeping_cpus, self.plan.groups)
 
     def adopt(self) -> None:
-        """Take over a run whose supervisor died: keep what lives, start what does not."""
+        """Adopt a run whose supervisor died: keep live stages, start the others."""
         self.turns = Turns(self.config.placement.scheduler, self.plan)
         self.compile()
         self.memory = RunMemory.adopt(self.wiring, self.run_id)
@@ -163,9 +162,9 @@ class Supervisor:
         self.bring_up()
 
     def bring_up(self) -> None:
-        """Wait until all is ready, and let the hot threads take their CPUs."""
+        """Wait until all is ready, then let the hot threads use their CPUs fully."""
         self.wait_ready()
-        # Only now: a start may use every CPU, and the stages went to theirs by themselves.
+        # Only now: a start may use every CPU, and the stages pinned themselves.
         os.sched_setaffinity(0, self.plan.housekeeping_cpus)
         self.order(self.wiring.roles, StageOrder.RUN)
         while not self.is_settled():
@@ -174,7 +173,7 @@ class Supervisor:
         self.events.append("ready", pid=os.getpid())
 
     def is_settled(self) -> bool:
-        """Return whether every loop waits as it was placed to."""
+        """Return whether every loop waits in the mode of its placement."""
         assert self.view is not None
         return all(
             self.view.status(role)["wait_mode"] == place.wait
@@ -192,7 +191,7 @@ class Supervisor:
             write_launch(instance.launch_path(self.run_folder, role), launch)
 
     def compile(self) -> None:
-        """Compile what is not in the cache."""
+        """Compile every function that is not in the cache."""
         if not warm.is_warm(self.config):
             self.compiler.run(instance.launch_path(self.run_folder, wiring.GATEWAY), say)
 
@@ -202,7 +201,7 @@ class Supervisor:
         Raises
         ------
         StartError
-            When a stage ends, or the time is up; the message holds the last lines of its log.
+            When a stage ends, or at the timeout; the message holds the last lines of its log.
         """
         assert self.view is not None
         deadline = time.monotonic() + self.config.liveness.start_timeout_s
@@ -214,7 +213,7 @@ class Supervisor:
                 raise StartError(self.why_not_ready())
 
     def why_not_ready(self) -> str:
-        """Return what the run still waits for."""
+        """Return the reason why the run is not ready."""
         assert self.view is not None
         late = [r for r in self.wiring.roles if self.view.state(r) != State.READY]
         if late:
@@ -237,11 +236,11 @@ class Supervisor:
     # Processes.
 
     def processes(self) -> list[Keeper]:
-        """Return every process once, in the order in which a tick passes them."""
+        """Return every process once, in the order of a tick."""
         return list(dict.fromkeys(self.keepers.values()))
 
     def spawn(self, roles: tuple[str, ...]) -> Child:
-        """Start one process; only the one with the gateway gets the secret."""
+        """Start one process; only the gateway's process gets the secret."""
         self.order(roles, StageOrder.SETTLE if self.is_starting else StageOrder.RUN)
         variables = self.credentials.variables(
             for_orders=wiring.GATEWAY in roles,
@@ -257,12 +256,12 @@ class Supervisor:
         self.watch_keeper(keeper)
 
     def watch_keeper(self, keeper: Keeper) -> None:
-        """Hear of the end of a process; ``on_end`` stops listening."""
+        """Watch for the end of a process; ``on_end`` stops watching."""
         assert keeper.child is not None, "only a process that was started can end"
         self.selector.register(keeper.child.fd, selectors.EVENT_READ, lambda: self.on_end(keeper))
 
     def on_end(self, keeper: Keeper) -> None:
-        """A process has ended: pull at once, and see what comes next."""
+        """Handle the end of a process: pull immediately, then decide the next action."""
         assert keeper.child is not None, "it was watched"
         self.selector.unregister(keeper.child.fd)
         was_asked = keeper.phase == Phase.STOPPING
@@ -271,7 +270,7 @@ class Supervisor:
                 self.memory.bury(role)
         keeper.ended(self.policy)
         if keeper.phase == Phase.STOPPED and not self.stopping:
-            self.order(keeper.roles, StageOrder.RUN)  # for who runs it in the foreground meanwhile
+            self.order(keeper.roles, StageOrder.RUN)  # so that a foreground process may run it
         self.judge()
         message = f"{keeper.name} ended with status {keeper.last_status}"
         if was_asked:
@@ -289,18 +288,18 @@ class Supervisor:
         self.memory.order(roles, order)
 
     def order_stop(self, roles: tuple[str, ...]) -> None:
-        """Tell the stages of one process to leave."""
+        """Order the stages of one process to end."""
         self.order(roles, StageOrder.STOP)
 
     def give_pull(self, pull: int) -> None:
-        """Tell all stages that what stands must go (1), or that they may work again (0)."""
+        """Order all stages to pull (1), or end the pull (0)."""
         assert self.memory is not None, "orders stand in shared memory"
         self.memory.give_pull(pull)
 
     # Watching.
 
     def turn(self, timeout_s: float = WATCH_S) -> None:
-        """Wait for something to happen, and do what is due."""
+        """Wait for an event, and do what is due."""
         for key, _ in self.selector.select(timeout_s):
             key.data()
         now_s = time.monotonic()
@@ -319,13 +318,13 @@ class Supervisor:
             self.each_second()
 
     def each_second(self) -> None:
-        """Measure the distance to wall time again, and show that this process lives."""
+        """Measure the offset to wall time again, and show that this process lives."""
         if self.memory is not None:
             refresh_wall_offset(address_of(self.memory.tables["clock"].records))
         notify_systemd("WATCHDOG=1")
 
     def look_after(self, keeper: Keeper) -> None:
-        """Continue a process that was stopped; kill one that is stuck."""
+        """Continue a stopped process; kill a stuck one."""
         if keeper.child is None or keeper.phase != Phase.UP or self.view is None:
             return
         if self.view.state(keeper.roles[0]) not in (State.RUNNING, State.READY):
@@ -342,7 +341,7 @@ class Supervisor:
             keeper.child.kill()
 
     def judge(self) -> None:
-        """While any stage is not ready, nothing of ours may stand."""
+        """Pull while any stage is not ready; end the pull when all are."""
         if self.is_starting or self.stopping or self.view is None:
             return
         self.turns.see_to(self.running_threads())
@@ -360,7 +359,7 @@ class Supervisor:
             self.events.append("pulled", note=f"{reason}: {', '.join(late)}")
 
     def running_threads(self) -> dict[str, int]:
-        """Return the hot threads that may be lined up, by role: not those under a debugger."""
+        """Return the hot threads to line up, by role: not those under a debugger."""
         assert self.view is not None
         roles = [role for role in self.wiring.roles if role not in self.loans.debugged]
         running = [r for r in roles if self.view.state(r) in (State.RUNNING, State.READY)]
@@ -369,17 +368,17 @@ class Supervisor:
     # Commands.
 
     def take_call(self) -> None:
-        """Somebody calls on the control socket."""
+        """Accept a command on the control socket."""
         self.control.accept(self.take_command)
 
     def take_command(self, command: Command, caller: Caller) -> None:
-        """Carry out one command; some are answered when what they ask for has come true."""
+        """Carry out one command; some get their answer only when it is complete."""
         if isinstance(command, StopRun):
             self.stopping = True
             caller.answer(CommandAnswer())
             return
-        if isinstance(command, TellStages):
-            stages = {role: keeper.told() for role, keeper in self.keepers.items()}
+        if isinstance(command, ListStages):
+            stages = {role: keeper.state_of_stage() for role, keeper in self.keepers.items()}
             caller.answer(CommandAnswer(stages=stages))
             return
         keeper = self.keepers.get(command.stage)
@@ -410,7 +409,7 @@ class Supervisor:
         self.waiting.append((caller, keeper))
 
     def answer_waiting(self) -> None:
-        """Answer those whose stage has come to where they wanted it."""
+        """Answer the callers whose command is complete."""
         for caller, keeper in list(self.waiting):
             error = ""
             if keeper.phase == Phase.GIVEN_UP:
@@ -421,14 +420,14 @@ class Supervisor:
             caller.answer(CommandAnswer(error=error))
 
     def is_back(self, keeper: Keeper) -> bool:
-        """Return whether a process runs, and all is as it was before it was touched."""
+        """Return whether a process runs and the run is whole again."""
         assert self.view is not None
         return keeper.phase == Phase.UP and self.is_whole and self.view.ready()
 
     # Lending.
 
     def take_back(self, keeper: Keeper) -> None:
-        """Start our own process of a stage again that another one played."""
+        """Restart our own process of a stage that was lent."""
         assert self.memory is not None, "it was lent while the run was up"
         for role in keeper.roles:
             self.memory.bury(role)
@@ -437,7 +436,7 @@ class Supervisor:
             self.start_keeper(keeper)
 
     def is_flat(self) -> bool:
-        """Return whether the gateway says that nothing of ours stands."""
+        """Return whether the gateway reports that no order of ours is open."""
         return self.view is not None and self.view.status(wiring.GATEWAY)["is_flat"] == 1
 
     # Ending.
@@ -448,7 +447,7 @@ class Supervisor:
         self.compiler.end()
 
     def stop(self) -> None:
-        """Pull the quotes, end the stages, archive what they left, remove the segments."""
+        """Pull the quotes, end the stages, archive their memory, remove the segments."""
         self.stopping = True
         notify_systemd("STOPPING=1")
         if self.memory is None:
@@ -456,11 +455,11 @@ class Supervisor:
         self.pull()
         for keeper in self.processes():
             keeper.stop()
-        # One in the foreground is not ours to keep, but leaves too.
+        # A foreground stage is not our child, but must end as well.
         self.order(self.wiring.roles, StageOrder.STOP)
         while any(keeper.is_alive for keeper in self.processes()):
             self.turn()
-        self.log_keeper.stop()  # last: it writes what the others told at their end
+        self.log_keeper.stop()  # last: it writes the final events of the others
         while self.log_keeper.is_alive:
             self.turn()
         try:
@@ -475,16 +474,16 @@ class Supervisor:
             self.memory.remove()
 
     def pull(self) -> None:
-        """Ask the gateway to pull everything and wait until nothing stands."""
+        """Order the gateway to pull, and wait until no order is open."""
         self.give_pull(1)
         gateway = self.keepers[wiring.GATEWAY]
         if self.view is None or self.view.status(wiring.GATEWAY)["started_ns"] == 0:
             return
         loan = self.loans.of(gateway)
         if loan is not None and loan.is_lent and loan.halts:
-            return  # it was pulled first, and has traded nothing since
+            return  # it was pulled before, and has traded nothing since
         if not gateway.is_alive and loan is None:
-            self.log.warning("the gateway is dead; starting it again to cancel what stands")
+            self.log.warning("the gateway is dead; starting it again to cancel open orders")
             self.start_keeper(gateway)
         for keeper in self.processes():
             if keeper.child is not None:
@@ -492,7 +491,7 @@ class Supervisor:
         deadline = time.monotonic() + self.config.liveness.stop_timeout_s
         while (gateway.is_alive or self.loans.of(gateway)) and time.monotonic() < deadline:
             if self.is_flat():
-                self.log.info("nothing of ours stands at the venue")
+                self.log.info("no order of ours is open at the venue")
                 return
             self.turn()
-        self.log.error("could not confirm that nothing stands at the venue; look there")
+        self.log.error("could not confirm that no order is open; check the venue")

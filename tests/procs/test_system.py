@@ -433,7 +433,7 @@ def check_stop(engine: Engine, market: Exchange) -> None:
     engine.supervisor.send_signal(signal.SIGTERM)
     assert engine.supervisor.wait(timeout=90) == 0
     assert market.status()["open_order_count"] == 0
-    assert "nothing of ours stands at the venue" in engine.log("supervisor")
+    assert "no order of ours is open at the venue" in engine.log("supervisor")
     until(engine.has_left_nothing, "all processes had ended")
     assert (engine.run_folder / "report.json").exists()
     assert engine.run("status", "-n", engine.name).exit_code == 3

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from procs.observe.samples.view import open_view
 from procs.plan import instance
 from procs.stages.gateway.context import GatewayCounter
-from procs.supervision.control.control_socket import NoAnswer, TellStages, ask
+from procs.supervision.control.control_socket import ListStages, NoAnswer, ask
 
 STAGES = ("ingest", "book", "strategy", "gateway")
 SUPERVISOR = "supervisor"
@@ -40,13 +40,13 @@ def pid_of(name: str, victim: str) -> int:
     """Return the process of a stage or of the supervisor."""
     mark = instance.read_mark(name)
     assert mark is not None, "the instance was started"
-    return mark.pid if victim == SUPERVISOR else ask(name, TellStages()).stages[victim].pid
+    return mark.pid if victim == SUPERVISOR else ask(name, ListStages()).stages[victim].pid
 
 
 def is_up(name: str) -> bool:
     """Return whether the supervisor answers and has a process for every stage."""
     try:
-        stages = ask(name, TellStages()).stages
+        stages = ask(name, ListStages()).stages
     except NoAnswer:
         return False
     return all(stage.phase == "up" for stage in stages.values())
@@ -62,7 +62,7 @@ class Traces(NamedTuple):
 def traces(name: str) -> Traces | None:
     """Return who plays which part, and how often the gateway connected; None without an answer."""
     try:
-        stages = ask(name, TellStages()).stages
+        stages = ask(name, ListStages()).stages
         view, mark = open_view(name)
     except (NoAnswer, instance.NotRunning, instance.NotReady):
         return None

@@ -1,4 +1,4 @@
-"""What is drawn over time: one column a second, the newest ``COLUMN_COUNT`` kept.
+"""The series of the charts: one column a second, the newest ``COLUMN_COUNT`` kept.
 
 A series is a name and a width: one number a second, five percentiles, or eighty rows of a heat map.
 """
@@ -46,8 +46,7 @@ class Columns:
     ) -> tuple[int, dict[str, "np.ndarray[Any, Any]"]]:
         """Return the number of the first column, and of each series its columns from there on.
 
-        That is ``first``, or the oldest column that is still kept.  Names that there are none of
-        are left out.
+        That is ``first``, or the oldest column that is still kept.  Unknown names are left out.
         """
         first = max(min(first, self.count), self.count - COLUMN_COUNT, 0)
         indices = np.arange(first, self.count) % COLUMN_COUNT

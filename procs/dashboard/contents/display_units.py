@@ -12,7 +12,7 @@ def decimals_of(step_e8: int) -> int:
 
 
 def fixed(value_e8: int, decimals: int) -> str:
-    """Return a value in units of 1e-8 as text with so many decimals."""
+    """Return a value in units of 1e-8 as text with this number of decimals."""
     sign, value_e8 = ("-", -value_e8) if value_e8 < 0 else ("", value_e8)
     whole, rest = divmod(value_e8, 10**DECIMALS)
     digits = f"{rest:0{DECIMALS}d}"[:decimals]
@@ -20,7 +20,7 @@ def fixed(value_e8: int, decimals: int) -> str:
 
 
 class DisplayUnits:
-    """The steps of each instrument of a run, and its clock's distance to wall time."""
+    """The steps of each instrument of a run, and its clock's offset to wall time."""
 
     def __init__(self, view: RunView) -> None:
         rows = view.records("instruments")

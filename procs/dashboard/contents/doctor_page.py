@@ -1,4 +1,4 @@
-"""What ``vortexctl doctor`` finds, asked again now and then in a process of its own."""
+"""The findings of ``vortexctl doctor``, renewed at times by a separate process."""
 
 import subprocess
 import sys
@@ -11,15 +11,15 @@ AGAIN_S = 60.0
 
 
 class Doctor:
-    """The newest findings; asking takes a moment, so nobody waits for the answer."""
+    """The newest findings; the command takes a moment, so the page does not wait for it."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._asked_at = -AGAIN_S
         self._told: dict[str, Any] = {"note": "asking", "findings": []}
 
-    def told(self) -> dict[str, Any]:
-        """Return what was found last, and ask again when that is old."""
+    def newest(self) -> dict[str, Any]:
+        """Return the last findings, and start the command again when they are old."""
         if self._process is not None and self._process.poll() is not None:
             output, _ = self._process.communicate()
             self._process = None
@@ -34,7 +34,7 @@ class Doctor:
 
 
 def findings_of(output: bytes) -> dict[str, Any]:
-    """Return the findings in what the command printed."""
+    """Return the findings in the output of the command."""
     try:
         facts = msgspec.json.decode(output.strip())
         findings = [
@@ -45,5 +45,5 @@ def findings_of(output: bytes) -> dict[str, Any]:
             for finding in facts["findings"]
         ]
     except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
-        return {"note": "`vortexctl doctor` said nothing that can be read", "findings": []}
+        return {"note": "the output of `vortexctl doctor` is unreadable", "findings": []}
     return {"note": "", "findings": findings}

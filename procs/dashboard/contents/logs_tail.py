@@ -1,4 +1,4 @@
-"""The newest lines of all logs and events of a run, in the order in which they were seen."""
+"""The newest lines of all logs and events of a run, in the order of arrival."""
 
 from collections import deque
 from pathlib import Path
@@ -13,7 +13,7 @@ FIRST_BYTES = 1 << 16
 
 
 class LogTail:
-    """Reads what was appended since the last look; at first the end of each file."""
+    """Reads the new lines since the last look; the first look reads the end of each file."""
 
     def __init__(self, run_folder: Path) -> None:
         self.folder = LogFolder(run_folder, FIRST_BYTES)

@@ -1,6 +1,7 @@
-"""What the machine does: its CPUs, its interrupts, its load; what it does to threads is sampled.
+"""The load of the machine: its CPUs, its interrupts, its waiting tasks.
 
-All of it is read from ``/proc`` once a second.  *Source:* proc(5).
+It is read from ``/proc`` once a second; the figures of threads come from samples.
+*Source:* proc(5).
 """
 
 import os
@@ -20,7 +21,7 @@ class Interrupts(NamedTuple):
 
 
 def read_text(path: Path) -> str:
-    """Return a file of /proc; empty when it is gone or not there on this kernel."""
+    """Return a file of /proc; empty when it does not exist."""
     try:
         return path.read_text()
     except OSError:
@@ -28,7 +29,7 @@ def read_text(path: Path) -> str:
 
 
 def cpus(root: Path) -> dict[int, dict[str, int]]:
-    """Return the clock ticks that each CPU spent on what."""
+    """Return the clock ticks of each CPU by activity."""
     found = {}
     for line in read_text(root / "stat").splitlines():
         name, *fields = line.split()
@@ -64,7 +65,7 @@ def pressure(root: Path) -> dict[str, float]:
 
 
 class MachinePage:
-    """Differences of what /proc says, from second to second."""
+    """Differences of the figures in /proc, from second to second."""
 
     def __init__(self, root: Path = Path("/proc")) -> None:
         self.root = root
@@ -73,7 +74,7 @@ class MachinePage:
         self.facts: dict[str, Any] = {"cpus": {}, "interrupts": []}
 
     def look(self, seconds: float) -> None:
-        """Look at all again, ``seconds`` after the last look."""
+        """Read all figures again, ``seconds`` after the last time."""
         self.facts = {
             "cpus": self.look_at_cpus(seconds),
             "interrupts": self.look_at_interrupts(seconds),
@@ -82,7 +83,7 @@ class MachinePage:
         }
 
     def look_at_cpus(self, seconds: float) -> dict[int, dict[str, float]]:
-        """Return what share of each CPU went to what, in percent."""
+        """Return the share of each activity on each CPU, in percent."""
         now, before = cpus(self.root), self.cpus
         self.cpus = now
         scale = 100 / (CLOCK_TICKS_PER_S * seconds)

@@ -1,4 +1,4 @@
-"""Single orders, read from the rings: the slowest of the last minute, and the newest events."""
+"""Single orders, from the rings: the slowest of the last minute, the newest events."""
 
 from collections import deque
 from typing import Any
@@ -18,12 +18,12 @@ NS_PER_S = 10**9
 WORST_COUNT = 20
 KEPT_S = 60
 EVENT_COUNT = 60
-#: What is taken at one look, a tenth of a second: what is more waits in its ring for the next.
+#: Records taken at one look, every tenth of a second; further ones wait in their ring.
 ORDERS_A_LOOK, EVENTS_A_LOOK = 512, 1_024
 
 
 def whole_orders(view: RunView) -> "np.ndarray[Any, Any]":
-    """Return the rows of the order table that nobody was writing."""
+    """Return the rows of the order table that were not being written."""
     rows = view.records("orders")
     copy = np.array(rows)
     is_whole = (copy["version"] == rows["version"]) & (copy["version"] % 2 == 0)
@@ -34,11 +34,11 @@ class Slowest:
     """The slowest orders of each of the last ``KEPT_S`` seconds, in memory that never grows."""
 
     def __init__(self) -> None:
-        # One second more than is shown: the first and the last of them are not whole.
+        # One second more than is shown: the first and the last second are incomplete.
         self.rows: RecordArray = np.zeros((KEPT_S + 1, WORST_COUNT), OUTLIER.dtype)
 
     def take(self, rows: RecordArray) -> None:
-        """Take orders (OUTLIER) that were just sent."""
+        """Add orders (OUTLIER) that were just sent."""
         seconds = rows["sent_ns"] // NS_PER_S
         for second in np.unique(seconds):
             kept = self.rows[second % len(self.rows)]
@@ -61,7 +61,7 @@ def slowest_of(rows: RecordArray) -> RecordArray:
 
 
 class OrderWatch:
-    """Follows what one run sends, and its order events."""
+    """Follows the orders that one run sends, and its order events."""
 
     def __init__(self, view: RunView, units: DisplayUnits) -> None:
         self.view, self.units = view, units
@@ -75,13 +75,13 @@ class OrderWatch:
         self.newest_fills: deque[dict[str, Any]] = deque(maxlen=EVENT_COUNT)
 
     def look(self) -> None:
-        """Take what passed since the last look."""
+        """Take the records since the last look."""
         rows = self.sent.take()
         self.slowest.take(rows[rows["kind"] != Kind.CANCEL])
-        self.see_events(self.events.fill(self._event_rows))
+        self.keep_events(self.events.fill(self._event_rows))
 
-    def told(self, row: Any) -> dict[str, Any]:
-        """Return one order's way (an OUTLIER) for people; times in microseconds."""
+    def facts_of(self, row: Any) -> dict[str, Any]:
+        """Return one order (an OUTLIER) for people; times in microseconds."""
         instrument_id = int(row["instrument_id"])
         took_ns = total_ns(row)
         cause = "within its budget"
@@ -102,24 +102,24 @@ class OrderWatch:
 
     def worst(self) -> list[dict[str, Any]]:
         """Return the slowest orders of the last minute, the slowest first."""
-        return [self.told(row) for row in self.slowest.worst(self.view.now_ns())]
+        return [self.facts_of(row) for row in self.slowest.worst(self.view.now_ns())]
 
-    def see_events(self, events: RecordArray) -> None:
+    def keep_events(self, events: RecordArray) -> None:
         """Keep the newest of some order events for people, and the newest fills."""
         is_fill = events["kind"] == Kind.FILLED
         is_kept = np.arange(len(events)) >= len(events) - EVENT_COUNT
         is_kept[np.flatnonzero(is_fill)[-EVENT_COUNT:]] = True
         for event in events[is_kept]:
-            self.see_event(event)
+            self.keep_event(event)
 
-    def see_event(self, event: Any) -> None:
+    def keep_event(self, event: Any) -> None:
         """Keep one order event for people."""
         kind = Kind(int(event["kind"]))
         instrument_id = int(event["instrument_id"])
         if not 0 <= instrument_id < len(self.units.symbols):
             return
         units = self.units
-        told = {
+        entry = {
             "wall_ms": units.wall_ms(int(event["publish_ns"])),
             "what": kind.name.lower(),
             "symbol": units.symbols[instrument_id],
@@ -128,10 +128,10 @@ class OrderWatch:
             "remaining": units.quantity(instrument_id, int(event["remaining_lots"])),
             "reason": Reject(int(event["reason"])).name.lower() if event["reason"] else "",
         }
-        self.newest_events.appendleft(told)
+        self.newest_events.appendleft(entry)
         if kind == Kind.FILLED:
             self.newest_fills.appendleft({
-                **told,
+                **entry,
                 "price": units.price(instrument_id, int(event["fill_ticks"])),
                 "qty": units.quantity(instrument_id, int(event["fill_lots"])),
                 "is_maker": bool(event["is_maker"]),

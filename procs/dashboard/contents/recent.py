@@ -1,4 +1,4 @@
-"""What was seen of a run in the last so many seconds."""
+"""The samples of the last seconds."""
 
 from collections import deque
 from typing import Generic, TypeVar
@@ -9,7 +9,7 @@ Seen = TypeVar("Seen")
 
 
 class Recent(Generic[Seen]):
-    """Looks in order, the oldest no younger than the span where there is one."""
+    """Samples in order; the oldest one is at least as old as the span, when there is one."""
 
     def __init__(self, span_ns: int) -> None:
         self.span_ns = span_ns
@@ -17,10 +17,10 @@ class Recent(Generic[Seen]):
         self._looks: deque[tuple[int, Seen]] = deque()  # when, and what
 
     def push(self, sample: Sample, seen: Seen) -> None:
-        """Take what was seen now, at the time of a sample."""
+        """Add a value at the time of a sample."""
         lives = [stage.epoch for stage in sample.stages.values()]
         if lives != self._lives:
-            self._looks.clear()  # a stage began anew, and so did what it counts
+            self._looks.clear()  # a stage restarted, and so did its counts
             self._lives = lives
         self._looks.append((sample.now_ns, seen))
         while len(self._looks) > 2 and sample.now_ns - self._looks[1][0] >= self.span_ns:
@@ -28,15 +28,15 @@ class Recent(Generic[Seen]):
 
     @property
     def oldest(self) -> Seen:
-        """What to compare the newest with."""
+        """The value to compare the newest with."""
         return self._looks[0][1]
 
     @property
     def before(self) -> Seen:
-        """What was seen before the newest; the newest itself when it is the only one."""
+        """The value before the newest; the newest itself when it is the only one."""
         return self._looks[max(len(self._looks) - 2, 0)][1]
 
     @property
     def newest(self) -> Seen:
-        """What was seen last."""
+        """The newest value."""
         return self._looks[-1][1]

@@ -1,13 +1,10 @@
 """The processes of a run: forked, watched, restarted.
 
-health      telling a stopped process from a stuck one, by its heartbeat and by what the kernel
-            says
-nursery     stages' processes, forked from one parent that has imported everything and holds no
-            secret
-policy      when a stage that died is started again: a pure function of its deaths and the time
-keeper      one stage's process over its lives: started, watched, stopped, started again
-log_keeper  keeps the log writer of a run: started, found again, started anew
-run_stage   run stages in this process
-preload     what the parent of the stages does once, so that no stage has to: imports, and numba's
-            start
+health      distinguishes a stopped process from a stuck one, by its heartbeat and the kernel
+nursery     forks the stages' processes from one parent with all imports and no secret
+policy      decides when a dead stage is started again, from its deaths and the time
+keeper      keeps one stage's process: starts, watches, stops and restarts it
+log_keeper  keeps the log writer of a run: starts, adopts and restarts it
+run_stage   runs stages in this process
+preload     the work that the parent of the stages does once for all: imports, numba's start
 """

@@ -1,31 +1,31 @@
-"""Telling a stopped process from a stuck one, by its heartbeat and by what the kernel says."""
+"""Distinguishes a stopped process from a stuck one, by its heartbeat and the kernel."""
 
 from enum import Enum
 from pathlib import Path
 
-#: A loop comes round within a millisecond; later than this it is worth asking the kernel.
+#: A loop iterates within a millisecond; after this time, check its state in the kernel.
 LATE_NS = 100_000_000
-#: Later than this, a process that the kernel lets run is taken for stuck.
+#: After this time, a process that the kernel runs counts as stuck.
 STUCK_NS = 5_000_000_000
 
 
 class Health(Enum):
-    """What is the matter with a process whose heartbeat is late."""
+    """The state of a process whose heartbeat may be late."""
 
     WELL = 0
     STOPPED = 1  # by SIGSTOP: it can be continued
-    STUCK = 2  # it runs, and does not come round
+    STUCK = 2  # it runs, but its loop does not iterate
 
 
 def health_of(pid: int, heartbeat_age_ns: int) -> Health:
-    """Return how a process is.  One under a debugger counts as well: somebody looks after it."""
+    """Return the health of a process.  A process under a debugger counts as WELL."""
     if heartbeat_age_ns < LATE_NS:
         return Health.WELL
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
         status = Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:
-        return Health.WELL  # it has ended, which is told elsewhere
+        return Health.WELL  # it has ended; its pidfd reports that
     state = stat.rpartition(")")[2].split()[0]
     if state == "T":
         return Health.STOPPED

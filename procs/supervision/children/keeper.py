@@ -1,4 +1,4 @@
-"""One stage's process over its lives: started, watched, stopped, started again."""
+"""Keeps one stage's process: starts, watches, stops and restarts it."""
 
 import signal
 import time
@@ -16,7 +16,7 @@ KILL_AFTER_S = 8.0
 
 
 class Phase(StrEnum):
-    """What the supervisor is doing about one process."""
+    """The supervisor's current action on one process."""
 
     UP = "up"
     STOPPING = "stopping"
@@ -29,7 +29,7 @@ class Phase(StrEnum):
 class Keeper:
     """Keeps one process, which hosts one stage or several.
 
-    ``spawn`` starts it, ``order_stop`` tells its stages to leave.
+    ``spawn`` starts it, ``order_stop`` orders its stages to end.
     """
 
     def __init__(
@@ -65,14 +65,14 @@ class Keeper:
         self.events.append("started", self.name, pid=self.child.pid)
 
     def take(self, child: Child) -> None:
-        """Keep a process that runs already."""
+        """Keep a process that already runs."""
         assert self.child is None, "one process at a time"
         self.child = child
         self.phase = Phase.UP
         self._started_s = time.monotonic()
 
     def stop(self, *, again: bool = False) -> None:
-        """Tell the process to leave; with ``again``, start another when it has left."""
+        """Order the process to end; with ``again``, start another one afterwards."""
         self.starts_again = again
         if self.child is None:
             self.phase = Phase.STOPPED
@@ -81,12 +81,12 @@ class Keeper:
                 self.start()
             return
         self.order_stop(self.roles)
-        self.child.send_signal(signal.SIGCONT)  # one that is stopped hears nothing
+        self.child.send_signal(signal.SIGCONT)  # a stopped process cannot react
         self.phase = Phase.STOPPING
         self._due_s = time.monotonic() + TERM_AFTER_S
 
     def ended(self, policy: RestartPolicy) -> None:
-        """Take note that the process has ended, and decide what comes next."""
+        """Note that the process has ended, and decide the next action."""
         assert self.child is not None, "nothing ran"
         status = self.child.wait()
         assert status is not None, "it has ended"
@@ -113,7 +113,7 @@ class Keeper:
             self.events.append("died", self.name, pid=pid, status=status, delay_s=delay_s)
 
     def see_to(self, now_s: float) -> None:
-        """Do what is due: start after a delay, or end one that does not leave."""
+        """Do what is due: start after a delay, or kill a process that does not end."""
         if now_s < self._due_s:
             return
         if self.phase == Phase.BACK_OFF:
@@ -123,7 +123,7 @@ class Keeper:
             is_late = now_s > self._due_s + KILL_AFTER_S - TERM_AFTER_S
             self.child.send_signal(signal.SIGKILL if is_late else signal.SIGTERM)
 
-    def told(self) -> Supervised:
-        """Return what is known, for people and programs."""
+    def state_of_stage(self) -> Supervised:
+        """Return the state of the process, for people and programs."""
         pid = self.child.pid if self.child is not None else 0
         return Supervised(pid, str(self.phase), self.restart_count, self.last_status)

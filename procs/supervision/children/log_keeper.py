@@ -1,4 +1,4 @@
-"""Keeps the log writer of a run: started, found again, started anew; no stage depends on it."""
+"""Keeps the log writer of a run: starts, adopts and restarts it; no stage depends on it."""
 
 import signal
 from pathlib import Path
@@ -23,7 +23,7 @@ def spawn(run_folder: Path) -> Child:
 
 
 class LogKeeper(Keeper):
-    """The keeper of the log writer; it asks by itself whether that has ended."""
+    """The keeper of the log writer; it polls for its end."""
 
     def __init__(self, run_folder: Path, policy: RestartPolicy, events: EventLog) -> None:
         super().__init__(
@@ -33,7 +33,7 @@ class LogKeeper(Keeper):
         self.log = process_log.logger(wiring.SUPERVISOR)
 
     def begin(self, view: RunView) -> None:
-        """Start it, unless that of a supervisor that died goes on with the stages."""
+        """Start it, unless the log writer of a dead supervisor still runs."""
         pid = log_writer.living_pid(view)
         if pid is None:
             self.start()
@@ -41,12 +41,12 @@ class LogKeeper(Keeper):
             self.take(Child(pid))
 
     def ask_to_leave(self, roles: tuple[str, ...]) -> None:
-        """Tell it to write what is left, and to leave."""
+        """Order it to write the rest and end."""
         if self.child is not None:
             self.child.send_signal(signal.SIGTERM)
 
     def see_to(self, now_s: float) -> None:
-        """Note its end, and do what is due."""
+        """Note its end; do what is due."""
         if self.child is not None and self.child.poll() is not None:
             self.ended(self.policy)
             if self.phase != Phase.STOPPED:

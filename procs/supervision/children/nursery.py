@@ -1,8 +1,8 @@
-"""Stages' processes, forked from one parent that has imported everything and holds no secret.
+"""Forks the stages' processes from one parent with all imports and no secret.
 
-A stage's imports take over a second of CPU; a fork of a process that has made them takes 20 ms.
+A stage's imports take over a second of CPU; the fork of a process that has made them takes 20 ms.
 That parent is the fork server of ``multiprocessing``, started before this process imports anything
-heavy itself.  It compiles and runs nothing, and has one thread, so that forking it is safe.
+heavy.  It compiles and runs nothing and has one thread, so forking it is safe.
 """
 
 import contextlib
@@ -20,9 +20,9 @@ from procs.plan.credentials import VARIABLES
 
 
 def open_nursery() -> None:
-    """Start the parent of the stages to come; it ends when this process and they have ended.
+    """Start the parent of the stages; it ends when this process and the stages have ended.
 
-    It gets neither the keys nor our output: who reads that waits until nobody can write to it.
+    It inherits neither the keys nor our output: a reader of that output waits for its last writer.
     """
     hidden = {name: os.environ.pop(name, None) for name in VARIABLES}
     outputs = {fd: os.dup(fd) for fd in (1, 2)}
@@ -41,22 +41,22 @@ def open_nursery() -> None:
 
 
 class Child:
-    """A stage's process; ``close`` releases the descriptor by which it is watched."""
+    """A stage's process; ``close`` releases its pidfd."""
 
     def __init__(self, pid: int, process: ForkServerProcess | None = None) -> None:
-        """Watch a process; without ``process``, one that somebody else started."""
+        """Watch a process; without ``process``, one that this supervisor did not start."""
         self.pid = pid
         self.process = process
         self.fd = os.pidfd_open(pid)
 
     def poll(self) -> int | None:
-        """Return the exit status, -N when signal N killed it; None while it lives."""
+        """Return the exit status, or -N after a kill by signal N; None while it lives."""
         return self.wait(0.0)
 
     def wait(self, timeout_s: float | None = None) -> int | None:
-        """Wait for the end of the process and return its exit status; None when time is up.
+        """Wait for the end of the process and return its exit status; None after a timeout.
 
-        The status of a process that somebody else started cannot be known: it is UNKNOWN_STATUS.
+        The status of a process that another parent started is not known: it is UNKNOWN_STATUS.
         """
         if self.process is None:
             ready, _, _ = select.select([self.fd], [], [], timeout_s)
@@ -70,7 +70,7 @@ class Child:
             signal.pidfd_send_signal(self.fd, number)
 
     def kill(self) -> None:
-        """End the process at once."""
+        """Kill the process."""
         self.send_signal(signal.SIGKILL)
 
     def close(self) -> None:

@@ -1,18 +1,18 @@
-"""When a stage that died is started again: a pure function of its deaths and the time.
+"""Decides when a dead stage is started again, from its deaths and the time.
 
-Delays double from one death to the next and begin anew after a stable while.  Who dies too often in
-too short a time is not started again before a person says so.
+Delays double from one death to the next, and return to the first after a stable time.  A stage that
+dies too often in too short a time is started again only by hand.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-#: Exit status of a stage that another start would not help: its configuration, or its key.
+#: Exit status of a stage that a restart cannot help: a wrong configuration, or a wrong key.
 EXIT_HOPELESS = 78
 
 
 class RestartPolicy(NamedTuple):
-    """How patient the supervisor is with one stage; all times in seconds."""
+    """The limits of restarts of one stage; all times in seconds."""
 
     delay_s: float = 0.05
     delay_s_max: float = 5.0
@@ -22,7 +22,7 @@ class RestartPolicy(NamedTuple):
 
 
 class StageDeath(NamedTuple):
-    """One end of a stage that nobody asked for."""
+    """One unrequested end of a stage."""
 
     time_s: float
     started_s: float
@@ -30,9 +30,9 @@ class StageDeath(NamedTuple):
 
 
 def restart_after_s(deaths: Sequence[StageDeath], policy: RestartPolicy) -> float | None:
-    """Return the delay between the newest death and the next start; None to give up.
+    """Return the delay from the newest death to the next start; None for no restart.
 
-    ``deaths`` are the stage's, oldest first, at least one.
+    ``deaths`` are the stage's, the oldest first, at least one.
     """
     assert deaths, "nobody died"
     newest = deaths[-1]

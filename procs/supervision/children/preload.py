@@ -1,7 +1,7 @@
-"""What the parent of the stages does once, so that no stage has to: imports, and numba's start.
+"""The work that the parent of the stages does once for all: imports, numba's start.
 
-The first thing that numba compiles or reads from its cache makes it register some thousand
-functions, a third of a second of work that is the same for all stages.
+At its first compilation or read of its cache, numba registers about a thousand functions: a third
+of a second of work that is the same for all stages.
 """
 
 from numba.core.registry import cpu_target

@@ -1,4 +1,4 @@
-"""Run stages in this process.
+"""Runs stages in this process.
 
 ``python -m procs.supervision.children.run_stage ROLE[+ROLE...] LAUNCH_FILE``.
 
@@ -32,7 +32,7 @@ MODULES = {
 def run(roles: Sequence[str], launch_path: Path) -> int:
     """Run one stage, or several in one loop; return the exit status."""
     if not __debug__:
-        sys.exit("vortex does not run under python -O: it would strip the checks; drop the -O")
+        sys.exit("vortex does not run under python -O, which strips the checks; run without -O")
     process_log.to_stderr()
     log = process_log.logger(process_name(roles))
     log.info("pid %d", os.getpid())
@@ -53,7 +53,7 @@ def run(roles: Sequence[str], launch_path: Path) -> int:
 def enter(
     roles: Sequence[str], launch_path: Path, log_path: Path, variables: Mapping[str, str]
 ) -> None:
-    """Become a stage, or several: a session of its own, its log as output, the keys it needs."""
+    """Become one stage or several: a new session, the log as output, the keys that it needs."""
     os.setsid()
     setproctitle(f"vortex {process_name(roles)} {launch_path}")
     process_log.redirect(log_path)

@@ -1,7 +1,5 @@
-"""How commands reach a supervisor, and how it reports progress.
+"""Commands to a supervisor, and its progress reports.
 
-control_socket  how commands reach a running supervisor: one request and one answer over a Unix
-                socket
-progress        who hears how the supervisor fares: the command that started it, and the service
-                manager
+control_socket  commands to a running supervisor: one request and one answer over a Unix socket
+progress        progress reports to ``vortexctl start`` and to systemd
 """

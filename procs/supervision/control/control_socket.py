@@ -1,6 +1,6 @@
-"""How commands reach a running supervisor: one request and one answer over a Unix socket.
+"""Commands to a running supervisor: one request and one answer over a Unix socket.
 
-The socket is only its owner's, by mode and by the peer's credentials.
+Only the socket's owner may use it, by file mode and by the peer's credentials.
 """
 
 import os
@@ -25,13 +25,13 @@ class StopRun(msgspec.Struct, tag="stop"):
 
 
 class StartStage(msgspec.Struct, tag="start_stage"):
-    """Start a stage that was stopped or given up."""
+    """Start a stage that was stopped, or that died too often."""
 
     stage: str
 
 
 class StopStage(msgspec.Struct, tag="stop_stage"):
-    """End a stage and do not start it again; quotes are pulled meanwhile."""
+    """End a stage and do not start it again; the gateway keeps all quotes pulled."""
 
     stage: str
 
@@ -43,9 +43,9 @@ class RestartStage(msgspec.Struct, tag="restart_stage"):
 
 
 class LendStage(msgspec.Struct, tag="lend_stage"):
-    """Pull all quotes, end a stage, and let process ``pid`` play its part until that one ends.
+    """Pull all quotes, end a stage, and lend it to process ``pid`` until that process ends.
 
-    With ``halts`` nothing is traded as long as it does.
+    With ``halts`` nothing is traded during the loan.
     """
 
     stage: str
@@ -53,15 +53,15 @@ class LendStage(msgspec.Struct, tag="lend_stage"):
     halts: bool
 
 
-class TellStages(msgspec.Struct, tag="stages"):
-    """Say what is known of each stage."""
+class ListStages(msgspec.Struct, tag="stages"):
+    """Return the state of each stage."""
 
 
-Command = StopRun | StartStage | StopStage | RestartStage | LendStage | TellStages
+Command = StopRun | StartStage | StopStage | RestartStage | LendStage | ListStages
 
 
 class Supervised(msgspec.Struct):
-    """What the supervisor knows of one stage."""
+    """The supervisor's state of one stage."""
 
     pid: int
     phase: str  # up, stopping, stopped, lent, back-off, given up
@@ -70,7 +70,7 @@ class Supervised(msgspec.Struct):
 
 
 class CommandAnswer(msgspec.Struct, omit_defaults=True):
-    """What became of a command: ``error`` is empty when it was done."""
+    """The result of a command: ``error`` is empty on success."""
 
     schema: Annotated[int, Meta(ge=1)] = 1
     error: str = ""
@@ -78,11 +78,11 @@ class CommandAnswer(msgspec.Struct, omit_defaults=True):
 
 
 class NoAnswer(Exception):
-    """No supervisor answers on the socket."""
+    """No supervisor answered on the socket."""
 
 
 def socket_path(instance: str) -> Path:
-    """Return where the supervisor of an instance listens."""
+    """Return the path of the socket of an instance's supervisor."""
     return runtime_folder() / f"{instance}.sock"
 
 
@@ -92,7 +92,7 @@ def ask(instance: str, command: Command) -> CommandAnswer:
     Raises
     ------
     NoAnswer
-        When nobody listens, or the answer does not come in time.
+        When no supervisor listens, or the answer does not arrive in time.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
         connection.settimeout(ANSWER_S)
@@ -108,17 +108,17 @@ def ask(instance: str, command: Command) -> CommandAnswer:
 
 
 class Caller:
-    """One connection of a command, until it is answered."""
+    """One connection of a command, until its answer is sent."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
 
     def answer(self, answer: CommandAnswer) -> None:
-        """Answer and close."""
+        """Send the answer and close."""
         try:
             self.connection.send(msgspec.json.encode(answer))
         except OSError:
-            pass  # whoever asked is gone
+            pass  # the caller is gone
         finally:
             self.connection.close()
 
@@ -128,7 +128,9 @@ class ControlSocket:
 
     def __init__(self, instance: str) -> None:
         self.path = socket_path(instance)
-        self.path.unlink(missing_ok=True)  # the instance's lock is ours: nobody listens there
+        self.path.unlink(
+            missing_ok=True
+        )  # we hold the instance's lock: no other supervisor listens there
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         former_mask = os.umask(0o177)
         try:
@@ -138,11 +140,11 @@ class ControlSocket:
         self.socket.listen(8)
 
     def fileno(self) -> int:
-        """The descriptor that becomes readable when somebody calls."""
+        """The descriptor that becomes readable when a command connects."""
         return self.socket.fileno()
 
     def accept(self, take: Callable[[Command, Caller], None]) -> None:
-        """Read one command of one caller; ``take`` answers it, now or later."""
+        """Read one command of one caller; ``take`` answers it, immediately or later."""
         connection, _ = self.socket.accept()
         connection.settimeout(1.0)
         caller = Caller(connection)

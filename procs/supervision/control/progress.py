@@ -1,4 +1,4 @@
-"""Who hears how the supervisor fares: the command that started it, and the service manager."""
+"""Progress reports to ``vortexctl start`` and to systemd."""
 
 import os
 import socket
@@ -6,7 +6,7 @@ import sys
 
 
 def say(line: str) -> None:
-    """Print one line for ``vortexctl start``, if it still listens."""
+    """Print one line for ``vortexctl start``, if it still reads."""
     try:
         print(line, flush=True)
     except BrokenPipeError:
@@ -14,7 +14,7 @@ def say(line: str) -> None:
 
 
 def notify_systemd(text: str) -> None:
-    """Tell the service manager, if there is one.  *Source:* sd_notify(3)."""
+    """Notify the service manager, if there is one.  *Source:* sd_notify(3)."""
     address = os.environ.get("NOTIFY_SOCKET")
     if address:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:

@@ -134,7 +134,7 @@ def test_a_port_that_is_taken_is_a_clear_line(alone: Dashboard, tmp_path: Path) 
     with pytest.raises(AssertionError) as caught:
         Dashboard("nobody", tmp_path, "--port", str(alone.port))
     (line,) = re.findall(r"^vortexctl: .*$", str(caught.value), re.M)
-    assert f"port {alone.port} cannot be had" in line
+    assert f"port {alone.port} is not available" in line
     assert "Traceback" not in str(caught.value)
 
 

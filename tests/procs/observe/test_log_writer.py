@@ -262,11 +262,11 @@ def test_a_full_disk_does_not_keep_the_supervisor_from_its_work(
     path = events_path(tmp_path)
     path.symlink_to("/dev/full")
     events = EventLog(tmp_path)
-    events.tell("died", "book", pid=7)
+    events.append("died", "book", pid=7)
     assert "No space left on device" in caplog.text
     assert '"died"' in caplog.text
     path.unlink()
-    events.tell("started", "book", pid=8)
+    events.append("started", "book", pid=8)
     events.close()
     (line,) = path.read_bytes().splitlines()
     assert msgspec.json.decode(line, type=RunEvent).what == "started"

@@ -15,9 +15,9 @@ from engines import Engine, Exchange, Watch, until
 from ipc.segment import list_segments
 from procs.supervision.control.control_socket import (
     CommandAnswer,
+    ListStages,
     StartStage,
     StopStage,
-    TellStages,
     ask,
     socket_path,
 )
@@ -37,7 +37,7 @@ class Run:
 
     def stages(self) -> Any:
         """Return what the supervisor knows of the stages."""
-        return ask(self.engine.name, TellStages()).stages
+        return ask(self.engine.name, ListStages()).stages
 
     def is_trading(self) -> bool:
         """Return whether all is ready and orders stand."""

@@ -1,4 +1,4 @@
-// What acts on the engine: asked for twice, and only with the token of the printed address.
+// Commands to the engine: confirmed by the user, and only with the token of the printed address.
 
 const fromAddress = new URLSearchParams(location.hash.slice(1)).get("token");
 if (fromAddress) {
@@ -22,7 +22,7 @@ export function confirmed(title, text, button) {
   });
 }
 
-// Returns an error for people, or nothing when it was done.
+// Returns an error for people, or nothing on success.
 export async function act(command) {
   try {
     const answer = await fetch("/act", {

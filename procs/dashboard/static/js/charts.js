@@ -52,7 +52,7 @@ export class LineChart {
         ...series.map((each) => ({
           label: each.label, stroke: colour(each.colour), width: each.width ?? 1.5, dash: each.dash,
           points: { show: false }, spanGaps: false,
-          // With no pointer over the chart the legend tells the newest value.
+          // With no pointer over the chart the legend shows the newest value.
           value: (plot, value, number, index) => write(index === null ? plot.data[number].at(-1) : value),
         })),
       ],

@@ -1,4 +1,4 @@
-// Building and updating the page.  What did not change is not touched, so that a selection, a hover
+// Builds and updates the page.  Unchanged elements are not touched, so that a selection, a hover
 // or a click in progress survives ten updates a second.
 
 export function make(tag, properties = {}, ...children) {

@@ -1,4 +1,4 @@
-// Numbers for people: as many digits as carry, never more than fit.
+// Numbers for people: only significant digits, never more than fit.
 
 const NONE = "–";
 

@@ -43,7 +43,7 @@ export class HeatMap {
     this.draw();
   }
 
-  // The rows between the least and the greatest that hold anything, with some air.
+  // The rows from the lowest to the highest that is not empty, with a margin.
   span() {
     let low = ROWS, high = 0;
     for (const column of this.columns) {

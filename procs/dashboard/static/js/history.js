@@ -1,4 +1,4 @@
-// The series that the page on show asked for: one column a second, as the server keeps them.
+// The series of the current page: one column a second, as the server keeps them.
 
 const COLUMN_COUNT = 600;
 
@@ -13,7 +13,7 @@ export class History {
     this.series = {};
   }
 
-  // Appends what a frame brought; a frame that begins elsewhere than expected begins anew.
+  // Appends the columns of a frame; a frame with an unexpected start replaces the series.
   take(first, arrays) {
     if (!arrays.time) return false;
     const sameNames = Object.keys(arrays).every((name) => name === "time" || name in this.series);

@@ -28,7 +28,7 @@ export class Link {
     this.connect();
   }
 
-  // A hidden page draws nothing: it lets go of its connection, and takes it up when it is seen.
+  // A hidden page draws nothing: it closes its connection, and opens it again when visible.
   wake() {
     if (document.hidden) this.socket?.close();
     else this.connect();
@@ -49,7 +49,7 @@ export class Link {
     };
   }
 
-  // Drawn once per display frame, and answered when drawn: so a slow browser slows its own frames.
+  // Drawn once per display frame and acknowledged when drawn: a slow browser slows its own frames.
   take(buffer) {
     this.lastFrameAt = performance.now();
     this.tryCount = 0;

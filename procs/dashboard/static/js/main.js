@@ -1,4 +1,4 @@
-// Puts the parts together: tabs, headline, freshness, and the page on show.
+// Joins the parts: tabs, headline, freshness, and the current page.
 
 import "./act.js";
 import { list, make, mark, text } from "./dom.js";
@@ -81,12 +81,12 @@ function headline() {
   ];
 }
 
-// The one place that says whether what is on show can be believed.
+// The one place that shows whether the page is up to date.
 function showState() {
   let state = head?.state ?? "connecting", note = head?.note ?? "";
   if (!fresh && head) {
     state = "stale";
-    note = `Stale: the dashboard's server has said nothing for ${span(age / 1e3)}. Trying again…`;
+    note = `Stale: no data from the dashboard's server for ${span(age / 1e3)}. Trying again…`;
   } else if (state === "live" && (head.is_pulled || !head.is_ready)) {
     state = "pulled";
     note = head.is_ready ? "Quotes are pulled." : "Not every stage is ready: quotes are pulled.";

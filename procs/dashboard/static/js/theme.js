@@ -1,4 +1,4 @@
-// Light and dark: as the system has it, unless the button says otherwise.
+// Light and dark: the system's choice, unless the button changes it.
 
 const ORDER = ["system", "light", "dark"];
 const SIGNS = { system: "◐ system", light: "○ light", dark: "● dark" };

@@ -1,4 +1,4 @@
-// The ladder with our quotes in it, position and profit, orders, fills and events.
+// The ladder with our quotes, position and profit, orders, fills and events.
 
 import { LineChart } from "../charts.js";
 import { choice, className, figures, list, make, panel, table, text } from "../dom.js";
@@ -35,7 +35,7 @@ export class Book {
       { label: "state", left: true, of: (row) => row.state + (row.asked ? `, ${row.asked} asked` : ""), class: (row) => (row.state === "unknown" ? "bad" : "") },
       { label: "age", of: (row) => millis(row.age_ms) },
       { label: "number", of: (row) => row.order_id },
-    ], { empty: "nothing of ours stands" });
+    ], { empty: "no order of ours is open" });
     const fills = panel("Fills", "half");
     fills.body.classList.add("tall");
     this.fills = table(fills.body, [

@@ -27,7 +27,7 @@ export class Latency {
     this.heat = new HeatMap(heat.body);
     this.spans = choice(["last 10 s", "whole run"], this.span, (span) => { this.span = span; });
     const hops = panel("Every hop", "", make("span", { class: "push" }, this.spans.element));
-    hops.note.textContent = "pick a row to draw it; a percentile stands only where ten values lie beyond it";
+    hops.note.textContent = "pick a row to draw it; a percentile needs ten values beyond it";
     this.hops = table(hops.body, [
       { label: "span of time", left: true, of: (row) => row.label },
       { label: "count", of: (row) => count(row.count) },

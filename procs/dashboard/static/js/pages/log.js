@@ -1,4 +1,4 @@
-// The logs of all processes and what happened to the stages, in one stream.
+// The logs of all processes and the events of the stages, in one stream.
 
 import { choice, make, panel, text } from "../dom.js";
 

@@ -1,4 +1,4 @@
-// What the machine does to the hot threads.
+// How the machine treats the hot threads.
 
 import { LineChart } from "../charts.js";
 import { figures, list, make, panel, table, text } from "../dom.js";
@@ -11,7 +11,7 @@ const VERDICTS = { ok: "good", warn: "warn", fail: "bad" };
 export class Machine {
   constructor(main, rewish) {
     const threads = panel("Hot threads");
-    threads.note.textContent = "per second; a thread that is alone on its CPU and spins waits for nothing and is never switched out";
+    threads.note.textContent = "per second; a spinning thread alone on its CPU never waits and is never switched out";
     this.threads = table(threads.body, [
       { label: "stage", left: true, of: (row) => row.role },
       { label: "cpu", of: (row) => row.cpu },
@@ -23,11 +23,11 @@ export class Machine {
       { label: "minor faults", of: (row) => rate(row.minor_faults), class: (row) => (row.minor_faults ? "warn" : "") },
       { label: "major faults", of: (row) => rate(row.major_faults), class: (row) => (row.major_faults ? "bad" : "") },
     ]);
-    this.waits = panel("Hiccups: time that a hot thread could have run and did not", "half");
-    this.waits.note.textContent = "stages that take turns on one CPU wait for each other all the time: look for what sticks out";
+    this.waits = panel("Hiccups: time that a hot thread was ready and did not run", "half");
+    this.waits.note.textContent = "stages that share a CPU wait for each other all the time: look for peaks";
     this.chart = null;
-    const late = panel("Hiccups: how late this dashboard came to a sample", "half");
-    late.note.textContent = "the worst of each second; it lives on the housekeeping CPUs";
+    const late = panel("Hiccups: the delay of this dashboard's samples", "half");
+    late.note.textContent = "the worst of each second; the dashboard runs on the housekeeping CPUs";
     this.late = new LineChart(late.body, { series: [{ label: "late", colour: "accent" }], unit: millis, height: 180, zero: true });
     const cpus = panel("CPUs", "half");
     this.cpuKey = make("div", { class: "key" }, ...USES.map((use) => make("span", {}, make("i", { class: use }), use === "irq" ? "interrupts" : use)));

@@ -1,4 +1,4 @@
-// Stages and rings in the order in which a tick passes them, what was lost, and the kill.
+// Stages and rings in the order of a tick, losses, and the kill button.
 
 import { act, confirmed, mayAct } from "../act.js";
 import { LineChart } from "../charts.js";
@@ -14,7 +14,7 @@ export class Pipeline {
     this.kill = make("button", {
       type: "button", class: "danger", textContent: "Kill: pull quotes and end the run",
       onclick: () => this.ask({ type: "stop" }, "Pull all quotes and end the run?",
-        "The gateway cancels everything that stands, then all stages end. The run does not come back by itself.", "Kill"),
+        "The gateway cancels all open orders, then all stages end. The run does not restart by itself.", "Kill"),
     });
     const flow = panel("Pipeline", "", make("span", { class: "push" }, this.error, " ", this.kill));
     this.hint = flow.note;

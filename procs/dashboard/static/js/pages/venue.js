@@ -1,4 +1,4 @@
-// How market data comes in, and how the venue answers orders.
+// The state of market data, and the venue's answers to orders.
 
 import { LineChart } from "../charts.js";
 import { figures, list, make, panel, table, text } from "../dom.js";
@@ -77,7 +77,7 @@ export class Venue {
     text(this.budgetNote, `new orders in the venue's window of ${window} s`);
     this.budget([
       ["Used", count(used)], ["Ours to use", count(most)], ["Left", count(most - used)],
-      ["Told to be silent", blocked > 0 ? `${blocked.toFixed(1)} s` : "no", blocked > 0 ? "bad" : ""],
+      ["Blocked by the venue", blocked > 0 ? `${blocked.toFixed(1)} s` : "no", blocked > 0 ? "bad" : ""],
     ]);
     const run = facts.round_trip.run ?? {};
     text(this.tripNote, `whole run: ${count(run.count)} answers, P50 ${nanos(run.p50)}, P99 ${nanos(run.p99)}`);
