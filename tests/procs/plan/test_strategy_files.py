@@ -45,7 +45,7 @@ def test_a_file_that_is_there_is_not_touched(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("precious")
     done = new_strategy("mine", "--folder", str(tmp_path))
     assert done.exit_code == 1
-    assert "is there already" in done.output
+    assert "exists already" in done.output
     assert (tmp_path / "mine.py").read_text() == "precious"
 
 
