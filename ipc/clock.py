@@ -27,7 +27,7 @@ CLOCK = Layout(
     "How this run converts cycles to nanoseconds; written once by the supervisor.",
     Field("origin_cycles", "i8", "cycle counter at the origin"),
     Field("origin_ns", "i8", "CLOCK_MONOTONIC at the origin"),
-    Field("ns_per_cycle", "f8", "length of a cycle; 0: clock_gettime; -1: a driver moves the clock"),
+    Field("ns_per_cycle", "f8", "length of a cycle; 0: clock_gettime; -1: a driver moves it"),
     Field("wall_offset_ns", "i8", "CLOCK_REALTIME minus this clock"),
     reserved(32),
 )
