@@ -10,6 +10,7 @@ markets          where orders match: a simulation
 doors            what every dialect's doors have in common: connections, the log, the side door
 dialect          what the exchange needs of a venue's dialect
 binance          Binance Spot's dialect
+bybit            Bybit v5's dialect, spot and linear
 exchange         the exchange put together, without its sockets: dialects, markets, the report
 exchange_server  the sockets and timers of an exchange
 """

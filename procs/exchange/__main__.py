@@ -1,6 +1,7 @@
 """Run the local exchange: `python -m procs.exchange`.
 
-On ready, one JSON line on standard output: `{"rest_port": ..., "ws_port": ..., "sbe_port": ...}`.
+On ready, one JSON line on standard output: `{"rest_port": ..., "ws_port": ..., "sbe_port": ...}`
+for Binance, and for each of Bybit's dialects its addresses, `"bybit_linear": {"stream_url": ...}`.
 SIGTERM and SIGINT stop it cleanly.  The account's key comes from VORTEX_API_KEY and
 VORTEX_API_SECRET, those of further accounts from VORTEX_API_KEY_2 and VORTEX_API_SECRET_2, and so
 on.  In place of a secret stands the PEM of the public key for an Ed25519 key.
@@ -85,6 +86,8 @@ def read_speed(text: str) -> float:
 @click.option("--rest-port", default=0, help="Port of REST; 0 takes any free one.")
 @click.option("--ws-port", default=0, help="Port of streams and WebSocket API.")
 @click.option("--sbe-port", default=0, help="Port of the binary streams.")
+@click.option("--bybit-rest-port", default=0, help="Port of Bybit's REST.")
+@click.option("--bybit-ws-port", default=0, help="Port of Bybit's WebSockets.")
 @click.option("--seed", type=int, help="Seed of the market; overrides the file.")
 @click.option("--life", default=0, help="How often it was started before: ids go on above those.")
 @click.option("--capture", type=click.Path(path_type=Path), help="Replay this recording.")
@@ -101,6 +104,8 @@ def main(
     rest_port: int,
     ws_port: int,
     sbe_port: int,
+    bybit_rest_port: int,
+    bybit_ws_port: int,
     seed: int | None,
     life: int,
     capture: Path | None,
@@ -139,6 +144,7 @@ def main(
     tls = None if ca_path is None else make_context(ca_path)
     server = Server(exchange, request_log, has_faults=faults, has_audit=audit, tls=tls)
     ports = {"binance.rest": rest_port, "binance.ws": ws_port, "binance.sbe": sbe_port}
+    ports |= {"bybit.rest": bybit_rest_port, "bybit.ws": bybit_ws_port}
     asyncio.run(serve(server, ports))
     if report is not None:
         report.write_text(json.dumps(exchange.report(), indent=1))

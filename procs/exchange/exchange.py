@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from procs.exchange.binance.binance_dialect import BinanceDialect
+from procs.exchange.bybit.bybit_dialect import BybitDialect
 from procs.exchange.core.exchange_config import ExchangeConfig, ExchangeConfigError
 from procs.exchange.dialect import Dialect, Player
 from procs.exchange.markets.simulated import SimulatedMarket
@@ -12,6 +13,7 @@ from procs.exchange.markets.simulated import SimulatedMarket
 #: The dialects by the names of the venues.
 DIALECTS: dict[str, Callable[[ExchangeConfig, Sequence[tuple[str, str]]], Dialect]] = {
     "binance": BinanceDialect,
+    "bybit": BybitDialect,
 }
 
 

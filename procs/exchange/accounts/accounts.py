@@ -8,11 +8,15 @@ from procs.exchange.core.instrument import E8, text_e8, to_e8
 
 @dataclass
 class ExchangeBalance:
-    """What the account has of one asset, in 1e-8; ``margin_e8`` of it backs positions."""
+    """What the account has of one asset, in 1e-8; ``margin_e8`` of it backs perpetuals.
+
+    ``order_margin_e8`` is the part of that which backs orders.
+    """
 
     free_e8: int = 0
     locked_e8: int = 0
     margin_e8: int = 0
+    order_margin_e8: int = 0
 
     @property
     def total_e8(self) -> int:

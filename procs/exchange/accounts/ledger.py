@@ -83,15 +83,18 @@ class Ledger:
         """Give back what an open order has set aside beyond what it may still cost."""
         self.money(order.instrument).release_surplus(order)
 
-    def enter(self, order: Order, market: Market) -> None:
-        """Take an order for which money is set aside onto the books, and let it match."""
+    def register(self, order: Order) -> None:
+        """Take an order for which money is set aside onto the books."""
         key = (order.instrument.key, order.order_id)
         self.orders[key] = self.open_orders[key] = order
-        self.by_client_id[order.instrument.key, order.client_order_id] = order
+        if order.client_order_id:
+            self.by_client_id[order.instrument.key, order.client_order_id] = order
         self.order_count += 1
         if self.venue.journal is not None:
             self.venue.journal.orders.append(order)
-        self.tell(order, "NEW")
+
+    def match(self, order: Order, market: Market) -> None:
+        """Let an order of the books match and rest; its balances are told once, at the end."""
         self.busy_order = order
         market.submit(order)
         self.busy_order = None

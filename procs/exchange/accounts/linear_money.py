@@ -10,17 +10,21 @@ from procs.exchange.accounts.accounts import ExchangeAccount
 from procs.exchange.accounts.venue import Booking, Market
 from procs.exchange.core.exchange_order import Order
 from procs.exchange.core.instrument import E8, Instrument
-from vortex.codes import Side
 
 
 @dataclass(slots=True)
-class Position:
-    """One position: above zero long; ``cost_e8`` is what it was entered at, never below zero."""
+class Holding:
+    """One position: above zero long; ``cost_e8`` is what it was entered at, never below zero.
+
+    ``realised_e8`` is profit less commission and funding since ever, ``session_e8`` since the
+    position was opened; times are the clock's.
+    """
 
     instrument: Instrument
     lots: int = 0
     cost_e8: int = 0
     realised_e8: int = 0
+    session_e8: int = 0
     opened_ms: int = 0
     updated_ms: int = 0
 
@@ -63,8 +67,12 @@ class Position:
         opened_lots = qty_lots - closed_lots
         self.lots += side * opened_lots
         self.cost_e8 += self.instrument.quote_e8(price_ticks, opened_lots)
-        self.realised_e8 += profit_e8
         return profit_e8, closed_lots
+
+    def realise(self, amount_e8: int) -> None:
+        """Book profit, or with a sign commission or funding."""
+        self.realised_e8 += amount_e8
+        self.session_e8 += amount_e8
 
 
 class LinearMoney:
@@ -72,35 +80,33 @@ class LinearMoney:
 
     def __init__(self, account: ExchangeAccount) -> None:
         self._account = account
-        self.positions: dict[str, Position] = {}
-        self.order_margin_e8: dict[str, int] = {}
+        self.holdings: dict[str, Holding] = {}
 
-    def position(self, instrument: Instrument) -> Position:
+    def holding(self, instrument: Instrument) -> Holding:
         """Return the position in a perpetual, flat if there was never one."""
-        return self.positions.setdefault(instrument.key, Position(instrument))
+        return self.holdings.setdefault(instrument.key, Holding(instrument))
 
     def position_margin_e8(self, asset: str) -> int:
         """Return what backs the positions that settle in an asset."""
-        rows = self.positions.values()
+        rows = self.holdings.values()
         return sum(row.margin_e8() for row in rows if row.instrument.quote_asset == asset)
 
     def _margin_e8(self, order: Order, price_ticks: int) -> int:
         """Return what backs the part of an order that does not reduce the position."""
         if order.is_reduce_only:
             return 0
-        position = self.position(order.instrument)
-        reducing_lots = abs(position.lots) if position.side == -order.side else 0
+        holding = self.holding(order.instrument)
+        reducing_lots = abs(holding.lots) if holding.side == -order.side else 0
         opening_lots = max(0, order.left_lots - reducing_lots)
         value_e8 = order.instrument.quote_e8(price_ticks, opening_lots)
         return value_e8 // order.instrument.config.leverage
 
     def _hold(self, order: Order, amount_e8: int) -> None:
         asset = order.instrument.quote_asset
-        moved_e8 = amount_e8 - order.locked_e8
-        self.order_margin_e8[asset] = self.order_margin_e8.get(asset, 0) + moved_e8
-        order.locked_e8 = amount_e8
         balance = self._account.balance(asset)
-        balance.margin_e8 = self.order_margin_e8[asset] + self.position_margin_e8(asset)
+        balance.order_margin_e8 += amount_e8 - order.locked_e8
+        order.locked_e8 = amount_e8
+        balance.margin_e8 = balance.order_margin_e8 + self.position_margin_e8(asset)
 
     def reserve(self, order: Order, market: Market) -> bool:
         """Hold the margin of an order; return whether there was enough."""
@@ -119,9 +125,13 @@ class LinearMoney:
         instrument, account = order.instrument, self._account
         asset = instrument.quote_asset
         quote_e8 = instrument.quote_e8(price_ticks, qty_lots)
-        pnl_e8, closed_lots = self.position(instrument).add(order.side, price_ticks, qty_lots)
+        holding = self.holding(instrument)
+        if holding.lots == 0:
+            holding.session_e8 = 0
+        pnl_e8, closed_lots = holding.add(order.side, price_ticks, qty_lots)
         account.balance(asset).free_e8 += pnl_e8
         fee_e8 = account.pay_fee(asset, quote_e8, instrument.fee_e8(is_maker=is_maker))
+        holding.realise(pnl_e8 - fee_e8)
         self._hold(order, order.locked_e8)
         return Booking(quote_e8, fee_e8, asset, pnl_e8, closed_lots)
 
@@ -136,17 +146,13 @@ class LinearMoney:
 
     def fund(self, instrument: Instrument, mark_ticks: int, rate_e8: int) -> int:
         """Pay the funding of a position, longs to shorts; return what was paid in 1e-8."""
-        position = self.position(instrument)
-        paid_e8 = position.value_e8(mark_ticks) * rate_e8 // E8 * position.side
+        holding = self.holding(instrument)
+        paid_e8 = holding.value_e8(mark_ticks) * rate_e8 // E8 * holding.side
         self._account.balance(instrument.quote_asset).free_e8 -= paid_e8
-        position.realised_e8 -= paid_e8
+        holding.realise(-paid_e8)
         return paid_e8
-
-    def may_reduce(self, order: Order) -> bool:
-        """Return whether there is something for an order to reduce."""
-        return self.position(order.instrument).side == -order.side
 
     def reducible_lots(self, instrument: Instrument, side: int) -> int:
         """Return how many lots an order of this side can close."""
-        position = self.position(instrument)
-        return abs(position.lots) if position.side == -Side(side).value else 0
+        holding = self.holding(instrument)
+        return abs(holding.lots) if holding.side == -side else 0

@@ -16,14 +16,14 @@ class SpotMoney:
         """Set aside what the order may cost; return whether there was enough."""
         instrument = order.instrument
         if order.side == Side.SELL:
-            amount_e8 = instrument.base_e8(order.qty_lots)
+            amount_e8 = instrument.base_e8(order.left_lots)
         elif order.order_type == "MARKET":
             # Matching is over before anybody sees the lock; own orders in the way may raise the
             # cost, so all that is free backs a market order for that moment.
-            cost_e8 = market.market_cost_e8(order.qty_lots)
+            cost_e8 = market.market_cost_e8(order.left_lots)
             amount_e8 = max(cost_e8, self._account.balance(order.locked_asset).free_e8)
         else:
-            amount_e8 = instrument.quote_e8(order.price_ticks, order.qty_lots)
+            amount_e8 = instrument.quote_e8(order.price_ticks, order.left_lots)
         if not self._account.lock(order.locked_asset, amount_e8):
             return False
         order.locked_e8 = amount_e8

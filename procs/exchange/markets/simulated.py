@@ -189,7 +189,7 @@ class SimulatedMarket:
             order.owner_id,
             order.side,
             price_ticks,
-            order.qty_lots,
+            order.left_lots,
             int(time_in_force),
             int(Prevention[order.prevention_mode]),
         )

@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 import pytest
 import websocket
+from bybit_client import BybitClient, bybit_config
 from engines import until
 
 from procs.exchange.core.exchange_config import ExchangeConfig
@@ -30,7 +31,7 @@ class Client:
 
     def __init__(self, ports, key, secret):
         self.ports = ports
-        self.rest_port, self.ws_port = ports["rest_port"], ports["ws_port"]
+        self.rest_port, self.ws_port = ports.get("rest_port"), ports.get("ws_port")
         self.key, self.secret = key, secret
         self.sockets = []
 
@@ -203,6 +204,22 @@ def faulty_exchange(tmp_path_factory):
     config = "reply_delay_ms_max = 0.0\nping_interval_s = 1.0\n"
     with running_exchange(tmp_path_factory.mktemp("faulty"), "--faults", config=config) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def bybit(tmp_path_factory):
+    """Bybit's spot and linear beside Binance's spot, with wide budgets, where all have traded."""
+    folder = tmp_path_factory.mktemp("bybit")
+    with running_exchange(folder, "--faults", config=bybit_config()) as process:
+        client = BybitClient(process.ports, process.key, process.secret)
+        for category in ("linear", "spot"):
+            query = {"category": category, "symbol": "BTCUSDT"}
+            until(
+                lambda query=query: client.get("/v5/market/recent-trade", query)["list"],
+                f"{category} has traded",
+            )
+        yield client
+        client.close()
 
 
 @pytest.fixture

@@ -81,7 +81,9 @@ class Desk(Ledger):
                 self.tell(order, "REJECTED", reject_reason=reason)
             raise
         self.limits.add_order()
-        self.enter(order, market)
+        self.register(order)
+        self.tell(order, "NEW")
+        self.match(order, market)
         return order
 
     def _build(self, market: Market, request: OrderRequest) -> Order:
