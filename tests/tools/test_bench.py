@@ -5,17 +5,19 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from tools.bench import frames, log, order, parse, ring_python
+from tools.bench import bybit_frames, frames, log, order, parse, parse_bybit, ring_python
 from tools.bench import parse_others as others
+from tools.bench.parse_loops import parse_all_bybit
 from tools.bench.signed import read_request, signature_of, unmasked
 
 
 def test_parse_reads_the_same_records_as_the_slow_decoder():
     result = parse.run(0.0, frame_count_max=300)
-    assert set(result["figures"]) == {"mix", "depth", "bookTicker"}
+    assert set(result["figures"]) == {"mix", "depth", "bookTicker", "bybit"}
     kinds = result["figures"]["mix"]
     assert {"ours", "msgspec", "msgspec to ticks"} <= set(kinds)
     assert ("simdjson" in kinds) == (result["skipped"] == "")
+    assert {"ours", "msgspec"} <= set(result["figures"]["bybit"])
     assert "bookTicker" in "\n".join(parse.lines(result))
 
 
@@ -34,6 +36,18 @@ def test_parse_fails_when_a_field_differs():
 def test_made_frames_depend_on_nothing_but_the_seed():
     assert frames.made(20, seed=5) == frames.made(20, seed=5)
     assert frames.made(20, seed=5) != frames.made(20, seed=6)
+    assert bybit_frames.made_frames(20, seed=5) == bybit_frames.made_frames(20, seed=5)
+    assert bybit_frames.made_frames(20, seed=5) != bybit_frames.made_frames(20, seed=6)
+
+
+def test_made_frames_of_bybit_are_of_the_form_of_today():
+    block = parse.Frames(bybit_frames.made_frames(300, seed=2))
+    ours = parse.Ours(bybit_frames.bybit_instruments(), parse_all_bybit)
+    try:
+        ours.run(block, parse_bybit.sum_bybit(block.frames))
+        assert ours.catalog["general_count"] == 0
+    finally:
+        ours.close()
 
 
 def test_order_builds_orders_that_a_venue_would_take():

@@ -9,18 +9,21 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ipc.memory import address_of
 from ipc.segment import segment_name
 from ipc.shared import RingSpec, SharedRing
+from ipc.types import RecordArray
 from tools.bench import frames as market
+from tools.bench import parse_bybit
 from tools.bench import parse_others as others
 from tools.bench.bars import verdict
+from tools.bench.bybit_frames import bybit_instruments, load_bybit
 from tools.bench.machine import machine_line, pin
-from tools.bench.parse_loops import Sum, parse_all
+from tools.bench.parse_loops import Sum, parse_all, parse_all_bybit
 from tools.bench.parse_others import TYPE_OFFSET, Simdjson
 from vortex.decoding.instruments import build_catalog
 from vortex.records import DEPTH, FEED, LEVELS, MARKET_SLOT_BYTES, TICKER, TRADE
@@ -31,8 +34,11 @@ BARS = {
     "mix": ("gb_per_s", 1.5, "GB/s"),
     "depth": ("gb_per_s", 2.0, "GB/s"),
     "bookTicker": ("m_messages_per_s", 10.0, "M msg/s"),
+    "bybit": ("gb_per_s", 1.5, "GB/s"),
 }
 RIVAL_BARS = {"msgspec": 5.0, "simdjson": 2.0}
+#: Half of Bybit's bytes are keys and brackets around short numbers, which costs all alike.
+BYBIT_RIVAL_BARS = {"msgspec": 4.0}
 SPEC = RingSpec(
     (DEPTH, LEVELS, TICKER, TRADE, FEED), MARKET_SLOT_BYTES, 1 << 14, MESSAGE_COUNT_MAX,
     "publish_ns",
@@ -59,10 +65,13 @@ class Frames:
 class Ours:
     """The engine's decoder, and a ring in shared memory as the engine has it."""
 
-    def __init__(self) -> None:
-        self.instruments = market.instruments()
+    def __init__(
+        self, instruments: "RecordArray | None" = None, loop: Callable[..., int] = parse_all
+    ) -> None:
+        self.loop = loop
+        self.instruments = market.instruments() if instruments is None else instruments
         self.catalog, self.slots = build_catalog(self.instruments)
-        name = segment_name(f"bench-{os.getpid()}", "market")
+        name = segment_name(f"bench-{os.getpid()}", f"market-{id(self):x}")
         self.shared = SharedRing.create(name, SPEC, run_id=1)
         self.writer = SharedRing.attach_writer(name, SPEC)
         self.reader = SharedRing.attach_reader(name, SPEC)
@@ -75,7 +84,7 @@ class Ours:
             self.writer.address, self.reader.address, MESSAGE_COUNT_MAX, address_of(sums),
         )  # fmt: skip
         start = time.perf_counter()
-        refused_count = parse_all(*arguments)
+        refused_count = self.loop(*arguments)
         took = time.perf_counter() - start
         assert refused_count == 0, f"{refused_count} frames were refused"
         assert sums.tolist() == expected, "the sums of the records differ from the slow decoder's"
@@ -101,31 +110,51 @@ def seconds_of(function: Callable[[list[bytes]], Any], frames: list[bytes]) -> f
     return time.perf_counter() - start
 
 
+class Reading(NamedTuple):
+    """How one venue's frames are decoded: by us, and by others."""
+
+    ours: Ours
+    sums: Callable[[list[bytes]], list[int]]
+    python: dict[str, Callable[[list[bytes]], Any]]
+
+
+def sides_of(cases: dict[str, list[bytes]]) -> dict[str, Reading]:
+    """Return how the frames of each case are decoded."""
+    binance = Reading(Ours(), others.decode_and_sum, others.kinds_of_python())
+    bybit = Reading(
+        Ours(bybit_instruments(), parse_all_bybit),
+        parse_bybit.sum_bybit,
+        parse_bybit.kinds_for_bybit(),
+    )
+    return {name: bybit if name == "bybit" else binance for name in cases}
+
+
 def measure(cases: dict[str, list[bytes]], seconds: float, folder: str) -> dict[str, Any]:
     """Let all decoders take turns for about ``seconds``; return the seconds of each pass."""
-    expected = {name: others.decode_and_sum(frames) for name, frames in cases.items()}
     blocks = {name: Frames(frames) for name, frames in cases.items()}
-    python = others.kinds_of_python()
-    ours = Ours()
-    simdjson = None if others.why_no_simdjson() else Simdjson(folder, cases)
+    sides = sides_of(cases)
+    expected = {name: sides[name].sums(frames) for name, frames in cases.items()}
+    in_cpp = {name: frames for name, frames in cases.items() if name != "bybit"}
+    simdjson = None if others.why_no_simdjson() else Simdjson(folder, in_cpp)
     took: dict[str, dict[str, list[float]]] = {name: {} for name in cases}
     try:
         for name in cases:  # compiles, and warms what there is to warm
-            ours.run(blocks[name], expected[name])
+            sides[name].ours.run(blocks[name], expected[name])
         end = time.monotonic() + seconds
         while not took["mix"] or time.monotonic() < end:
             for name, frames in cases.items():
-                passes = took[name]
-                passes.setdefault("ours", []).append(ours.run(blocks[name], expected[name]))
-                if simdjson is not None:
+                passes, side = took[name], sides[name]
+                passes.setdefault("ours", []).append(side.ours.run(blocks[name], expected[name]))
+                if simdjson is not None and name in in_cpp:
                     one = others.run_checked(simdjson, name, expected[name])
                     passes.setdefault("simdjson", []).append(one)
-                for kind, function in python.items():
+                for kind, function in side.python.items():
                     passes.setdefault(kind, []).append(seconds_of(function, frames))
     finally:
         if simdjson is not None:
             simdjson.close()
-        ours.close()
+        for ours in {id(side.ours): side.ours for side in sides.values()}.values():
+            ours.close()
     return took
 
 
@@ -149,7 +178,8 @@ def summarize(took: dict[str, list[float]], byte_count: int, frame_count: int) -
 def run(seconds: float, frame_count_max: int | None = None) -> dict[str, Any]:
     """Run the benchmark for about ``seconds``; return machine, frames and figures."""
     frames, source = market.load(frame_count_max)
-    cases = cases_of(frames)
+    bybit, bybit_source = load_bybit(frame_count_max)
+    cases = {**cases_of(frames), "bybit": bybit}
     affinity = os.sched_getaffinity(0)
     pin(len(affinity) - 1)
     try:
@@ -164,7 +194,7 @@ def run(seconds: float, frame_count_max: int | None = None) -> dict[str, Any]:
         sizes[name] = {"frame_count": len(chosen), "bytes": byte_count}
     return {
         "machine": machine_line(),
-        "frames": source,
+        "frames": f"{source}, {bybit_source}",
         "cases": sizes,
         "skipped": others.why_no_simdjson(),
         "figures": figures,
@@ -175,7 +205,7 @@ def bars_of(case: str, kinds: dict[str, Any]) -> list[str]:
     """Return what one case shall reach, and whether it does."""
     figure, bar, unit = BARS[case]
     told = [f"{bar:g} {unit} {verdict(kinds['ours'][figure] >= bar)}"]
-    for rival, times in RIVAL_BARS.items():
+    for rival, times in (BYBIT_RIVAL_BARS if case == "bybit" else RIVAL_BARS).items():
         if rival in kinds:
             told.append(
                 f"{times:g} x {rival} {verdict(kinds[rival]['ours_is_faster_by'] >= times)}"

@@ -7,6 +7,7 @@ from ipc.compiled import compiled
 from ipc.memory import load_byte, load_word, record_at, store_word
 from vortex.codes import Kind
 from vortex.records import DEPTH, LEVELS, TICKER, TRADE
+from vortex.venues._bybit.market_messages import decode_market as decode_bybit_market
 from vortex.venues.binance_spot import decode_market
 
 DEPTH_DTYPE, LEVELS_DTYPE = DEPTH.dtype, LEVELS.dtype
@@ -109,6 +110,19 @@ def read_records(reader_address: int, sums_address: int) -> None:
 
 
 @compiled
+def pass_on(
+    count: int, index: int, writer_address: int, reader_address: int, sums_address: int
+) -> int:
+    """Publish what was decoded and read it again; return 1 for a frame that was refused."""
+    if count < 0:
+        return 1
+    ring.append(writer_address, count)
+    ring.commit(writer_address, index)
+    read_records(reader_address, sums_address)
+    return 0
+
+
+@compiled
 def parse_all(
     frames_address: int,
     frame_count: int,
@@ -130,10 +144,28 @@ def parse_all(
         count = decode_market(
             load_word(entry), load_word(entry + 8), catalog_address, slot, message_count_max
         )
-        if count < 0:
-            refused_count += 1
-            continue
-        ring.append(writer_address, count)
-        ring.commit(writer_address, index)
-        read_records(reader_address, sums_address)
+        refused_count += pass_on(count, index, writer_address, reader_address, sums_address)
+    return refused_count
+
+
+@compiled
+def parse_all_bybit(
+    frames_address: int,
+    frame_count: int,
+    catalog_address: int,
+    writer_address: int,
+    reader_address: int,
+    message_count_max: int,
+    sums_address: int,
+) -> int:
+    """Do what ``parse_all`` does, with Bybit's frames."""
+    refused_count = 0
+    for index in range(frame_count):
+        entry = frames_address + 16 * index
+        slot = ring.claim(writer_address)
+        assert slot != 0, "the reader empties the ring after each message"
+        count = decode_bybit_market(
+            load_word(entry), load_word(entry + 8), catalog_address, slot, message_count_max
+        )
+        refused_count += pass_on(count, index, writer_address, reader_address, sums_address)
     return refused_count

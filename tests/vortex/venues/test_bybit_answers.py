@@ -439,6 +439,8 @@ def test_single_messages_of_another_source_are_of_the_kind_that_they_say(shared:
     folder = shared / "captures/fixtures/bybit"
     for path in sorted(folder.glob("ws_account_*.json")):
         root = json.loads(path.read_text())
+        if "topic" not in root:
+            continue  # a row by itself
         answers = LINEAR.decode(PRIVATE, root)
         assert isinstance(answers, list), path.name
         assert len(answers) == max(1, len(root["data"])) or "BTCUSDT" not in path.read_text()
