@@ -1,4 +1,4 @@
-# `make help` lists what there is.  Everything runs in a virtual environment in the checkout.
+# `make help` lists the targets.  Everything runs in a virtual environment in the checkout.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -16,7 +16,7 @@ MINUTES ?= 10
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-install: $(STAMP) ## make the virtual environment and install everything that is pinned
+install: $(STAMP) ## make the virtual environment and install the pinned packages
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -35,7 +35,7 @@ check: $(STAMP) ## style, types, floors, generated documents
 	$(BIN)/python -m pytest -q tests/tidy
 	$(BIN)/python -m tools.documents --check
 
-test: $(STAMP) vectors ## all tests: what starts no engine, beside what does
+test: $(STAMP) vectors ## all tests: those without an engine, in parallel with those that start one
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-units test-systems
 
 test-units: $(STAMP)
@@ -44,35 +44,35 @@ test-units: $(STAMP)
 test-systems: $(STAMP)
 	$(BIN)/python -m pytest -q tests/procs tests/tools --ignore=tests/procs/exchange
 
-vectors: $(VECTORS) ## fetch what tests read of published sources (tests/vectors.txt)
+vectors: $(VECTORS) ## fetch the published sources that tests read (tests/vectors.txt)
 
 $(VECTORS): tests/vectors.txt | $(STAMP)
 	@$(BIN)/pip download --quiet --disable-pip-version-check --retries 1 --timeout 15 \
 		--no-deps --no-binary msgspec --require-hashes \
 		--dest $@ -r tests/vectors.txt && touch $@ \
-		|| { rm -rf $@; echo "not fetched: the tests that read them will be skipped"; }
+		|| { rm -rf $@; echo "not fetched: the tests that read them are skipped"; }
 
 bench: $(STAMP) ## benchmarks beside their references: ONLY=NAME JSON=FILE
 	@$(BIN)/python -c "import iceoryx2" 2>/dev/null \
 		|| $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt \
 		-e '.[peers]' --config-settings editable_mode=compat 2>/dev/null \
-		|| echo "iceoryx2 cannot be had for this machine: measured without it"
+		|| echo "iceoryx2 is not available for this machine: measuring without it"
 	@$(BIN)/python -m tools.bench $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))
 
 fuzz: $(STAMP) ## framing, scanner and market decoder against slow readers: SECONDS=60 SEED=1
 	@$(BIN)/python -c "import atheris" 2>/dev/null \
 		|| $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt \
 		-e '.[fuzz]' --config-settings editable_mode=compat 2>/dev/null \
-		|| { echo "atheris cannot be had for $$($(BIN)/python --version): no fuzzing"; exit 1; }
+		|| { echo "atheris is not available for $$($(BIN)/python --version): no fuzzing"; exit 1; }
 	@$(BIN)/python -m tools.fuzz --seconds $(SECONDS) --seed $(SEED)
 
 chaos: $(STAMP) ## kill and stop every part under load, audited by the exchange: SECONDS=120 SEED=1
 	@$(BIN)/python -m tools.chaos --seconds $(if $(filter file,$(origin SECONDS)),120,$(SECONDS)) --seed $(SEED)
 
-soak: $(STAMP) ## trade for long at ten times the normal rate, and look for what grows: MINUTES=10 SEED=1 JSON=FILE
+soak: $(STAMP) ## trade for long at ten times the normal rate, and look for growth: MINUTES=10 SEED=1 JSON=FILE
 	@$(BIN)/python -m tools.soak --minutes $(MINUTES) --seed $(SEED) $(if $(JSON),--json $(JSON))
 
-format: $(STAMP) ## put the sources into shape
+format: $(STAMP) ## format the sources
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 

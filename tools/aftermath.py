@@ -1,4 +1,4 @@
-"""What is left when a run on the local exchange has ended, and what the exchange says of it."""
+"""The state after a run on the local exchange, and the exchange's books of it."""
 
 import json
 import urllib.request
@@ -35,30 +35,30 @@ def repeated_client_ids(orders: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def standing_client_ids(orders: Sequence[dict[str, Any]]) -> list[str]:
-    """Return the client order ids of what still stands."""
+    """Return the client order ids of the orders that are still open."""
     return [order["client_order_id"] for order in orders if order["ended_ns"] == 0]
 
 
 def final_position(run_folder: Path) -> dict[str, str]:
-    """Return what an engine that was stopped thinks it holds."""
+    """Return the final position by the engine's own account."""
     report = json.loads((run_folder / "report.json").read_text())
     held: dict[str, str] = report["position"]
     return held
 
 
 def order_faults(orders: Sequence[dict[str, Any]], standing: Sequence[str]) -> list[str]:
-    """Return what is wrong with all orders of a run, and with what ``standing`` after its stop."""
+    """Return the faults of all orders of a run; ``standing`` are those open after its stop."""
     faults = []
     repeated = repeated_client_ids(orders)
     if repeated:
         faults.append(f"client order ids used twice: {', '.join(repeated[:SHOWN_COUNT])}")
     if standing:
-        faults.append(f"orders stand after the stop: {', '.join(standing[:SHOWN_COUNT])}")
+        faults.append(f"orders are open after the stop: {', '.join(standing[:SHOWN_COUNT])}")
     return faults
 
 
 def position_faults(held: Mapping[str, str], traded: Mapping[str, Decimal]) -> list[str]:
-    """Return where the engine's position is not what the exchange's fills add up to."""
+    """Return where the engine's position differs from the sum of the exchange's fills."""
     return [
         f"position of {symbol}: {text} here, {traded.get(symbol, Decimal(0))} at the exchange"
         for symbol, text in held.items()
@@ -69,7 +69,7 @@ def position_faults(held: Mapping[str, str], traded: Mapping[str, Decimal]) -> l
 def leftover_faults(instance: str, pids: Iterable[int] = (), wait_s: float = END_S) -> list[str]:
     """Return what an engine left behind: shared memory, or processes of ``pids``.
 
-    What was asked to end is given ``wait_s`` for it: the helpers of a supervisor end after it.
+    Processes get ``wait_s`` to end: the helpers of a supervisor end after it.
     """
     faults = []
     segments = list_segments(instance)

@@ -1,7 +1,7 @@
 """Writes the documents that the code declares: the records, and the configuration's keys.
 
-They are only ever printed from the code, so they cannot say what the code does not do; ``--check``
-fails when a file is not what this would write.
+They are always printed from the code, so they cannot differ from it; ``--check`` fails when a file
+is stale.
 """
 
 import sys
@@ -18,14 +18,14 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Document:
-    """A file, and what is to stand in it."""
+    """A file and its text."""
 
     path: Path
     text: Callable[[], str]
 
     @property
     def is_stale(self) -> bool:
-        """Whether the file is missing, or says something else."""
+        """Whether the file is missing, or has another text."""
         return not self.path.is_file() or self.path.read_text() != self.text()
 
 
@@ -38,14 +38,14 @@ DOCUMENTS = [
 @click.command(help=__doc__)
 @click.option("--check", is_flag=True, help="Write nothing; fail when a file is stale.")
 def main(check: bool) -> None:
-    """Write the documents, or see that they are what the code declares."""
+    """Write the documents, or check that they match the code."""
     if not check:
         for document in DOCUMENTS:
             document.path.write_text(document.text())
         return
     stale = [document.path.name for document in DOCUMENTS if document.is_stale]
     if stale:
-        sys.exit(f"not what the code declares: {', '.join(stale)}; run make docs")
+        sys.exit(f"stale, differs from the code: {', '.join(stale)}; run make docs")
 
 
 if __name__ == "__main__":

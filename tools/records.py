@@ -1,4 +1,4 @@
-"""RECORDS.md, from the declarations: every shared record, and who writes and reads it."""
+"""RECORDS.md, from the declarations: every shared record, its writer and its readers."""
 
 import importlib
 from enum import IntEnum
@@ -18,7 +18,7 @@ Every record that crosses a process border, as the code declares it, and the wir
 `configs/demo.toml`.  Written by `make docs`; do not edit.
 
 Prices are int64 ticks and quantities int64 lots of the record's instrument.  Numbers are
-little-endian and naturally aligned; there is no padding but what is named `reserved`."""
+little-endian and naturally aligned; the only padding is the fields named `reserved`."""
 
 #: A record is printed in the first of these modules that holds it.
 SECTIONS = {
@@ -71,8 +71,8 @@ def wiring_sections(wiring: Wiring) -> list[str]:
             f"| `{table.name}` | {table.layout.name} | {table.count:,} | {size_bytes:,} "
             f"| {table.owner} |"
         )
-    told = "All others read a table in place and never write it."
-    return ["## Rings", "\n".join(rings), "## Tables", told, "\n".join(tables)]
+    note = "All other processes read a table in place and never write it."
+    return ["## Rings", "\n".join(rings), "## Tables", note, "\n".join(tables)]
 
 
 def code_section() -> list[str]:
@@ -86,7 +86,7 @@ def code_section() -> list[str]:
 
 
 def text() -> str:
-    """Return RECORDS.md as the declarations have it now."""
+    """Return RECORDS.md from the current declarations."""
     wiring = wire(config.load(CONFIG))
     parts = [HEAD, *wiring_sections(wiring), *record_sections(), *code_section()]
     return "\n\n".join(parts) + "\n"

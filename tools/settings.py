@@ -13,13 +13,13 @@ Every key of the TOML file that `vortexctl start -c` reads.  Written by `make do
 `procs/plan/config.py`; do not edit.
 
 A key that is unknown, of the wrong type or out of range is refused with its path; a key without a
-default must be there.  Files are found relative to the configuration's folder, runs_folder relative
-to where the command is given.  `vortexctl config check FILE` prints what holds in the end.
+default is required.  Paths are relative to the configuration's folder, except runs_folder, which is
+relative to the working directory of the command.  `vortexctl config check FILE` prints the result.
 `configs/demo.toml` is for the local exchange, `configs/binance_spot.toml` for the venue."""
 
 
 def kind_of(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
-    """Return what may stand for a key."""
+    """Return the valid values of a key."""
     if "anyOf" in schema:
         others = [each for each in schema["anyOf"] if each.get("type") != "null"]
         return kind_of(others[0], definitions)
@@ -35,9 +35,9 @@ def kind_of(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
 
 
 def default_of(schema: dict[str, Any]) -> str:
-    """Return what holds where the key is left out, as TOML."""
+    """Return the default of a key, as TOML."""
     if "default" not in schema:
-        return "must be there"
+        return "required"
     default = schema["default"]
     return "" if default is None else f"`{msgspec.json.encode(default).decode()}`"
 
@@ -58,13 +58,13 @@ def tables(path: str, name: str, definitions: dict[str, Any]) -> list[str]:
         rows.append(f"| `{key}` | {kind} | {default} | {schema['description']} |")
     head = [f"## `{path}`" if path else "## At the top", definition["description"]]
     return [
-        "\n\n".join([*head, "\n".join(["| key | may be | default | |", "|-|-|-|-|", *rows])]),
+        "\n\n".join([*head, "\n".join(["| key | values | default | |", "|-|-|-|-|", *rows])]),
         *within,
     ]
 
 
 def params_tables() -> list[str]:
-    """Return what each strategy that comes with Vortex may be given, as Markdown."""
+    """Return the parameters of each strategy of Vortex, as Markdown."""
     parts = []
     for name in strategies.names():
         schema = msgspec.json.schema(strategies.load(name).params_type)

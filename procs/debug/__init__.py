@@ -1,9 +1,8 @@
-"""A stage as plain Python under a debugger: in place, in the shadow of the real one, or recorded.
+"""A stage as plain Python under a debugger: in place, as a shadow, or from a recording.
 
-plain     a fresh process in which every compiled function is plain Python, at this terminal
-prompt    pdb for a stage: breakpoints by function or line, Ctrl-C back to the prompt, q to leave
-steps     recorded steps of a stage: where they come from, and how they are repeated
-in_place  one stage as plain Python at the prompt, in the place of the supervisor's own
-shadow    the steps of a running stage, repeated beside it as plain Python and compared with what
-          it did
+plain     a fresh process at this terminal in which every compiled function is plain Python
+prompt    pdb for a stage: breakpoints by function or line, Ctrl-C to the prompt, q to leave
+steps     the recorded steps of a stage: their sources, and their repetition
+in_place  one stage as plain Python at the prompt, in place of the supervisor's own process
+shadow    repeats the steps of a running stage as plain Python, and compares the outputs
 """

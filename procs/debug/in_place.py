@@ -1,8 +1,8 @@
-"""One stage as plain Python at the prompt, in the place of the supervisor's own.
+"""One stage as plain Python at the prompt, in place of the supervisor's own process.
 
-The hot loop runs in the main thread, where pdb can stop it; what the main thread of a stage does
-otherwise (connect, fetch, hear the supervisor) a second thread goes on doing meanwhile.  The stage
-never says that it is ready, so the gateway stays halted as long as it is debugged.
+The hot loop runs in the main thread, where pdb can stop it.  A second thread does the usual work of
+the main thread (connect, fetch, obey the supervisor).  The stage never reports that it is ready, so
+the gateway stays halted while it is debugged.
 """
 
 import os
@@ -21,31 +21,31 @@ from procs.stages.base import running
 from procs.stages.base.stage import Built, Stage
 from procs.stages.joint import stage_module
 
-#: What the others do while one stage stands still at the prompt.
+#: What the other stages do while one stage is stopped at the prompt.
 MEANWHILE = {
-    wiring.BOOK: "While it stands still the market rings fill; what finds no room is lost to the "
+    wiring.BOOK: "While it is stopped the market rings fill; records without room are lost to the "
     "books, which then fetch a snapshot.",
-    wiring.STRATEGY: "While it stands still tops and events wait for it; it sees the newest.",
-    wiring.GATEWAY: "While it stands still the venue hears nothing of it and may close the "
+    wiring.STRATEGY: "While it is stopped tops and events wait for it; it sees the newest.",
+    wiring.GATEWAY: "While it is stopped it sends nothing to the venue, which may close the "
     "connection; it connects again.",
 }
 INGEST_MEANWHILE = (
-    "While it stands still its socket is not read and the venue may close it; it connects again."
+    "While it is stopped its socket is not read and the venue may close it; it connects again."
 )
 
 
 def banner(role: str, instance: str) -> str:
-    """Return what it costs to debug a stage, and how to leave."""
+    """Return the cost of debugging a stage, and how to leave."""
     return "\n".join([
-        f"{role} of {instance} runs here, as plain Python under pdb; the other stages go on.",
+        f"{role} of {instance} runs here, as plain Python under pdb; the other stages continue.",
         "Nothing is traded: all quotes were pulled, and the gateway stays halted until you leave.",
         MEANWHILE.get(role, INGEST_MEANWHILE),
-        "c goes on, Ctrl-C comes back to the prompt, q leaves and gives the stage back.",
+        "c continues, Ctrl-C returns to the prompt, q leaves and gives the stage back.",
     ])  # fmt: skip
 
 
 class Attendant(threading.Thread):
-    """Does what the main thread of a stage does, except to say that it is ready."""
+    """Does the work of a stage's main thread, but never reports that the stage is ready."""
 
     def __init__(
         self, built: Built, say: Callable[[str], None], abandon: Callable[[], None]
@@ -58,9 +58,9 @@ class Attendant(threading.Thread):
         self._over = threading.Event()
 
     def run(self) -> None:
-        """Attend until ``stop``; say once when the run is over.
+        """Work until ``stop``; print once when the run is over.
 
-        Without a supervisor the stage is nobody's to lend: whoever comes next must find it free.
+        Without a supervisor the loan has no lender: end, so that the next start finds it free.
         """
         stage, was_over = self.built.stage, False
         try:
@@ -68,30 +68,32 @@ class Attendant(threading.Thread):
                 self.built.attend()
                 stage.settle()
                 if stage.is_orphan() and not stage.leaving:
-                    self.say("\nThe supervisor has died; so this ends, for the next to start it.")
+                    self.say(
+                        "\nThe supervisor has died; this ends, so that the next start can run it."
+                    )
                     self.abandon()
                 if stage.leaving and not was_over:
                     was_over = True
-                    self.say("\nThe run is over: nothing comes any more; q leaves.")
+                    self.say("\nThe run is over: no more records arrive; q leaves.")
         except BaseException as error:
             self.error = error
             stage.leave()
 
     def stop(self) -> None:
-        """Come to an end."""
+        """End the thread."""
         self._over.set()
         self.join()
 
 
 def run(role: str, launch: Launch, prompt: Prompt, abandon: Callable[[], None]) -> bool:
-    """Run one stage at the prompt until it is left; return whether the run ended before.
+    """Run one stage at the prompt until the user leaves; return whether the run ended before.
 
-    ``abandon`` ends this process at once, whatever stands at the prompt.
+    ``abandon`` ends this process immediately, in any state of the prompt.
 
     Raises
     ------
     Exception
-        What the stage failed with, after the prompt showed where.
+        The failure of the stage, after the prompt showed its place.
     """
     module = stage_module(role)
     os.sched_setaffinity(0, launch.housekeeping_cpus)
@@ -110,7 +112,7 @@ def run(role: str, launch: Launch, prompt: Prompt, abandon: Callable[[], None]) 
         except Left:
             pass
         except Exception as error:
-            attendant.stop()  # what it says would only be in the way
+            attendant.stop()  # its messages would only disturb the prompt
             prompt.look_at(error)
             raise
         finally:

@@ -1,4 +1,4 @@
-"""pdb for a stage: breakpoints by function or line, Ctrl-C back to the prompt, q to leave."""
+"""pdb for a stage: breakpoints by function or line, Ctrl-C to the prompt, q to leave."""
 
 import bdb
 import dis
@@ -12,7 +12,7 @@ from pathlib import Path
 from types import CodeType, FrameType, FunctionType, ModuleType, TracebackType
 from typing import Any, NamedTuple
 
-#: Where a function without its module is looked for, beyond the stage's own.
+#: Modules in which to look for a function without a module, beyond the stage's own.
 FLOORS = ("procs", "vortex", "ipc")
 #: What the paths of Python's own files and of what is installed begin with.
 OTHERS = ("<", *{sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
@@ -23,11 +23,11 @@ class BadBreak(ValueError):
 
 
 class Left(Exception):
-    """Whoever debugged has left the prompt."""
+    """The user has left the prompt."""
 
 
 class BreakPlace(NamedTuple):
-    """Where to stop: ``function`` is empty for a line of its own."""
+    """Where to stop: ``function`` is empty for a single line."""
 
     file: str
     line: int
@@ -61,7 +61,7 @@ def place_of(text: str, modules: Sequence[ModuleType]) -> BreakPlace:
 
 
 def functions_named(name: str) -> list[FunctionType]:
-    """Return the functions of that name in all that is loaded of Vortex."""
+    """Return the functions of that name in all loaded modules of Vortex."""
     modules = [m for key, m in list(sys.modules.items()) if key.split(".")[0] in FLOORS]
     found = [getattr(module, name, None) for module in modules]
     return list({each for each in found if isinstance(each, FunctionType)})
@@ -73,7 +73,7 @@ def places_of(texts: Sequence[str], modules: Sequence[ModuleType]) -> list[Break
 
 
 def first_of(function: Any) -> BreakPlace:
-    """Return where a function begins."""
+    """Return the first line of a function."""
     code = function.__code__
     return BreakPlace(code.co_filename, code.co_firstlineno, code.co_name)
 
@@ -101,7 +101,9 @@ def place_of_line(file_name: str, line: int) -> BreakPlace:
     lines = sorted(set(lines_of(compile(source, str(paths[0]), "exec"))))
     if line not in lines:
         nearest = next((each for each in lines if each > line), lines[-1])
-        raise BadBreak(f"--break {file_name}:{line}: no code stands there, but on {nearest}")
+        raise BadBreak(
+            f"--break {file_name}:{line}: no code on this line; the nearest is {nearest}"
+        )
     return BreakPlace(str(paths[0]), line)
 
 
@@ -114,7 +116,7 @@ def lines_of(code: CodeType) -> Iterator[int]:
 
 
 class Prompt(pdb.Pdb):
-    """pdb on calls that it makes itself; nothing is traced where no breakpoint is."""
+    """pdb on calls that it makes itself; frames without a breakpoint are not traced."""
 
     def __init__(self, places: Sequence[BreakPlace] = (), *, once: bool = False) -> None:
         """Stop at ``places``, the first time only with ``once``."""
@@ -125,16 +127,16 @@ class Prompt(pdb.Pdb):
             assert not problem, problem
 
     def run_until_left(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a function; return what it returns.
+        """Call a function; return its result.
 
         Raises
         ------
         Left
-            When whoever debugs leaves.
+            When the user leaves.
         Exception
-            What the call raised; ``look_at`` shows where.
+            The failure of the call; ``look_at`` shows its place.
         """
-        # As after ``continue``: without this pdb stops at the first line of all.
+        # As after ``continue``: without this pdb stops at the very first line.
         self.reset()
         self.botframe = sys._getframe()
         self.set_continue()
@@ -158,8 +160,8 @@ class Prompt(pdb.Pdb):
         return not is_other and super().stop_here(frame)
 
     def interrupt(self, number: int, frame: FrameType | None) -> None:
-        """Signal handler: come back to the prompt, at the next line of ours."""
-        self.message("\nInterrupted; c goes on, q leaves.")
+        """Signal handler: return to the prompt at the next line of our code."""
+        self.message("\nInterrupted; c continues, q leaves.")
         while frame is not None and frame is not self.botframe:
             frame.f_trace = self.trace_dispatch
             frame = frame.f_back
@@ -167,7 +169,7 @@ class Prompt(pdb.Pdb):
         sys.settrace(self.trace_dispatch)
 
     def interaction(self, frame: FrameType | None, traceback: TracebackType | None = None) -> None:
-        """Talk with whoever debugs; Ctrl-C meanwhile ends only what is being typed."""
+        """Run the prompt; Ctrl-C at the prompt only discards the current input."""
         former = signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             super().interaction(frame, traceback)
@@ -175,7 +177,7 @@ class Prompt(pdb.Pdb):
             signal.signal(signal.SIGINT, former)
 
     def look_at(self, error: Exception) -> None:
-        """Show where it failed, as it was then."""
+        """Show the place of a failure, with its variables."""
         self.message(f"It failed: {type(error).__name__}: {error}; this is where. q leaves.")
         self.reset()
         self.interaction(None, error.__traceback__)

@@ -1,7 +1,7 @@
-"""The steps of a running stage, repeated beside it as plain Python and compared with what it did.
+"""Repeats the steps of a running stage as plain Python, and compares the outputs.
 
-It observes the stage's rings as any tap does.  What it could not copy in time is counted, and it
-begins again from what the stage knows then.  It writes to memory of its own alone.
+It observes the stage's rings like any tap.  It counts the steps that it could not copy in time, and
+then begins again from the stage's current state.  It writes only to private memory.
 """
 
 import time
@@ -28,11 +28,11 @@ TOLD_COUNT_MAX = 20
 
 
 class ShadowError(Exception):
-    """The stage could not be followed to the end; the message says why."""
+    """The shadow could not follow the stage; the message says why."""
 
 
 class Shadow:
-    """One stage's shadow, and how it agreed with the stage."""
+    """One stage's shadow, with its counts of equal and differing records."""
 
     def __init__(
         self, view: RunView, role: str, launch: Launch, say: Callable[[str], None]
@@ -64,7 +64,7 @@ class Shadow:
                 self.follow_from(start, repeater)
 
     def begin(self, step_seq: int) -> None:
-        """Say from where it goes on, and what it did not see."""
+        """Print from where it continues, and the number of missed steps."""
         missed_count = step_seq - self.step_seq if self.step_seq else 0
         self.passed_count += missed_count
         self.step_seq = step_seq
@@ -72,7 +72,7 @@ class Shadow:
         self.say(f"from step {step_seq} of {self.role}{note}")
 
     def follow_from(self, start: Start, repeater: Repeater) -> None:
-        """Repeat what follows ``start``, as long as nothing is missing."""
+        """Repeat the steps after ``start``, as long as none is missing."""
         follower = Follower(self.view, self.role, start)
         next_life_s = 0.0
         while not follower.gatherer.broken and not self.is_over:
@@ -88,7 +88,7 @@ class Shadow:
             self.say(follower.gatherer.broken)
 
     def compare(self, moment: Moment, repeater: Repeater) -> None:
-        """Repeat one step and say where it published something else than the stage did."""
+        """Repeat one step and print where its output differs from the stage's."""
         outputs = repeater.step(moment)
         found = differences(self.spec, outputs, moment.outputs)
         self.step_count += 1
@@ -100,7 +100,7 @@ class Shadow:
                 self.say(f"step {moment.step_seq} differs: {line}")
 
     def summary(self) -> str:
-        """Return how it went."""
+        """Return the counts of the comparison."""
         return (
             f"{self.step_count} steps of {self.role} repeated, {self.passed_count} passed over; "
             f"records: {self.equal_count} equal, {self.differing_count} differ"
@@ -108,11 +108,11 @@ class Shadow:
 
 
 def banner(role: str, instance: str) -> str:
-    """Return what it does and what it costs."""
+    """Return what the shadow does and what it costs."""
     return (
-        f"{role} of {instance} goes on trading; here its steps are repeated as plain Python, in "
-        "memory of this process.\n"
-        "What it publishes here goes nowhere: it is compared with what the stage published."
+        f"{role} of {instance} continues to trade; here its steps are repeated as plain Python, in "
+        "private memory.\n"
+        "The output here is only compared with the records that the stage published."
     )
 
 
@@ -128,14 +128,14 @@ def look_where_it_fails(prompt: Prompt, shadow: Shadow) -> None:
 def run(
     view: RunView, launch: Launch, role: str, breaks: Sequence[str], *, wants_pdb: bool
 ) -> Shadow:
-    """Follow a stage until Ctrl-C, the prompt is left or the run ends; return how it went.
+    """Follow a stage until Ctrl-C, the end of the prompt or of the run; return the shadow.
 
     Raises
     ------
     NotRepeatable, BadBreak
-        When the stage or a break is none that can be followed.
+        When the stage cannot be repeated, or a breakpoint cannot be set.
     ShadowError
-        When the stage could not be followed to the end.
+        When the shadow could not follow the stage.
     """
     shadow = Shadow(view, role, launch, lambda line: click.echo(f"shadow: {line}"))
     prompt = None
@@ -149,7 +149,7 @@ def run(
             if prompt is None:
                 shadow.follow()
             else:
-                click.echo("c goes on, Ctrl-C comes back to the prompt, q leaves.")
+                click.echo("c continues, Ctrl-C returns to the prompt, q leaves.")
                 look_where_it_fails(prompt, shadow)
     except (Left, KeyboardInterrupt):
         pass

@@ -1,6 +1,6 @@
-"""The key of the venue's account: where it comes from, and how it is kept from being seen.
+"""The key of the venue's account: where it comes from, and how it stays secret.
 
-Imports nothing heavy: what starts first must know which variables to hide.
+It imports nothing heavy: the first process to start must know which variables to hide.
 """
 
 import os
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 KEY_VARIABLE = "VORTEX_API_KEY"
 SECRET_VARIABLE = "VORTEX_API_SECRET"
-#: For market streams that want to see a key, if it is not the orders': it signs nothing.
+#: For market streams that need a key, if it differs from the orders' key: it signs nothing.
 STREAM_KEY_VARIABLE = "VORTEX_STREAM_KEY"
-#: A line NAME=VALUE; a key in PEM goes on to its last line.
+#: A line NAME=VALUE; a key in PEM continues to its last line.
 _PAIR = re.compile(
     r"^[ \t]*(\w+)[ \t]*=[ \t]*((?s:-----BEGIN.*?-----END [^\n]*)|[^\n]*)", re.MULTILINE
 )
@@ -29,7 +29,7 @@ VARIABLES = (KEY_VARIABLE, SECRET_VARIABLE, STREAM_KEY_VARIABLE)
 
 
 class Credentials(msgspec.Struct, frozen=True):
-    """A key and its secret, and the key that market streams are shown; never written anywhere."""
+    """A key and its secret, and the key for market streams; never written anywhere."""
 
     key: str
     secret: bytes
@@ -39,7 +39,7 @@ class Credentials(msgspec.Struct, frozen=True):
         return "Credentials(...)"
 
     def variables(self, *, for_orders: bool, for_streams: bool) -> dict[str, str]:
-        """Return what a process finds in its environment: the secret only where orders are sent."""
+        """Return the environment variables of a process: the secret only for the gateway."""
         found: dict[str, str] = {}
         if for_orders:
             found |= {KEY_VARIABLE: self.key, SECRET_VARIABLE: self.secret.decode()}
@@ -49,18 +49,18 @@ class Credentials(msgspec.Struct, frozen=True):
 
 
 def leave_no_core() -> None:
-    """Have the kernel write no core dump of this process: it holds a secret."""
+    """Disable core dumps of this process: it holds a secret."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def forget_credentials() -> None:
-    """Take the keys out of this process's environment."""
+    """Remove the keys from this process's environment."""
     for name in VARIABLES:
         os.environ.pop(name, None)
 
 
 def stream_key() -> str:
-    """Return the key that market streams are shown, from the environment.
+    """Return the key for market streams, from the environment.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def stream_key() -> str:
     """
     key = os.environ.get(STREAM_KEY_VARIABLE)
     if not key:
-        raise ConfigError(f"the venue's streams want a key: set {STREAM_KEY_VARIABLE}")
+        raise ConfigError(f"the venue's streams need a key: set {STREAM_KEY_VARIABLE}")
     return key
 
 
@@ -79,7 +79,7 @@ def credentials(config: "Config") -> Credentials:
     Raises
     ------
     ConfigError
-        When there is none, or when others may read the file.
+        When there is none, or when other users may read the file.
     """
     key, secret = os.environ.get(KEY_VARIABLE), os.environ.get(SECRET_VARIABLE)
     if key and secret:
@@ -95,7 +95,7 @@ def credentials(config: "Config") -> Credentials:
     except OSError as error:
         raise ConfigError(f"`$.secrets.file`: cannot read {path}: {error.strerror}") from error
     if stat.S_IMODE(mode) & 0o077:
-        raise ConfigError(f"`$.secrets.file`: others may read {path}; chmod 600 {path}")
+        raise ConfigError(f"`$.secrets.file`: other users may read {path}; chmod 600 {path}")
     pairs = dict(_PAIR.findall(text))
     if not pairs.get(KEY_VARIABLE) or not pairs.get(SECRET_VARIABLE):
         raise ConfigError(f"{path} must hold {KEY_VARIABLE}=... and {SECRET_VARIABLE}=...")

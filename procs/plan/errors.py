@@ -1,8 +1,8 @@
-"""What can be wrong before anything runs; imports nothing."""
+"""The errors that can arise before anything runs; imports nothing."""
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used; the message names the key and what it should be."""
+    """The configuration is unusable; the message names the key and the valid values."""
 
 
 class StartError(Exception):

@@ -1,4 +1,4 @@
-"""Where an instance keeps what is not shared memory: its lock, its run folder, its launch files."""
+"""The files of an instance: its lock, its run folder, its launch files."""
 
 import fcntl
 import os
@@ -23,7 +23,7 @@ class NotReady(Exception):
 
 
 class OtherVersion(Exception):
-    """The run was started by a program that declares its records in another way."""
+    """The run was started by a program that declares its records differently."""
 
 
 class NothingKept(Exception):
@@ -35,7 +35,7 @@ class AlreadyRunning(Exception):
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """What the lock file says; it is true only while the lock is held."""
+    """The content of the lock file; valid only while the lock is held."""
 
     pid: int
     run_id: int
@@ -80,7 +80,7 @@ class InstanceLock:
                 fcntl.flock(lock._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return lock
             except BlockingIOError:
-                time.sleep(TAKE_PAUSE_S)  # somebody who only asked holds it for a moment
+                time.sleep(TAKE_PAUSE_S)  # a process that only checks holds it for a moment
         os.close(lock._fd)
         mark = read_mark(instance)
         pid = f" (pid {mark.pid})" if mark else ""
@@ -90,17 +90,17 @@ class InstanceLock:
         )
 
     def write(self, mark: Mark) -> None:
-        """Say who holds it."""
+        """Write the holder into the lock file."""
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, msgspec.json.encode(mark), 0)
 
     def release(self) -> None:
-        """Free the lock; the mark stays, so that the logs of the last run can be found."""
+        """Free the lock; keep the mark, so that commands find the logs of the last run."""
         os.close(self._fd)
 
 
 def read_mark(instance: str) -> Mark | None:
-    """Return what the lock file says, or None."""
+    """Return the content of the lock file, or None."""
     try:
         return msgspec.json.decode(lock_path(instance).read_bytes(), type=Mark)
     except (OSError, msgspec.DecodeError):
@@ -114,7 +114,7 @@ def is_up(instance: str) -> bool:
     except FileNotFoundError:
         return False
     try:
-        # Shared: two that ask at the same time must not take each other for the supervisor.
+        # Shared: two concurrent checks must not take each other for the supervisor.
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -132,7 +132,7 @@ def is_up_by(mark: Mark) -> bool:
 
 
 def new_run_id() -> int:
-    """Return a number that tells a run from all others: it stands in every order's id."""
+    """Return a number that is unique to a run: it is part of every order's id."""
     return secrets.randbits(31) | 1
 
 
@@ -145,5 +145,5 @@ def new_run_folder(runs_folder: Path, instance: str, run_id: int) -> Path:
 
 
 def launch_path(run_folder: Path, role: str) -> Path:
-    """Return where a stage's launch file stands."""
+    """Return the path of a stage's launch file."""
     return run_folder / f"{role}.launch.json"

@@ -1,4 +1,4 @@
-"""What the supervisor hands to a stage, as one file."""
+"""The launch file: what the supervisor hands to a stage."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from procs.plan.config import Config
 
 
 class Launch(msgspec.Struct, frozen=True):
-    """What the supervisor hands to a stage: the checked configuration and its run."""
+    """The launch of a stage: the checked configuration and its run."""
 
     config: Config
     run_id: int
@@ -19,12 +19,12 @@ class Launch(msgspec.Struct, frozen=True):
 
 
 def read_launch(path: Path) -> Launch:
-    """Return what the supervisor wrote for a stage."""
+    """Return the launch of a stage from its file."""
     return msgspec.json.decode(path.read_bytes(), type=Launch)
 
 
 def write_launch(path: Path, launch: Launch) -> None:
-    """Write what ``read_launch`` reads, at once; it holds no secrets."""
+    """Write the launch file atomically; it holds no secrets."""
     unfinished = path.with_suffix(".part")
     unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(launch), indent=1))
     unfinished.replace(path)

@@ -1,4 +1,4 @@
-"""Which process and which CPU each stage gets, and how it waits there."""
+"""The process and the CPU of each stage, and its wait mode."""
 
 import os
 import time
@@ -15,7 +15,7 @@ from procs.plan.errors import ConfigError
 
 @dataclass(frozen=True)
 class StagePlace:
-    """Where the hot thread of a stage runs."""
+    """The CPU and the wait mode of a stage's hot thread."""
 
     cpu_index: int
     wait: Wait
@@ -23,18 +23,18 @@ class StagePlace:
 
 @dataclass(frozen=True)
 class Plan:
-    """Where everything runs."""
+    """The placement of a whole run."""
 
     places: dict[str, StagePlace]
     housekeeping_cpus: tuple[int, ...]
-    groups: tuple[tuple[str, ...], ...]  # the stages of each process, as a tick passes them
+    groups: tuple[tuple[str, ...], ...]  # the stages of each process, in the order of a tick
 
     def group_of(self, role: str) -> tuple[str, ...]:
         """Return the stages that share one stage's process."""
         return next(group for group in self.groups if role in group)
 
     def engine_cpus(self) -> set[int]:
-        """Return the CPUs that hot threads run on."""
+        """Return the CPUs of the hot threads."""
         return {place.cpu_index for place in self.places.values()}
 
     def lines(self) -> list[str]:
@@ -42,30 +42,30 @@ class Plan:
         places = {process_name(group): self.places[group[0]] for group in self.groups}
         rows = [f"{name:<12} cpu {p.cpu_index}  {p.wait.name.lower()}"
                 for name, p in places.items()]  # fmt: skip
-        return [*rows, f"all else     cpu {','.join(map(str, self.housekeeping_cpus))}"]
+        return [*rows, f"others       cpu {','.join(map(str, self.housekeeping_cpus))}"]
 
 
 def process_name(group: Sequence[str]) -> str:
-    """Return what the process of some stages is called, and its log."""
+    """Return the name of the process of some stages, and of its log."""
     return "+".join(group)
 
 
 def plan(settings: Placement, roles: list[str], available_cpus: set[int] | None = None) -> Plan:
     """Return the placement of ``roles``.
 
-    Left to itself: the first CPU keeps house, and the processes share out the others, the earlier
-    ones alone as long as CPUs last.  A hot thread alone on its CPU spins, those that share one
-    yield.
+    By default the first CPU does housekeeping, and the processes get the others in order, each one
+    alone while there are enough CPUs.  A hot thread alone on its CPU spins; threads that share a
+    CPU yield.
 
     Raises
     ------
     ConfigError
-        When a CPU is named that this process may not use, or stages that cannot be put together.
+        When a named CPU is not available, or when stages cannot share a process.
     """
     house, engine = share_out(settings, available_cpus)
     groups = groups_of(settings.together, roles)
     # With too few CPUs all share one: a hop on one core is far cheaper than a hop to a core that
-    # sleeps or is shared with others.
+    # sleeps or runs other tasks.
     is_enough = len(engine) >= len(groups)
     cpus = engine[: len(groups)] if is_enough else [engine[-1]] * len(groups)
     places: dict[str, StagePlace] = {}
@@ -79,12 +79,12 @@ def plan(settings: Placement, roles: list[str], available_cpus: set[int] | None 
 def share_out(
     settings: Placement, available_cpus: set[int] | None = None
 ) -> tuple[list[int], list[int]]:
-    """Return the CPUs that keep house, and those of the engine.
+    """Return the housekeeping CPUs, and those of the engine.
 
     Raises
     ------
     ConfigError
-        When a CPU is named that this process may not use.
+        When a named CPU is not available to this process.
     """
     available = sorted(available_cpus or os.sched_getaffinity(0))
     house = settings.housekeeping_cpus or available[:1]
@@ -100,12 +100,12 @@ def share_out(
 
 
 def groups_of(together: list[list[str]], roles: list[str]) -> tuple[tuple[str, ...], ...]:
-    """Return the stages of each process, everything in the order of ``roles``.
+    """Return the stages of each process, in the order of ``roles``.
 
     Raises
     ------
     ConfigError
-        When a stage is named that there is not, or twice, or two ingest stages in one group.
+        When a named stage does not exist or occurs twice, or two ingest stages share a group.
     """
     group_of: dict[str, tuple[str, ...]] = {role: (role,) for role in roles}
     seen: set[str] = set()
@@ -115,32 +115,32 @@ def groups_of(together: list[list[str]], roles: list[str]) -> tuple[tuple[str, .
             if name not in roles:
                 raise ConfigError(f"{key}: no stage {name!r}; there are {', '.join(roles)}")
             if name in seen:
-                raise ConfigError(f"{key}: {name} stands twice; a stage runs in one process")
+                raise ConfigError(f"{key}: {name} is listed twice; a stage runs in one process")
             seen.add(name)
         ingests = [name for name in names if name not in wiring.AFTER_INGEST]
         if len(ingests) > 1:
             raise ConfigError(
                 f"{key}: {' and '.join(ingests)} cannot share a process, "
-                "which has one connection to market data at most"
+                "which can have one connection to market data"
             )
         group = tuple(role for role in roles if role in names)
         group_of |= dict.fromkeys(group, group)
     return tuple(dict.fromkeys(group_of.values()))
 
 
-#: A task that takes more than this share of a CPU would be felt by a stage on the same one.
+#: A task with more than this share of a CPU would disturb a stage on the same one.
 BUSY_SHARE = 0.2
 SAMPLE_S = 0.2
 
 
 def busy_tasks(cpus: set[int]) -> list[str]:
-    """Return, for people, what else runs on ``cpus`` and takes a good part of one."""
+    """Return, for people, the other tasks on ``cpus`` that use a large part of one."""
     before = cpu_seconds(cpus)
     time.sleep(SAMPLE_S)
     after = cpu_seconds(cpus)
     shares = {task: (after[task] - before[task]) / SAMPLE_S for task in before.keys() & after}
     return [
-        f"pid {pid} ({name}) takes {share:.0%} of a CPU that the engine wants"
+        f"pid {pid} ({name}) takes {share:.0%} of a CPU of the engine"
         for (pid, name), share in sorted(shares.items())
         if share > BUSY_SHARE
     ]

@@ -1,7 +1,7 @@
-"""Strategies by name or by file: those of the package, and the user's own, wherever they lie.
+"""Strategies by name or by file: those of the package, and the user's own.
 
-A user's file is one file: it may import what is installed, but compiled functions that it calls
-stand in it or in Vortex, for those of a third place could change without being noticed.
+A user's strategy is one file.  It may import installed packages, but the compiled functions that it
+calls must be in that file or in Vortex: a change in a third place would go unnoticed.
 """
 
 import os
@@ -23,7 +23,7 @@ def load(source: str) -> Strategy:
     LookupError
         When there is none, or it misses a part of the contract, or the file cannot be imported.
     OSError
-        When the file cannot be read.
+        When the file is unreadable.
     """
     path = Path(source)
     if not path.is_absolute():
@@ -32,7 +32,7 @@ def load(source: str) -> Strategy:
 
 
 def import_file(path: Path) -> ModuleType:
-    """Return the module of a file; the same one as long as its contents are the same."""
+    """Return the module of a file; the same one while its contents are the same."""
     text = path.read_bytes()
     directory = cache_directory_with(text)
     name = f"strategy_{directory.name}_{path.stem}"
@@ -41,7 +41,7 @@ def import_file(path: Path) -> ModuleType:
         return module
     module = ModuleType(name)
     module.__file__ = str(path)
-    sys.modules[name] = module  # where numba looks for it when it reads its cache
+    sys.modules[name] = module  # numba looks for it there when it reads its cache
     try:
         # Not by an import: Python's own cache does not notice two edits within one second.
         with cached_in(directory):
@@ -54,10 +54,10 @@ def import_file(path: Path) -> ModuleType:
 
 
 def keep(source: str) -> str:
-    """Return where a copy of the file stands that nobody edits; a name is returned as it is.
+    """Return the path of a copy of the file; return a name unchanged.
 
-    All processes of a run read the copy, so that who goes on writing at his strategy while it
-    trades disturbs neither the run nor those who look at it.
+    All processes of a run read the copy.  So an edit of the strategy while it trades disturbs
+    neither the run nor its observers.
     """
     path = Path(source)
     if not path.is_absolute():
@@ -73,7 +73,7 @@ def keep(source: str) -> str:
 
 
 def key(source: str) -> str:
-    """Return a short name that no other strategy has, nor this one with other contents."""
+    """Return a short name that is unique to this strategy and its contents."""
     path = Path(source)
     if not path.is_absolute():
         return source

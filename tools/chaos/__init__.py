@@ -1,1 +1,1 @@
-"""Kills and stops parts of a trading engine, and audits what the exchange saw of it."""
+"""Kills and stops parts of a trading engine, and audits it by the exchange's books."""

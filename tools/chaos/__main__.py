@@ -1,7 +1,7 @@
-"""Chaos: kill and stop every part under load, and let the exchange's own books judge.
+"""Chaos: kill and stop every part under load, and judge by the exchange's own books.
 
-``python -m tools.chaos --seconds 120 --seed 1``, the body of ``make chaos``.  What it prints are
-times from the act to the last quote gone, and to the next quote, by the exchange's clock.
+``python -m tools.chaos --seconds 120 --seed 1``, the body of ``make chaos``.  It prints the times
+from the act to the end of the last quote, and to the next quote, by the exchange's clock.
 """
 
 import os
@@ -41,11 +41,11 @@ RECOVER_S = 30.0
 STRIKE_S = 0.05
 SETTLE_S = 0.1
 PULL_BAR_NS = 250_000_000
-DEATHS_PER_MINUTE = 1_000  # here deaths are wanted
+DEATHS_PER_MINUTE = 1_000  # deaths are intended here
 
 
 class Chaos:
-    """One exchange, one engine, and what was done to it."""
+    """One exchange, one engine, and the acts on it."""
 
     def __init__(self, demo: Demo, seed: int) -> None:
         self.demo = demo
@@ -61,11 +61,11 @@ class Chaos:
 
     @property
     def rest_url(self) -> str:
-        """Where the exchange is asked."""
+        """The REST address of the exchange."""
         return self.demo.config.orders.rest_url
 
     def start_exchange(self) -> None:
-        """Start the exchange, where it was before if it was; its ids only grow."""
+        """Start the exchange, at its former address if there was one; its ids only grow."""
         ports = [f"--{name.replace('_', '-')}={port}" for name, port in self.ports.items()]
         self.demo.start_exchange([
             "--config", "configs/exchange.toml", "--seed", str(self.seed), "--audit", "--faults",
@@ -75,7 +75,7 @@ class Chaos:
         self.life_count += 1
 
     def end_exchange(self) -> None:
-        """End the exchange, and keep what its books say of us."""
+        """End the exchange, and keep its books of our account."""
         books = aftermath.audit(self.rest_url)
         ended_ns = time.monotonic_ns()
         for order in aftermath.orders_of_ours(books):
@@ -110,7 +110,7 @@ class Chaos:
                 break
             if not self.wait_trading(act):
                 return
-            time.sleep(self.random.uniform(0.1, 0.4))  # anywhere in the middle of trading
+            time.sleep(self.random.uniform(0.1, 0.4))  # at any point of trading
             pause_s = self.random.uniform(0.2, 0.6)
             before = traces(self.name)
             assert before is not None, "it was just trading"
@@ -122,7 +122,7 @@ class Chaos:
                 return
 
     def wait_struck(self, act: Act, before: Traces) -> bool:
-        """Wait until what was done shows; write down when it never does."""
+        """Wait until the act has an effect; record a fault when it has none."""
         deadline = time.monotonic() + RECOVER_S
         time.sleep(STRIKE_S)
         while not has_struck(act, before, traces(self.name)):
@@ -133,7 +133,7 @@ class Chaos:
         return True
 
     def wait_trading(self, act: Act) -> bool:
-        """Wait until everything is ready and orders stand; write down when that takes too long."""
+        """Wait until everything is ready and orders are open; record a fault at the timeout."""
         deadline = time.monotonic() + RECOVER_S
         while not (is_up(self.name) and self.is_trading()):
             if time.monotonic() > deadline:
@@ -143,7 +143,7 @@ class Chaos:
         return True
 
     def is_trading(self) -> bool:
-        """Return whether the run is ready and orders of ours stand."""
+        """Return whether the run is ready and orders of ours are open."""
         try:
             view, _ = open_view(self.name)
         except (instance.NotRunning, instance.NotReady):
@@ -154,9 +154,9 @@ class Chaos:
             view.close()
 
     def judge(self, standing: list[str], held: dict[str, str]) -> list[str]:
-        """Return the lines of the table; what is wrong goes to ``faults``.
+        """Return the lines of the table; append faults to ``faults``.
 
-        ``standing`` is what stood after the stop, ``held`` what the engine thinks it holds.
+        ``standing`` are the orders open after the stop, ``held`` the engine's own positions.
         """
         orders = self.orders
         outcomes = defaultdict(list)
@@ -177,10 +177,10 @@ class Chaos:
         """Compare with the bars; the gateway's own death has a bound, and no bar."""
         for outcome in outcomes:
             if outcome.trading_ns is not None and outcome.flat_ns is None:
-                self.faults.append(f"after {act.title} quotes never went")
+                self.faults.append(f"after {act.title} quotes were never cancelled")
             elif act.victim != "gateway" and (outcome.flat_ns or 0) > PULL_BAR_NS:
                 self.faults.append(
-                    f"after {act.title} a quote stood for {(outcome.flat_ns or 0) / 1e6:.0f} ms"
+                    f"after {act.title} a quote stayed for {(outcome.flat_ns or 0) / 1e6:.0f} ms"
                 )
 
 
@@ -199,15 +199,15 @@ def cells(outcomes: list[Outcome]) -> str:
 
 
 def of_chaos(config: Config) -> Config:
-    """Return the configuration with which dying often is no reason to give up."""
+    """Return the configuration, with restarts allowed however often a stage dies."""
     replace = msgspec.structs.replace
     liveness = replace(config.liveness, deaths_per_minute=DEATHS_PER_MINUTE)
     return replace(config, instance=f"chaos-{os.getpid()}", liveness=liveness)
 
 
 @click.command(help=__doc__)
-@click.option("--seconds", default=120, help="For how long new acts begin.")
-@click.option("--seed", default=1, help="Of the market and of the order of the acts.")
+@click.option("--seconds", default=120, help="Time in which new acts begin.")
+@click.option("--seed", default=1, help="Seed of the market and of the order of the acts.")
 def main(seconds: int, seed: int) -> None:
     """Run it and print the verdict."""
     config = of_chaos(configuration.load(Path("configs/demo.toml")))

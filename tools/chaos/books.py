@@ -1,24 +1,24 @@
-"""What the exchange's own books say of an engine that was mistreated; pure functions."""
+"""Judges an act of chaos by the exchange's own books; pure functions."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-#: A shorter time without any order is one quote's change for another, not a pull.
+#: A shorter time without any order is a replaced quote, not a pull.
 FLAT_NS_MIN = 20_000_000
 
 
 class Outcome(NamedTuple):
-    """What followed one act, in ns after it; None when it never came about."""
+    """The effects of one act, in ns after it; None when they never occurred."""
 
     flat_ns: int | None
     trading_ns: int | None
 
 
 def outcome_of(orders: Sequence[dict[str, Any]], act_ns: int, end_ns: int) -> Outcome:
-    """Return when the last quote was gone after ``act_ns``, and when the next one came.
+    """Return when the last quote ended after ``act_ns``, and when the next one arrived.
 
-    ``orders`` stood from ``arrived_ns`` until ``ended_ns``, 0 for still; nothing is known of what
-    came after ``end_ns``.
+    ``orders`` were open from ``arrived_ns`` until ``ended_ns``, 0 if still open; nothing is known
+    after ``end_ns``.
     """
     standing_until_ns = act_ns
     later = sorted(

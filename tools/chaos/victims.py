@@ -1,4 +1,4 @@
-"""What can be done to a running instance, and to which of its processes."""
+"""The acts on a running instance, and the processes that they hit."""
 
 import json
 import os
@@ -19,14 +19,14 @@ SUPERVISOR = "supervisor"
 
 
 class Act(NamedTuple):
-    """Something done to one victim."""
+    """One act on one victim."""
 
     name: str
     victim: str
 
     @property
     def title(self) -> str:
-        """What it is called in the table."""
+        """Its name in the table."""
         return f"{self.name} {self.victim}"
 
 
@@ -53,14 +53,14 @@ def is_up(name: str) -> bool:
 
 
 class Traces(NamedTuple):
-    """By what it shows that something happened to a run."""
+    """The observable traces of an act on a run."""
 
     pids: dict[str, int]
     connection_count: int
 
 
 def traces(name: str) -> Traces | None:
-    """Return who plays which part, and how often the gateway connected; None without an answer."""
+    """Return the process of each stage and the gateway's connections; None without an answer."""
     try:
         stages = ask(name, ListStages()).stages
         view, mark = open_view(name)
@@ -73,7 +73,7 @@ def traces(name: str) -> Traces | None:
 
 
 def is_stopped(pid: int) -> bool:
-    """Return whether a signal holds a process."""
+    """Return whether a signal has stopped a process."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
     except FileNotFoundError:
@@ -81,7 +81,7 @@ def is_stopped(pid: int) -> bool:
 
 
 def has_struck(act: Act, before: Traces, now: Traces | None) -> bool:
-    """Return whether what was done has shown, so that "all is well" does not mean before."""
+    """Return whether the act has had an effect, so that a later check cannot pass before it."""
     if now is None:
         return False
     if act in (CUT, RESTART):
@@ -99,10 +99,10 @@ def do(
     restart_exchange: Callable[[], None],
     pause_s: float,
 ) -> int:
-    """Do it; return the monotonic time at which it was done.  ``start`` is what an operator types.
+    """Do the act; return its monotonic time.  ``start`` starts the engine like an operator.
 
-    A supervisor that was killed is started again after ``pause_s``; one that was stopped is
-    continued after it, as nobody watches the watchman.
+    A killed supervisor is started again after ``pause_s``; a stopped one is continued after it,
+    because no other process watches it.
     """
     if act == RESTART:
         restart_exchange()

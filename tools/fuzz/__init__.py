@@ -1,1 +1,1 @@
-"""Coverage-guided fuzzing of what reads bytes of others, and the slow readers it is held to."""
+"""Coverage-guided fuzzing of the readers of foreign bytes, against slow readers."""

@@ -1,8 +1,8 @@
 """Coverage-guided fuzzing of framing, scanner and market decoder, against slow readers.
 
-``python -m tools.fuzz --seconds 60 --seed 1``, the body of ``make fuzz``.  Each target is hunted as
-plain Python, whose branches can be followed, for its part of the time; what the hunt found worth
-keeping is then read again compiled, and must read the same.
+``python -m tools.fuzz --seconds 60 --seed 1``, the body of ``make fuzz``.  Each target runs as
+plain Python, whose branches can be followed, for its part of the time.  The inputs that the fuzzer
+kept are then read again compiled, and must give the same result.
 """
 
 import importlib.util
@@ -31,7 +31,7 @@ def run(module: str, *arguments: str, plain: bool) -> "subprocess.CompletedProce
 
 
 def hunt(target: str, folder: Path, seconds: int, seed: int) -> str:
-    """Hunt one target; return what went wrong, or ""."""
+    """Fuzz one target; return the difference found, or ""."""
     corpus = folder / "corpus"
     corpus.mkdir(parents=True)
     for number, data in enumerate(TARGETS[target].seeds()):
@@ -74,7 +74,7 @@ def replay(target: str, folder: Path) -> str:
 def main(seconds: int, seed: int) -> None:
     """Fuzz every target; exit 1 at the first difference, with the input that shows it."""
     if importlib.util.find_spec("atheris") is None:
-        raise click.ClickException("atheris is not there: pip has none for this Python")
+        raise click.ClickException("atheris is not installed: pip has none for this Python")
     for target in TARGETS:
         print(f"{target}: {max(1, seconds // len(TARGETS))} s, seed {seed}", flush=True)
         with TemporaryDirectory() as name:

@@ -23,7 +23,7 @@ from vortex.wire.websocket import (
 
 MESSAGE_BYTES_MAX = 1 << 17
 FUZZED_BYTES_MAX = 1 << 12
-#: Those on both sides of each border in RFC 6455 section 7.4, which no branch leads to.
+#: Close codes on both sides of each border in RFC 6455 section 7.4, which no branch leads to.
 CLOSE_CODES = (0, 999, 1003, 1004, 1006, 1007, 1014, 1015, 1016, 2999, 3000, 4999, 5000, 65535)
 
 #: In the IANA registry of close codes, but unknown to wsproto.
@@ -31,7 +31,7 @@ BAD_GATEWAY = 1014
 
 
 class Client:
-    """Reads a server's bytes through a buffer just large enough; remembers what they said."""
+    """Reads a server's bytes through a buffer just large enough; keeps the messages."""
 
     def __init__(self, message_bytes_max: int = MESSAGE_BYTES_MAX) -> None:
         self.framer = np.zeros(1, dtype=FRAMER.dtype)
@@ -42,7 +42,7 @@ class Client:
         self.said: list[tuple[Any, ...]] = []
 
     def push(self, data: bytes) -> None:
-        """Take what one read brought, in as many parts as the buffer wants it."""
+        """Take the bytes of one read, in as many parts as the buffer needs."""
         while data:
             part, data = data[: self.capacity - self.filled], data[self.capacity - self.filled :]
             assert part, "the buffer is full and nothing can be read from it"
@@ -155,7 +155,7 @@ def may_be_between(what: tuple[Any, ...]) -> bool:
 
 
 def disagreement(said: list[tuple[Any, ...]], stream: bytes) -> str:
-    """Return how what a Client said of ``stream`` differs from what wsproto says; "" if nowhere."""
+    """Return how a Client's messages of ``stream`` differ from wsproto's; "" if equal."""
     ours = [what for what in said if what[0] != Incoming.FAILED]
     ours = [(what[0], what[2]) if what[0] == Incoming.CLOSE else what for what in ours]
     failure = said[-1][1] if said and said[-1][0] == Incoming.FAILED else 0
@@ -168,7 +168,7 @@ def disagreement(said: list[tuple[Any, ...]], stream: bytes) -> str:
     # wsproto looks at text before it is whole: what we read behind that is between its fragments.
     if broken and not failure and not all(may_be_between(what) for what in said[len(theirs) :]):
         return f"read {ours}, where wsproto breaks off behind {theirs}"
-    # It does not know our limit either: up to there they agree.
+    # wsproto does not have our limit either: up to there they agree.
     shorter, longer = sorted((ours, theirs), key=len)
     if longer[: len(shorter)] != shorter:
         return f"read {ours}, not {theirs}"
@@ -184,12 +184,12 @@ def read(data: bytes) -> Any:
 
 
 def difference(data: bytes) -> str:
-    """Return how what we read differs from what wsproto reads; "" if nowhere."""
+    """Return how our messages differ from wsproto's; "" if equal."""
     return disagreement(read(data), data[1:])
 
 
 def seeds() -> list[bytes]:
-    """Return streams with something of everything."""
+    """Return streams with every kind of frame."""
     frames = [
         server_frame(1, b'{"stream":"btcusdt@trade"}'),
         server_frame(2, bytes(range(256))),

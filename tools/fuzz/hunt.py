@@ -1,4 +1,4 @@
-"""One hunt: plain Python under atheris, which follows the branches that each input takes.
+"""One target as plain Python under atheris, which follows the branches of each input.
 
 ``python -m tools.fuzz.hunt TARGET FOLDER SECONDS SEED`` with ``NUMBA_DISABLE_JIT=1``.
 """
@@ -18,7 +18,7 @@ class Difference(Exception):
 
 
 def main(target: str, folder: str, seconds: str, seed: str) -> None:
-    """Hunt in ``folder``/corpus until the time is over; leave what differs in ``folder``."""
+    """Fuzz in ``folder``/corpus until the time is over; leave a difference in ``folder``."""
     assert PLAIN_PYTHON, "nothing can be seen inside machine code"
     with atheris.instrument_imports(include=["vortex"]):
         module = importlib.import_module(f"tools.fuzz.{target}")

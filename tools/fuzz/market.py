@@ -60,14 +60,14 @@ class Bench:
 
     def put(self, text: bytes) -> int:
         """Write ``text`` where compiled code can read it; return where."""
-        # What stands behind the text would continue it, if it were read.
+        # The bytes behind the text would continue it, if they were read.
         padded = text + (b'9"],["1.00000000","1.00000000"]]}}}' * 4)[:64]
         self.buffer[: len(padded)] = np.frombuffer(padded, dtype=np.uint8)
         return address_of(self.buffer)
 
     def decode(self, text: bytes, room: int = SLOTS) -> Any:
         """Return what ``decode_market`` makes of ``text``: plain records, or its refusal."""
-        self.out[:4096] = 0xAA  # whatever a ring held before
+        self.out[:4096] = 0xAA  # old content of a ring
         count = decode_market(
             self.put(text), len(text), address_of(self.catalog), address_of(self.out), room
         )
@@ -76,7 +76,7 @@ class Bench:
     def decode_by(self, path: Any, text: bytes) -> Any:
         """Return what one path of ``decode_market``, called by itself, makes of ``text``.
 
-        The anchored path says 0 where it leaves the text to the other.
+        The anchored path returns 0 when it leaves the text to the other.
         """
         self.out[:4096] = 0xAA
         start = self.put(text)
@@ -136,7 +136,7 @@ def read_records(out: Any, count: int) -> Any:
 
 
 class Refused(Exception):
-    """The message means nothing that we take."""
+    """The message is not one that we accept."""
 
 
 class Number(str):
@@ -251,8 +251,8 @@ def read(data: bytes) -> Any:
 
 
 def difference(data: bytes) -> str:
-    """Return how what we read differs from what the slow decoder reads; "" if nowhere."""
-    # The usual form is known by its keys; nobody looks at the name of its stream.
+    """Return how our result differs from the slow decoder's; "" if equal."""
+    # The usual form is known by its keys; no reader checks the name of its stream.
     named = STREAM_NAME.sub(b'{"stream":"btcusdt@x"', data)
     got = read(data)
     meanings = []

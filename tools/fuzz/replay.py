@@ -1,7 +1,7 @@
 """A corpus read again: one line for each input, compiled or with ``NUMBA_DISABLE_JIT=1`` plain.
 
-``python -m tools.fuzz.replay TARGET FOLDER`` prints the input's name and what was read; it ends
-with status 1 at the first input that the slow reader reads differently.
+``python -m tools.fuzz.replay TARGET FOLDER`` prints the input's name and the result; it ends with
+status 1 at the first input for which the slow reader differs.
 """
 
 import importlib

@@ -29,7 +29,7 @@ def no_constant(name: str) -> None:
 
 
 def is_json(text: bytes) -> bool:
-    """Return whether Python takes ``text`` for JSON, whatever its bytes above 127 mean."""
+    """Return whether Python accepts ``text`` as JSON, ignoring the meaning of bytes above 127."""
     try:
         json.loads(text.decode("latin1"), parse_constant=no_constant)
     except (ValueError, RecursionError):
@@ -74,7 +74,7 @@ def is_nested_deeply(text: bytes) -> bool:
 
 
 def read(data: bytes) -> Any:
-    """Return whether ``data`` is JSON, and which numbers it is as a string and as it stands."""
+    """Return whether ``data`` is JSON, and its number as a string and as raw text."""
     return (
         check_text(*put(data)) > 0,
         read_e8(*put(b'"' + data + b'"')),
@@ -84,7 +84,7 @@ def read(data: bytes) -> Any:
 
 
 def difference(data: bytes) -> str:
-    """Return how what we read differs from what json and decimal read; "" if nowhere."""
+    """Return how our results differ from those of json and decimal; "" if equal."""
     got, text = read(data), data.decode("latin1")
     if got[0] != is_json(data) and not is_nested_deeply(data):
         return f"check_text says {got[0]}"
@@ -98,7 +98,7 @@ def difference(data: bytes) -> str:
 
 
 def seeds() -> list[bytes]:
-    """Return texts with something of everything."""
+    """Return texts with every kind of value."""
     return [
         b'{"a":[1,-2.5e+3,{"b":null}],"c\\u00e9\\n":true,"d":false,"":"\\\\\\""}',
         b" [ ] ",

@@ -1,1 +1,1 @@
-"""Lets an engine trade for long at many times the normal rate, and looks for what grows."""
+"""Runs an engine for long at many times the normal rate, and looks for growth."""

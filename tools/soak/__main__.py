@@ -1,7 +1,7 @@
-"""Soak: an engine that trades for minutes at ten times the normal rate, and must not grow.
+"""Soak: an engine that trades for minutes at ten times the normal rate must not grow.
 
-``python -m tools.soak --minutes 10 --seed 1``, the body of ``make soak``.  Exits with 1 when a rule
-is broken; Ctrl-C ends it early, and judges what it has.
+``python -m tools.soak --minutes 10 --seed 1``, the body of ``make soak``.  It exits with 1 when a
+rule is broken; Ctrl-C ends it early, and it judges the looks so far.
 """
 
 import json
@@ -35,7 +35,7 @@ MB = 1e6
 
 
 class Soak:
-    """One exchange, one engine, and what was seen of them."""
+    """One exchange, one engine, and the looks at them."""
 
     def __init__(self, demo: Demo) -> None:
         self.demo = demo
@@ -57,7 +57,7 @@ class Soak:
         return {name: process.pid for name, process in named.items() if process is not None}
 
     def run(self, seconds: float) -> None:
-        """Look again and again; end the engine and see what it leaves."""
+        """Take looks; then end the engine and check what it leaves."""
         view, mark = open_view(self.name)
         try:
             watcher = Watcher(view, mark, self.side_processes())
@@ -71,7 +71,7 @@ class Soak:
         self.compare(view.run_folder)
 
     def watch(self, watcher: Watcher, seconds: float) -> None:
-        """Take looks for so long, or until Ctrl-C."""
+        """Take looks for the given time, or until Ctrl-C."""
         every_s = min(LOOK_S_MAX, seconds / LOOK_COUNT)
         started, market_s = time.monotonic(), self.market_s()
         self.demo.is_watching = True
@@ -80,14 +80,14 @@ class Soak:
                 self.faults.append("the engine ended by itself; see its logs")
                 break
             self.looks.append(watcher.look(time.monotonic() - started))
-            tell(self.looks)
+            print_look(self.looks)
             due = started + len(self.looks) * every_s
             while time.monotonic() < due and not self.demo.interrupted:
                 time.sleep(max(min(due - time.monotonic(), 0.2), 0.0))
         self.pace = (self.market_s() - market_s) / (time.monotonic() - started)
 
     def compare(self, run_folder: Path) -> None:
-        """Compare what the engine thinks with the exchange's books."""
+        """Compare the engine's positions with the exchange's books."""
         orders = aftermath.orders_of_ours(aftermath.audit(self.demo.config.orders.rest_url))
         standing = aftermath.standing_client_ids(orders)
         self.faults += aftermath.order_faults(orders, standing)
@@ -98,7 +98,7 @@ class Soak:
 
 
 def collections(run_folder: Path) -> dict[str, str]:
-    """Return how often the garbage collector ran in each stage, by generation, by its own word."""
+    """Return how often the garbage collector ran in each stage, by generation, from the logs."""
     found = {}
     for path in sorted((run_folder / "logs").glob("*.log")):
         said = re.findall(r"garbage collections: (.+)", path.read_text())
@@ -107,8 +107,8 @@ def collections(run_folder: Path) -> dict[str, str]:
     return found
 
 
-def tell(looks: list[Look]) -> None:
-    """Print a line a look, where somebody watches."""
+def print_look(looks: list[Look]) -> None:
+    """Print a line for each look, on a terminal."""
     if not sys.stdout.isatty():
         return
     look = looks[-1]
@@ -125,7 +125,7 @@ def lines(soak: Soak, rows: list[Row], speed: float, seed: int) -> list[str]:
     first, last = soak.looks[0], soak.looks[-1]
     seconds = max(last.at_s - first.at_s, 1e-9)
     left_out_s = rules.warm_s(last.at_s)
-    told = [
+    table = [
         "",
         f"soak: {last.at_s / 60:.1f} min, seed {seed}, {len(soak.looks)} looks; the first "
         f"{left_out_s:.0f} s are warm-up and left out",
@@ -138,21 +138,21 @@ def lines(soak: Soak, rows: list[Row], speed: float, seed: int) -> list[str]:
         f"{'rule':<42}{'bar':>10}  {'':<5}found",
     ]
     words = {True: "ok", False: "FAIL", None: "-"}
-    told += [f"{row.what:<42}{row.bar:>10}  {words[row.is_good]:<5}{row.found}" for row in rows]
+    table += [f"{row.what:<42}{row.bar:>10}  {words[row.is_good]:<5}{row.found}" for row in rows]
     if soak.collections:
         counts = "; ".join(f"{stage} {count}" for stage, count in soak.collections.items())
-        told.append(f"garbage collections by generation: {counts}")
+        table.append(f"garbage collections by generation: {counts}")
     if last.at_s < rules.SLOPE_S_MIN:
-        told.append(
+        table.append(
             f"slope and drift are not judged in less than {rules.SLOPE_S_MIN / 60:.0f} minutes"
         )
-    return told
+    return table
 
 
 def process_table(all_looks: list[Look]) -> list[str]:
-    """Return one line a process: what it held at the end, how fast that grew, its faults."""
+    """Return one line a process: its memory at the end, its growth, its faults."""
     looks = rules.after_warm_up(all_looks)
-    told = [
+    table = [
         f"{'process':<12}{'uss':>7}{'pss':>7}{'rss':>7} MB{'uss':>9}{'rss':>9} MB/h"
         f"{'faults hot':>12}{'others':>8}{'fds':>5}{'threads':>9}"
     ]
@@ -169,20 +169,20 @@ def process_table(all_looks: list[Look]) -> list[str]:
         )
         hot = last.hot.minor + last.hot.major - first.hot.minor - first.hot.major
         others = last.others.minor + last.others.major - first.others.minor - first.others.major
-        told.append(
+        table.append(
             f"{name:<12}{held}   {grows}     {hot:>12}{others:>8}{last.fd_count:>5}"
             f"{last.thread_count:>9}"
         )
-    return told
+    return table
 
 
 def of_soak(config: Config) -> Config:
-    """Return the configuration under a name of its own."""
+    """Return the configuration under a separate instance name."""
     return msgspec.structs.replace(config, instance=f"soak-{os.getpid()}")
 
 
 def as_json(soak: Soak, rows: list[Row], speed: float, seed: int) -> dict[str, Any]:
-    """Return everything that was found."""
+    """Return all results."""
     return {
         "schema": 1,
         "seed": seed,
@@ -198,8 +198,8 @@ def as_json(soak: Soak, rows: list[Row], speed: float, seed: int) -> dict[str, A
 @click.command(help=__doc__)
 @click.option("--config", "config_path", default="configs/demo.toml",
               type=click.Path(exists=True, path_type=Path), help="What to run.")  # fmt: skip
-@click.option("--minutes", default=10.0, help="For how long.")
-@click.option("--seed", default=1, help="Of the market.")
+@click.option("--minutes", default=10.0, help="Length of the soak.")
+@click.option("--seed", default=1, help="Seed of the market.")
 @click.option("--speed", default=10.0, help="How many times faster than normal the market runs.")
 @click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path),
               help="Write every look and the verdict here.")  # fmt: skip

@@ -1,6 +1,6 @@
-"""One look at an engine from outside: what each of its processes holds, and what went wrong so far.
+"""One look at an engine from outside: the resources of each process, and the faults so far.
 
-All of it is read from ``/proc`` and from shared memory; no process is asked anything.
+It reads only ``/proc`` and shared memory; no process takes part.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from procs.observe.samples.view import RunView
 from procs.plan.instance import Mark
 from procs.plan.wiring import GATEWAY, LOG_WRITER, SUPERVISOR
 
-#: What the supervisor starts beside the stages, by a word of its command line.
+#: The processes that the supervisor starts beside the stages, by a word of the command line.
 SIDE_PROCESSES = {
     "forkserver": "nursery",
     "resource_tracker": "tracker",
@@ -41,7 +41,7 @@ class Held(msgspec.Struct, frozen=True):
     rss_bytes: int
     fd_count: int
     thread_count: int
-    hot: Faults  # of the hot thread, where there is one
+    hot: Faults  # of the hot thread, if there is one
     others: Faults  # of all other threads that live
 
 
@@ -56,7 +56,7 @@ class Look(msgspec.Struct, frozen=True):
     lost_count: int
     full_count: int
     gap_count: int
-    lives: int  # of all stages: their number, while none was started again
+    lives: int  # starts of all stages: equal to their number while none was restarted
     connections: int  # of ingest and of the gateway
     fill: float  # of the fullest ring, 0 to 1
     latencies: dict[str, Histogram]
@@ -74,7 +74,7 @@ class Watcher:
             self.side |= {name: child.pid for word, name in SIDE_PROCESSES.items() if word in line}
 
     def pids(self) -> dict[str, int]:
-        """Return the processes by name; one that holds several stages has all their names."""
+        """Return the processes by name; a process with several stages has all their names."""
         roles: dict[int, list[str]] = {}
         for role in self.view.wiring.roles:
             roles.setdefault(int(self.view.status(role)["pid"]), []).append(role)
@@ -86,7 +86,7 @@ class Watcher:
         return [pid for name, pid in self.pids().items() if name not in self.others]
 
     def look(self, at_s: float) -> Look:
-        """Return what there is now."""
+        """Return one look."""
         taken = sample.take(self.view)
         stages, rings = taken.stages, taken.rings.values()
         hot_ids = {stage.thread_id for stage in stages.values()}
@@ -115,7 +115,7 @@ class Watcher:
 
 
 def hold(pid: int, hot_ids: set[int]) -> Held:
-    """Return what one process holds.
+    """Return the resources of one process.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""What a soak must not show, as rules over a series of looks; pure functions.
+"""The rules of a soak, over a series of looks; pure functions.
 
-A run shorter than ``SLOPE_S_MIN`` is too short to tell growth from a page more or less: then what
-is a slope or a drift is told and not judged.
+A run shorter than ``SLOPE_S_MIN`` is too short to distinguish growth from a single page: then
+slopes and drifts are reported and not judged.
 """
 
 import statistics
@@ -20,12 +20,12 @@ SLOPE_S_MIN = 240.0
 SLOPE_BYTES_PER_H_MAX = 1 << 20
 DRIFT_MAX = 1.2
 LOOK_COUNT_MIN = 3
-#: Processes of the test itself: told, not judged.
+#: Processes of the test itself: reported, not judged.
 NOT_OURS = ("exchange",)
 
 
 class Row(NamedTuple):
-    """One rule: what was found against what is allowed; ``is_good`` None when it is only told."""
+    """One rule: the value found and the bound; ``is_good`` is None when only reported."""
 
     what: str
     bar: str
@@ -45,7 +45,7 @@ def slope_per_h(at_s: Sequence[float], values: Sequence[float]) -> float:
 
 
 def warm_s(seconds: float) -> float:
-    """Return how much of a run is warm-up, and left out."""
+    """Return the length of the warm-up, which is left out."""
     return min(WARM_SHARE * seconds, WARM_S_MAX)
 
 
@@ -78,18 +78,18 @@ def judge(all_looks: Sequence[Look]) -> list[Row]:
 
 
 def ours(looks: Sequence[Look]) -> list[str]:
-    """Return the processes that were there in every look, and are the engine's."""
+    """Return the engine's processes that are in every look."""
     names = [name for name in looks[0].processes if name not in NOT_OURS]
     return [name for name in names if all(name in look.processes for look in looks)]
 
 
 def of(looks: Sequence[Look], name: str) -> list[Held]:
-    """Return what one process held, look by look."""
+    """Return one process's resources, look by look."""
     return [look.processes[name] for look in looks]
 
 
 def slope_of(looks: Sequence[Look], name: str, field: str = "uss_bytes") -> float:
-    """Return how fast what a process holds grows, in bytes per hour."""
+    """Return the growth of a process's memory, in bytes per hour."""
     at_s = [look.at_s for look in looks]
     return slope_per_h(at_s, [getattr(held, field) for held in of(looks, name)])
 
@@ -112,7 +112,7 @@ def fault_rows(looks: Sequence[Look]) -> list[Row]:
     pairs = [(before[name], after[name]) for name in ours(looks)]
     hot_minor = sum(new.hot.minor - old.hot.minor for old, new in pairs)
     hot_major = sum(new.hot.major - old.hot.major for old, new in pairs)
-    # Threads that ended took their counts along.
+    # The counts of ended threads are gone.
     other_minor = sum(max(new.others.minor - old.others.minor, 0) for old, new in pairs)
     other_major = sum(max(new.others.major - old.others.major, 0) for old, new in pairs)
     return [
@@ -124,7 +124,7 @@ def fault_rows(looks: Sequence[Look]) -> list[Row]:
 
 
 def flat_row(looks: Sequence[Look], what: str, field: str) -> Row:
-    """Judge what may go up and down and shall not stay up: medians of the last and first third."""
+    """Judge a value that may rise and fall but not stay up: medians of first and last third."""
     first, last = thirds(looks)
     grown = {}
     for name in ours(looks):
@@ -139,7 +139,7 @@ def flat_row(looks: Sequence[Look], what: str, field: str) -> Row:
 
 
 def segment_row(looks: Sequence[Look]) -> Row:
-    """Judge the segments: those of the beginning, all the time."""
+    """Judge the segments: they must stay those of the beginning."""
     is_good = all(look.segments == looks[0].segments for look in looks)
     found = f"{len(looks[-1].segments)}" + ("" if is_good else ", not the same")
     return Row("shared memory segments", f"{len(looks[0].segments)}", found, is_good)
@@ -163,7 +163,7 @@ def loss_rows(looks: Sequence[Look]) -> list[Row]:
 
 
 def taken_between(before: Histogram, after: Histogram, fraction: float) -> int | None:
-    """Return a percentile of what a histogram took in between, in ns; None when it has too few."""
+    """Return a percentile of a histogram's new values, in ns; None when there are too few."""
     return percentile_ns(np.maximum(after.bins - before.bins, 0), fraction)
 
 

@@ -1,21 +1,13 @@
-"""Recorded steps of a stage: where they come from, and how they are repeated.
+"""The recorded steps of a stage: their sources, and their repetition.
 
-apart           a stage in memory of its own: built by the same code, seen by nobody, gone with
-                its process
-moments         what a stage read and wrote, step by step: its rings' records, gathered as its
-                STEP records say
-follow          the steps of a running stage as they come, by taps on its rings
-stage_modules   what a debugger asks of a stage's modules
-repeat          the steps of a stage, repeated one by one by the stage's own functions in memory
-                of its own
-standing        what a running stage knows, copied between two of its steps, and where its rings
-                stood then
-step_recording  records in a file, and all that is needed to step through them: what ``attach
-                --to`` writes
-sources         where recorded steps come from: the recording of a stage, of one ring, or a run's
-                folder
-recorder        writes what a running stage reads and writes, step by step, from where it stood
-                between two
-stepping        ``vortexctl step``: recorded steps, one by one: what went in, what came out, what
-                changed
+apart           a stage in private memory, built by the same code and invisible to others
+moments         the inputs and outputs of a stage by step, joined by its STEP records
+follow          the steps of a running stage as they happen, by taps on its rings
+stage_modules   the modules of a stage, for a debugger
+repeat          repeats the steps of a stage by its own functions in private memory
+standing        copies the state of a running stage and its rings between two steps
+step_recording  the file format of recorded steps: written by ``attach --to``
+sources         reads recorded steps from the recording of a stage or ring, or a run's folder
+recorder        records the inputs and outputs of a running stage, step by step
+stepping        ``vortexctl step``: shows the input, output and changes of each recorded step
 """

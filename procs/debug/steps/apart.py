@@ -1,7 +1,7 @@
-"""A stage in memory of its own: built by the same code, seen by nobody, gone with its process.
+"""A stage in private memory, built by the same code and invisible to others.
 
-Its tables begin as copies, its rings where the real ones stood.  Whoever repeats the stage puts the
-records of its inputs into their slots, under the numbers that they had.
+Its tables begin as copies, its rings at the positions of the real ones.  The caller puts the
+records of its inputs into their slots, with their original sequences.
 """
 
 import ctypes
@@ -18,22 +18,22 @@ from ipc.types import RecordArray
 from procs.observe.taps.tap import Copy
 from procs.plan.wiring import Wiring
 
-#: A step may read more than the ring holds at once, because it was filled again meanwhile.
+#: A step may read more than the ring holds at once, because the writer refills it.
 ROOM = 4
 
 
 class RingPosition(NamedTuple):
-    """Where an end of a ring stands: its next record, and the epoch it is in."""
+    """The position of one end of a ring: its next record, and its epoch."""
 
     seq: int
     epoch: int
 
 
 class Start(NamedTuple):
-    """What a stage is repeated from.
+    """The state from which a stage is repeated.
 
-    ``tables`` are those of the run that it reads, and of its own those that it goes on with; none
-    of them when its life begins here.
+    ``tables`` are the tables of the run that it reads, and its own tables from which it continues;
+    none of its own when its life begins here.
     """
 
     now_ns: int
@@ -43,7 +43,7 @@ class Start(NamedTuple):
 
 
 class PrivateRing:
-    """One ring in memory of this process, standing where another one stood."""
+    """One ring in private memory, at the position of another one."""
 
     def __init__(self, name: str, spec: RingSpec, place: RingPosition) -> None:
         self.shared = SharedRing.private(name, spec)
@@ -51,7 +51,7 @@ class PrivateRing:
         handle = self.shared.handle[0]
         handle["next_seq"] = handle["limit_seq"] = place.seq
         handle["epoch"] = place.epoch
-        handle["has_reader"] = 0  # nobody gives back what is written here
+        handle["has_reader"] = 0  # it has no reader that consumes
         self._writer = words_at(int(handle["writer_address"]), ring.CLAIMED_BYTES // 8 + 1)
         words_at(int(handle["reader_address"]), 1)[0] = place.seq
         self.show(place)
@@ -66,12 +66,12 @@ class PrivateRing:
         ctypes.memmove(address, copy.raw, len(copy.raw))
 
     def show(self, place: RingPosition) -> None:
-        """Publish what stands before ``place``, in its epoch."""
+        """Publish the records before ``place``, in its epoch."""
         self._writer[ring.PUBLISHED_BYTES // 8] = place.seq
         self._writer[ring.EPOCH_BYTES // 8] = place.epoch
 
     def take(self) -> list[Copy]:
-        """Return what was published since the last call."""
+        """Return the records published since the last call."""
         slot = np.zeros(self.shared.spec.slot_bytes, np.uint8)
         found = []
         for seq in range(self.seen_seq, self.shared.published_seq):
@@ -83,7 +83,7 @@ class PrivateRing:
 
 
 class ApartMemory:
-    """Tables and rings of one stage alone, as its ``Start`` says; ``close`` releases them."""
+    """The private tables and rings of one stage, from its ``Start``; ``close`` releases them."""
 
     def __init__(self, wires: Wiring, role: str, start: Start) -> None:
         self._wiring = wires
@@ -101,12 +101,12 @@ class ApartMemory:
         return self.made[name]
 
     def fill(self, name: str) -> None:
-        """Write into a table what it began with, if that is known."""
+        """Fill a table with its initial content, if that is known."""
         if name in self._start.tables:
             self.made[name].records[:] = self._start.tables[name]
 
     def fill_own(self) -> None:
-        """Give back to the stage what it knew, after it was built with empty tables."""
+        """Restore the stage's own tables, after it was built with empty ones."""
         for name in self.made:
             if self._wiring.tables[name].owner == self._role:
                 self.fill(name)

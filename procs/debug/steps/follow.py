@@ -1,4 +1,4 @@
-"""The steps of a running stage as they come, by taps on its rings."""
+"""The steps of a running stage as they happen, by taps on its rings."""
 
 from procs.debug.steps.apart import Start
 from procs.debug.steps.moments import Gatherer, Moment, rings_of
@@ -25,7 +25,7 @@ class Follower:
         return moment
 
     def _look(self) -> None:
-        """Copy what has come; steps first, so that what belongs to them is there already."""
+        """Copy new records; STEP records first, so that their inputs already exist."""
         steps = self.gatherer.rings.steps
         self.gatherer.add(steps, self.taps[steps].copy())
         for name, tap in self.taps.items():

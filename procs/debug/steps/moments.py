@@ -1,6 +1,6 @@
-"""What a stage read and wrote, step by step: its rings' records, gathered as its STEP records say.
+"""The inputs and outputs of a stage by step, joined by its STEP records.
 
-The same from a running stage, by taps, and from a recording.
+It serves both a running stage, by taps, and a recording.
 """
 
 from collections import deque
@@ -15,7 +15,7 @@ from procs.plan import wiring
 from procs.plan.run_records import STEP
 from procs.plan.wiring import Wiring
 
-#: How many inputs a STEP record tells of.
+#: The number of inputs in a STEP record.
 INPUT_COUNT_MAX = 2
 
 
@@ -24,7 +24,7 @@ class NotRepeatable(Exception):
 
 
 class Moment(NamedTuple):
-    """One step: its STEP record, when it was, what it read and how far, and what it published."""
+    """One step: its STEP record, its time, its inputs with their ends, and its output."""
 
     step_seq: int
     step: bytes
@@ -46,7 +46,7 @@ class StepRings(NamedTuple):
 
     @property
     def all(self) -> tuple[str, ...]:
-        """Every one of them."""
+        """All of them."""
         return (*self.inputs, self.output, self.steps)
 
 
@@ -56,13 +56,13 @@ def rings_of(wires: Wiring, role: str) -> StepRings:
     Raises
     ------
     NotRepeatable
-        When its inputs are not rings alone, or more than a STEP record tells of.
+        When it has inputs beside rings, or more inputs than a STEP record holds.
     """
     steps = f"steps.{role}"
     if steps not in wires.links:
         known = [name.partition(".")[2] for name in wires.links if name.startswith("steps.")]
         raise NotRepeatable(
-            f"{role} reads sockets, whose bytes nobody else can read; only {' and '.join(known)} "
+            f"{role} reads sockets, whose bytes others cannot read; only {' and '.join(known)} "
             f"can be repeated; `vortexctl run {role} --pdb` debugs it in its place"
         )
     links = wires.links.values()
@@ -71,7 +71,7 @@ def rings_of(wires: Wiring, role: str) -> StepRings:
     inputs = order.get(role) or tuple(link.name for link in links if link.reader == role)
     if len(inputs) > INPUT_COUNT_MAX:
         raise NotRepeatable(
-            f"{role} reads {len(inputs)} rings, its STEP records tell of {INPUT_COUNT_MAX}; debug "
+            f"{role} reads {len(inputs)} rings, its STEP records hold {INPUT_COUNT_MAX}; debug "
             "it on an instance with fewer sources"
         )
     (output,) = (link.name for link in links if link.writer == role and link.reader is not None)
@@ -79,7 +79,7 @@ def rings_of(wires: Wiring, role: str) -> StepRings:
 
 
 def places_after(rings: StepRings, step: Any) -> dict[str, RingPosition]:
-    """Return where a STEP record says that the inputs stood after it."""
+    """Return the positions of the inputs after a step, from its STEP record."""
     return {
         name: RingPosition(int(step["consumed_seq"][index]), int(step["input_epoch"][index]))
         for index, name in enumerate(rings.inputs)
@@ -87,9 +87,9 @@ def places_after(rings: StepRings, step: Any) -> dict[str, RingPosition]:
 
 
 class Gatherer:
-    """Puts the records of a stage's rings together to moments, from where it stood at first.
+    """Joins the records of a stage's rings into moments, from its first positions on.
 
-    ``broken`` says why no moment can follow: something is missing, or the stage began anew.
+    ``broken`` is the reason why no moment can follow: a record is missing, or the stage restarted.
     """
 
     def __init__(self, rings: StepRings, start: Start) -> None:
@@ -106,7 +106,7 @@ class Gatherer:
         self.waiting[name].extend(copies)
 
     def next(self) -> Moment | None:
-        """Return the next step with all that belongs to it; None when it has not come yet."""
+        """Return the next step with all its records; None when it is not complete yet."""
         steps = self.waiting[self.rings.steps]
         if self.broken or not steps:
             return None
@@ -119,7 +119,7 @@ class Gatherer:
         for name, place in self.places.items():
             # At the beginning of a ring there is nothing that its first writer could discard.
             if places[name].epoch != place.epoch and place.seq > 0:
-                self.broken = f"{name} began anew"
+                self.broken = f"{name} restarted"
                 return None
         ends = {name: place.seq for name, place in places.items()}
         inputs: dict[str, list[Copy]] = {}

@@ -1,4 +1,4 @@
-"""Writes what a running stage reads and writes, step by step, from where it stood between two."""
+"""Records the inputs and outputs of a running stage, step by step."""
 
 import time
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ LIFE_S = 0.2
 
 
 def ring_start(view: RunView) -> Start:
-    """Return where to begin with the records of one ring alone: with nothing known."""
+    """Return the start for the records of one ring alone: an empty state."""
     tables = {name: np.array(view.records(name)) for name in KNOWN_TABLES}
     return Start(view.now_ns(), 1, {}, tables)
 
@@ -43,11 +43,11 @@ class Recorder:
         self.is_over = False
 
     def is_done(self) -> bool:
-        """Return whether as many steps were written as were asked for, or no more will come."""
+        """Return whether the requested number of steps is written, or no more can follow."""
         return self.is_over or (self.count_max is not None and self.step_count >= self.count_max)
 
     def run(self, out: IO[str]) -> None:
-        """Write until it is done; raises NeverStill when the stage could not be copied."""
+        """Write until it is done; raise NeverStill when the stage could not be copied."""
         while not self.is_done():
             if not self.view.is_alive(self.role):
                 time.sleep(LIFE_S)
@@ -58,7 +58,7 @@ class Recorder:
             self.write_from(start, out)
 
     def write_from(self, start: Start, out: IO[str]) -> None:
-        """Write the steps that follow ``start``, as long as nothing is missing."""
+        """Write the steps after ``start``, as long as none is missing."""
         follower = Follower(self.view, self.role, start)
         next_life_s = 0.0
         while not self.is_done():
@@ -77,7 +77,7 @@ class Recorder:
                 time.sleep(LOOK_S)
 
     def lines_of(self, moment: Moment) -> Iterable[str]:
-        """Yield what a step read, what it published, and its STEP record, which ends it."""
+        """Yield the inputs of a step, its output, and its STEP record, which ends it."""
         for name, copies in moment.inputs.items():
             yield from (self.line_of(name, copy) for copy in copies)
         yield from (self.line_of(self.rings.output, copy) for copy in moment.outputs)
@@ -91,6 +91,6 @@ class Recorder:
         return decode.json_line(name, copy.seq, layout, fields)
 
     def summary(self) -> str:
-        """Return how it went."""
-        breaks = f", begun anew {self.break_count} times" if self.break_count else ""
+        """Return the counts of the recording."""
+        breaks = f", restarted {self.break_count} times" if self.break_count else ""
         return f"{self.step_count} steps of {self.role}{breaks}; `vortexctl step FILE` repeats them"

@@ -1,4 +1,4 @@
-"""The steps of a stage, repeated one by one by the stage's own functions in memory of its own."""
+"""Repeats the steps of a stage by its own functions in private memory."""
 
 import numpy as np
 
@@ -18,9 +18,9 @@ from procs.stages.joint import stage_module
 
 
 class Repeater:
-    """One stage apart, and its steps; ``close`` releases its memory.
+    """One stage in private memory, and its steps; ``close`` releases its memory.
 
-    A step is what ``turn`` does, without the clock: the times are those of the STEP record.
+    A step does the work of ``turn`` without the clock: the times come from the STEP record.
     """
 
     def __init__(self, role: str, launch: Launch, start: Start) -> None:
@@ -36,14 +36,14 @@ class Repeater:
             self._restore_touched(start.tables[f"merge.{role}"])
 
     def _restore_touched(self, merges: RecordArray) -> None:
-        """List the instruments that were touched and not yet passed on."""
+        """List the instruments that were touched and not yet published."""
         touched = np.flatnonzero(merges["is_touched"])
         context = record_at(self.context_address, GATHERING_DTYPE)
         words_at(int(context.touched_address), len(merges))[: len(touched)] = touched
         context.touched_count = len(touched)
 
     def step(self, moment: Moment) -> list[Copy]:
-        """Take one step; return what it published."""
+        """Take one step; return its output."""
         address, now_ns = self.context_address, moment.now_ns
         for name, copies in moment.inputs.items():
             for copy in copies:
@@ -57,7 +57,7 @@ class Repeater:
         return output.take()
 
     def tables(self) -> dict[str, RecordArray]:
-        """Return the tables that the stage owns, live; the books' pages and counts are not told."""
+        """Return the stage's own tables, live, without the books' pages and the counts."""
         untold = ("books", "counters.", "status.", "latency.", "merge.", "told.")
         return {
             name: table.records
@@ -72,7 +72,7 @@ class Repeater:
 
 
 def differences(spec: RingSpec, ours: list[Copy], theirs: list[Copy]) -> list[str]:
-    """Return where two outputs differ, a line each; what fills up a record is not compared."""
+    """Return where two outputs differ, a line each; reserved fields are not compared."""
     found = []
     for mine, other in zip(ours, theirs, strict=False):
         layout, other_layout = (decode.layout_of(spec, copy.raw) for copy in (mine, other))

@@ -1,4 +1,4 @@
-"""Where recorded steps come from: the recording of a stage, of one ring, or a run's folder."""
+"""Reads recorded steps from the recording of a stage or ring, or a run's folder."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,15 +25,15 @@ from procs.plan.instance import launch_path
 from procs.plan.launch import Launch, read_launch
 from procs.plan.wiring import Wiring
 
-#: What a stage of whose past nothing is known reads besides its rings.
+#: The tables that a stage with an unknown past reads besides its rings.
 KNOWN_TABLES = ("instruments", "limits", "quoting")
 Lines = Iterator[tuple[dict[str, Any], bytes]]
 
 
 class Part(NamedTuple):
-    """Steps without a gap, and what they begin from.
+    """Steps without a gap, and the state before them.
 
-    ``compares``: what they published is known, and is determined by what is known here.
+    ``compares``: their recorded output is known, and the state here determines it.
     """
 
     start: Start
@@ -51,16 +51,16 @@ class StepSource(NamedTuple):
 
 
 def open_source(path: Path, role: str | None) -> StepSource:
-    """Return the steps that a file or a run's folder holds; ``role`` where there is a choice.
+    """Return the steps in a file or a run's folder; ``role`` chooses the stage of a folder.
 
     Raises
     ------
     BadRecording
-        When it cannot be used; also while its parts are read.
+        When it is unusable; also raised while its parts are read.
     NotRepeatable
-        When it holds nothing that a stage's steps can be repeated by.
+        When it holds no steps that can be repeated.
     OSError
-        When it cannot be read.
+        When it is unreadable.
     """
     return of_folder(path, role or wiring.BOOK) if path.is_dir() else of_file(path, role)
 
@@ -92,7 +92,7 @@ def reader_of(wires: Wiring, ring_name: str) -> str:
 
 
 def lines_after_head(path: Path) -> Lines:
-    """Yield lines as objects, and as they stand; a last one that was cut off is left out."""
+    """Yield each line as an object and as bytes, without an incomplete last line."""
     with path.open("rb") as file:
         file.readline()
         for line in file:
@@ -103,7 +103,7 @@ def lines_after_head(path: Path) -> Lines:
             except msgspec.DecodeError as error:
                 raise BadRecording(f"the recording is damaged: {error}") from error
             if not isinstance(facts, dict):
-                raise BadRecording("the recording is damaged: a line is no object")
+                raise BadRecording("the recording is damaged: a line is not an object")
             yield facts, line
 
 
@@ -132,12 +132,12 @@ def parts_of_stage(head: Head, lines: Lines) -> Iterator[Part]:
 
 
 def parts_of_ring(head: Head, role: str, lines: Lines) -> Iterator[Part]:
-    """Yield the messages of one ring, each as a step of its own, from nothing known."""
+    """Yield the messages of one ring, each as one step, from an empty state."""
     wires = wiring.wire(head.launch.config)
     rings = rings_of(wires, role)
     note = (
-        f"the records of {head.ring} alone: {role} begins with nothing known, and takes each "
-        "message in a step of its own"
+        f"the records of {head.ring} alone: {role} begins with an empty state, and takes each "
+        "message in one step"
     )
     if head.where:
         note += f"; only those where {head.where}"
@@ -145,7 +145,7 @@ def parts_of_ring(head: Head, role: str, lines: Lines) -> Iterator[Part]:
 
 
 def messages(head: Head, rings: StepRings, wires: Wiring, lines: Lines) -> Iterator[Moment]:
-    """Yield a moment for each whole message; its records are numbered anew, without gaps."""
+    """Yield a moment for each whole message; its records get new sequences without gaps."""
     spec = wires.links[head.ring].spec
     places = {name: RingPosition(0, 1) for name in rings.inputs}
     message: list[Copy] = []
@@ -175,7 +175,7 @@ def messages(head: Head, rings: StepRings, wires: Wiring, lines: Lines) -> Itera
 
 
 def of_folder(folder: Path, role: str) -> StepSource:
-    """Return the steps that stood in the rings when a run ended."""
+    """Return the steps that were in the rings at the end of a run."""
     try:
         launch = read_launch(launch_path(folder, role))
         wires = wiring.wire(launch.config)
@@ -203,7 +203,7 @@ def of_folder(folder: Path, role: str) -> StepSource:
 def parts_of_folder(
     wires: Wiring, role: str, copies: dict[str, list[Copy]], known: dict[str, Any]
 ) -> Iterator[Part]:
-    """Yield the steps of each life of which something is left."""
+    """Yield the steps of each life that left any."""
     rings = rings_of(wires, role)
     for number, steps in enumerate(lives_of(copies[rings.steps])):
         index = first_repeatable(rings, steps, copies)
@@ -224,8 +224,8 @@ def parts_of_folder(
         begins = steps[0].seq == 0 or (number > 0 and role == wiring.BOOK)
         is_whole = index == 0 and begins
         note = "" if is_whole else (
-            f"what {role} knew before the oldest of these steps is not in the folder: it begins "
-            "with nothing known, and what it publishes is not compared"
+            f"the state of {role} before the oldest of these steps is not in the folder: it "
+            "begins with an empty state, and its output is not compared"
         )  # fmt: skip
         yield Part(gatherer.start, iter(gatherer.next, None), is_whole, note)
 
@@ -243,7 +243,7 @@ def lives_of(steps: list[Copy]) -> list[list[Copy]]:
 def first_repeatable(
     rings: StepRings, steps: list[Copy], copies: dict[str, list[Copy]]
 ) -> int | None:
-    """Return the first step after which all that was read and published is there."""
+    """Return the first step after which all inputs and outputs are there."""
     oldest = {name: copies[name][0].seq if copies[name] else 0 for name in rings.all}
     for index, copy in enumerate(steps):
         step = np.frombuffer(copy.raw, run_records.STEP.dtype, 1)[0]
@@ -254,7 +254,7 @@ def first_repeatable(
 
 
 def life_of(wires: Wiring, rings: StepRings, seq: int, copies: dict[str, list[Copy]]) -> int:
-    """Return which life published what follows ``seq``; 1 when nothing says so."""
+    """Return the life that published the records after ``seq``; 1 when not known."""
     spec = wires.links[rings.output].spec
     for copy in copies[rings.output]:
         layout = decode.layout_of(spec, copy.raw) if copy.seq >= seq else None

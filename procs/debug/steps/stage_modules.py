@@ -1,4 +1,4 @@
-"""What a debugger asks of a stage's modules."""
+"""The modules of a stage, for a debugger."""
 
 import sys
 from types import ModuleType
@@ -11,12 +11,12 @@ from procs.stages.joint import stage_module
 
 
 def show_plain_numbers() -> None:
-    """Have a number of an array shown as 5, and not as np.int64(5)."""
+    """Show a number of an array as 5, not as np.int64(5)."""
     np.set_printoptions(legacy="1.25")
 
 
 def modules_of(role: str, config: Config) -> list[ModuleType]:
-    """Return where the functions of a stage stand: its module, and those of what is plugged in."""
+    """Return the modules with a stage's functions: its own, and those of its plugs."""
     module = stage_module(role)
     if role == wiring.BOOK:
         return [module]

@@ -1,7 +1,7 @@
-"""What a running stage knows, copied between two of its steps, and where its rings stood then.
+"""Copies the state of a running stage and its rings between two steps.
 
-The stage is not asked and does not wait.  A copy is taken while nothing waits for it; when nothing
-came until the copy was whole, no step was taken meanwhile.
+The stage does not take part and does not wait.  The copy begins while the stage's inputs are empty.
+If they are still empty when the copy is complete, the stage took no step during it.
 """
 
 import time
@@ -20,7 +20,7 @@ from procs.plan.run_records import STEP
 
 PATIENCE_S = 10.0
 PAUSE_S = 0.0002
-#: Of other owners, what a stage looks at; the clock stands still in a stage apart.
+#: The tables of other owners that a stage reads; the clock of a private stage does not run.
 READ_BESIDES = ("instruments", "limits", "quoting", "positions", "orders")
 
 
@@ -29,7 +29,7 @@ class NeverStill(Exception):
 
 
 class Standing(NamedTuple):
-    """Where a stage and its rings stand at one moment."""
+    """The positions of a stage and its rings at one moment."""
 
     life: int
     step_seq: int
@@ -38,13 +38,13 @@ class Standing(NamedTuple):
 
 
 def place(shared: SharedRing, seq: int) -> RingPosition:
-    """Return a place on a ring, in its newest epoch."""
+    """Return a position on a ring, in its newest epoch."""
     writer_address = int(shared.handle[0]["writer_address"])
     return RingPosition(seq, int(words_at(writer_address + EPOCH_BYTES, 1)[0]))
 
 
 def standing(view: RunView, role: str, rings: StepRings) -> Standing | None:
-    """Return where a stage stands, or None when it may be in the middle of a step."""
+    """Return the positions of a stage, or None when it may be in the middle of a step."""
     steps, output = view.rings[rings.steps], view.rings[rings.output]
     inputs = [view.rings[name] for name in rings.inputs]
     step_seq = steps.published_seq
@@ -63,12 +63,12 @@ def standing(view: RunView, role: str, rings: StepRings) -> Standing | None:
 
 
 def take(view: RunView, role: str) -> Start:
-    """Return a stage as it was between two steps.
+    """Return the state of a stage between two steps.
 
     Raises
     ------
     NeverStill
-        When it did not stand still long enough to be copied.
+        When it did not pause long enough for a copy.
     """
     rings = rings_of(view.wiring, role)
     copies = {name: np.array(view.records(name)) for name in known_tables(view, role)}
@@ -83,13 +83,13 @@ def take(view: RunView, role: str) -> Start:
                 return start_of(view, rings, before, copies)
         time.sleep(PAUSE_S)
     raise NeverStill(
-        f"{role} did not pause for as long as copying what it knows takes, in {PATIENCE_S:.0f} s; "
+        f"{role} did not pause long enough for a copy of its state, in {PATIENCE_S:.0f} s; "
         "try again when the market is quieter"
     )
 
 
 def known_tables(view: RunView, role: str) -> list[str]:
-    """Return the tables of what a stage knows: its own, but for what it says of itself."""
+    """Return the tables of a stage's state: its own tables without its status."""
     said = ("status.", "counters.", "latency.", "told.")
     tables = view.wiring.tables.items()
     return [name for name, table in tables if table.owner == role and not name.startswith(said)]
@@ -98,7 +98,7 @@ def known_tables(view: RunView, role: str) -> list[str]:
 def start_of(
     view: RunView, rings: StepRings, at: Standing, copies: dict[str, RecordArray]
 ) -> Start:
-    """Return what a stage is repeated from, with what it reads of others."""
+    """Return the start of a repetition, with the tables of others that the stage reads."""
     others = {name: np.array(view.records(name)) for name in READ_BESIDES}
     places = dict(zip(rings.inputs, at.inputs, strict=True))
     places[rings.output] = at.output

@@ -1,8 +1,7 @@
-"""Records in a file, and all that is needed to step through them: what ``attach --to`` writes.
+"""The file format of recorded steps: written by ``attach --to``.
 
-JSON lines.  The first is a HEAD; records follow, as ``attach --tap`` prints them, each with its
-ring.  A HEAD in the middle says that something was missed, and that the stage is repeated from
-there.
+JSON lines.  The first is a HEAD; records follow in the form of ``attach --tap``, each with its
+ring.  A HEAD in the middle means that records were missed; the stage is repeated from there.
 """
 
 import base64
@@ -26,11 +25,11 @@ RECORDING_SCHEMA = 1
 
 
 class BadRecording(ValueError):
-    """The file cannot be used; the message says why, and what to do."""
+    """The file is unusable; the message says why, and what to do."""
 
 
 class RecordedStanding(msgspec.Struct, frozen=True):
-    """A ``Start`` as text: where rings stand, and tables as base64 of their bytes by zlib."""
+    """A ``Start`` as text: positions of rings, and tables as base64 of their zlib bytes."""
 
     now_ns: int
     life: int
@@ -48,16 +47,16 @@ class RecordedStanding(msgspec.Struct, frozen=True):
         return cls(start.now_ns, start.life, places, tables)
 
     def start(self, wires: Wiring) -> Start:
-        """Return the start that it is the text of."""
+        """Return the start of this text."""
         places = {name: RingPosition(*place) for name, place in self.places.items()}
         tables = {name: table_of(wires, name, text) for name, text in self.tables.items()}
         return Start(self.now_ns, self.life, places, tables)
 
 
 class Head(msgspec.Struct, frozen=True, tag="head", tag_field="line"):
-    """What stands at the head of a file, declared once for who writes it and who reads it.
+    """The head of a file, declared once for writer and reader.
 
-    ``stage`` is whose steps they are; empty for the records of ``ring`` alone.
+    ``stage`` is the recorded stage; empty for the records of ``ring`` alone.
     """
 
     schema: int
@@ -92,23 +91,23 @@ def head_line(launch: Launch, stage: str, ring: str, where: str, start: Start) -
 
 
 def read_head(line: bytes) -> Head:
-    """Return the HEAD that a line holds.
+    """Return the HEAD in a line.
 
     Raises
     ------
     BadRecording
-        When it is none, or that of another version.
+        When it is not a HEAD, or one of another version.
     """
     try:
         facts = msgspec.json.decode(line)
         if not isinstance(facts, dict) or facts.get("line") != "head":
             raise BadRecording(
-                "this is no recording: write one by `vortexctl attach STAGE --to FILE`"
+                "this is not a recording: write one by `vortexctl attach STAGE --to FILE`"
             )
         head = msgspec.convert(facts, Head)
     except (msgspec.DecodeError, LookupError, OSError) as error:
         raise BadRecording(
-            f"this recording was made by another version, or with a strategy that is not here: "
+            f"this recording was made by another version, or with a strategy that is missing here: "
             f"{error}"
         ) from error
     ours = declarations(wiring.wire(head.launch.config))
@@ -135,7 +134,7 @@ def table_of(wires: Wiring, name: str, text: str) -> RecordArray:
 
 
 def copy_of(spec: RingSpec, line: Mapping[str, Any]) -> Copy:
-    """Return a record from the line that ``record_line`` wrote of it.
+    """Return a record from its line, written by ``record_line``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""``vortexctl step``: recorded steps, one by one: what went in, what came out, what changed."""
+"""``vortexctl step``: shows the input, output and changes of each recorded step."""
 
 import cmd
 from collections.abc import Callable, Iterator
@@ -15,12 +15,12 @@ from procs.observe.taps import decode
 from procs.observe.taps.tap import Copy
 
 CHANGES_SHOWN = 8
-#: What changes with every step and says nothing.
+#: Fields that change with every step and mean nothing here.
 UNTOLD = (*decode.HIDDEN, "version", "cause_id", "consumed_seq", "update_id", "update_count")
 
 
 class Stepper:
-    """Steps through a source and says what happens; ``close`` releases what it works with."""
+    """Steps through a source and prints each step; ``close`` releases its memory."""
 
     def __init__(self, source: StepSource, say: Callable[[str], None]) -> None:
         self.source = source
@@ -35,7 +35,7 @@ class Stepper:
         self._moments = self._all_moments()
 
     def _all_moments(self) -> Iterator[Moment]:
-        """Yield the moments of all parts, each part repeated from where it begins."""
+        """Yield the moments of all parts, each repeated from its start."""
         for part in self.source.parts:
             self._begin(part)
             yield from part.moments
@@ -50,11 +50,11 @@ class Stepper:
         self._last_ns = part.start.now_ns
 
     def next(self) -> Moment | None:
-        """Return what the next step reads, or None when there is no more."""
+        """Return the next step, or None when there is no more."""
         return next(self._moments, None)
 
     def step(self, moment: Moment) -> None:
-        """Take one step and tell of it."""
+        """Take one step and print it."""
         assert self.repeater is not None, "next comes first"
         before = {name: records.copy() for name, records in self.repeater.tables().items()}
         self.say(f"step {moment.step_seq}  +{(moment.now_ns - self._last_ns) / 1e9:.6f} s")
@@ -69,7 +69,7 @@ class Stepper:
             self.say(f"  now {line}")
 
     def _tell(self, word: str, ring_name: str, copies: list[Copy], shift: int = 0) -> None:
-        """Tell of some records of a ring."""
+        """Print some records of a ring."""
         assert self.repeater is not None, "next comes first"
         spec = self.repeater.stage.wiring.links[ring_name].spec
         for copy in copies:
@@ -81,7 +81,7 @@ class Stepper:
                 )
 
     def _compare(self, moment: Moment) -> None:
-        """Say where the stage published something else."""
+        """Print where the stage's recorded output differs."""
         if not self._compares:
             return
         assert self.repeater is not None, "next comes first"
@@ -93,7 +93,7 @@ class Stepper:
             self.say(f"  DIFFERS {line}")
 
     def _changes(self, before: dict[str, RecordArray]) -> list[str]:
-        """Return what a step changed in the tables that the stage owns, times left out."""
+        """Return the changes of a step in the stage's own tables, without times."""
         assert self.repeater is not None, "next comes first"
         lines = []
         for name, records in self.repeater.tables().items():
@@ -111,17 +111,17 @@ class Stepper:
         return lines
 
     def names(self) -> dict[str, Any]:
-        """Return what an expression may name: the stage's tables, and the step's records."""
+        """Return the names for an expression: the stage's tables, and the step's records."""
         assert self.repeater is not None, "next comes first"
         rows = {name: table.view(np.recarray) for name, table in self.repeater.tables().items()}
         return {"symbols": self.symbols, "np": np, "step": self.moment, "out": self.outputs, **rows}
 
     def summary(self) -> str:
-        """Return how it went."""
+        """Return the counts of the steps."""
         compared_count = self.equal_count + self.differing_count
         told = f"records: {self.equal_count} as published, {self.differing_count} differ"
         if not compared_count:
-            told = "what they published was compared with nothing"
+            told = "their output was not compared"
         return f"{self.step_count} steps of {self.source.role}; {told}"
 
     def close(self) -> None:
@@ -164,7 +164,7 @@ class Shell(cmd.Cmd):
         return self._take(int(line) if line.strip().isdecimal() else 1)
 
     def do_c(self, line: str) -> bool:
-        """c: take all steps that are left; Ctrl-C comes back."""
+        """c: take all remaining steps; Ctrl-C returns to the prompt."""
         return self._take(None)
 
     def _take(self, count: int | None) -> bool:

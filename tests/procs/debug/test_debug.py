@@ -268,7 +268,7 @@ def test_the_records_of_one_ring_can_be_stepped_through(running: Running) -> Non
     first = json.loads(path.read_text().splitlines()[1])
     done = engine.process("step", str(path), "-n", "20")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "20 steps of strategy; what they published was compared with nothing" in done.stdout
+    assert "20 steps of strategy; their output was not compared" in done.stdout
     assert f"in  tops {first['seq']} " in done.stdout
     refused = plainly(engine, "step", str(path), "--stage", "book")
     assert (refused.exit_code, len(refused.output.splitlines())) == (2, 1)

@@ -115,8 +115,11 @@ def test_stages_together_need_not_follow_each_other() -> None:
     ("together", "said"),
     [
         ([["book", "bok"]], r"together\[0\]`: no stage 'bok'; there are ingest-a, ingest-b, book"),
-        ([["book", "book"]], r"together\[0\]`: book stands twice"),
-        ([["strategy", "gateway"], ["book", "gateway"]], r"together\[1\]`: gateway stands twice"),
+        ([["book", "book"]], r"together\[0\]`: book is listed twice"),
+        (
+            [["strategy", "gateway"], ["book", "gateway"]],
+            r"together\[1\]`: gateway is listed twice",
+        ),
         ([["ingest-a", "ingest-b"]], r"together\[0\]`: ingest-a and ingest-b cannot share"),
     ],
 )
