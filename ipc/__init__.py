@@ -1,26 +1,29 @@
 """Memory, order and time, shared by processes.  Knows nothing of markets.
 
-atomics    ordered reads and writes of one int64 at an address
-compiled   the one way this project compiles a function
-cell       the latest value of a record: one writer, many readers, and the writer never waits
-errors     what can go wrong with shared memory
-layout     declare a shared record once
-control    the command page and the status page of one stage
-counters   cumulative int64 counters: one writer, readers take differences, no resets
-types      names for the types that cross function boundaries
-histogram  latency histograms in the layout of HdrHistogram: two significant digits, up to 137 s
-memory     a record at an address
-plugs      functions that a loop calls by their address
-clock      nanoseconds from the cycle counter, comparable between processes
-ring       a single-producer single-consumer ring of fixed records, in compiled code
-log        a log for compiled code: one 64-byte record per event; the text is in the catalogue
-mailbox    messages between the two threads of a stage: two small rings in private memory
-segment    named POSIX shared memory: create, check, map, lock, remove
-shared     the two contents of a segment: a ring, or a table of records
-sockets    recv and send from compiled code, with the kernel's receive stamps
-tls        TLS from compiled code: OpenSSL between two memory BIOs; the socket stays ours
-usage      the kernel's counts for this thread: CPU time, switches, page faults
-gaps       the gaps in the running time of a thread that spins
-waiting    what an idle loop does
-meter      a loop that measures itself: when it lost its CPU, and which iterations were slow
+fingerprints  what machine code depends on: a file, and all that it imports
+code_cache    where machine code is kept between processes: one folder per fingerprint
+dispatcher    numba's dispatcher, with the work of LLVM done once: where a function is entered
+atomics       ordered reads and writes of one int64 at an address
+compiled      the one way this project compiles a function
+cell          the latest value of a record: one writer, many readers, and the writer never waits
+errors        what can go wrong with shared memory
+layout        declare a shared record once
+control       the command page and the status page of one stage
+counters      cumulative int64 counters: one writer, readers take differences, no resets
+types         names for the types that cross function boundaries
+histogram     latency histograms in the layout of HdrHistogram: two significant digits, up to 137 s
+memory        a record at an address
+plugs         functions that a loop calls by their address
+clock         nanoseconds from the cycle counter, comparable between processes
+ring          a single-producer single-consumer ring of fixed records, in compiled code
+log           a log for compiled code: one 64-byte record per event; the text is in the catalogue
+mailbox       messages between the two threads of a stage: two small rings in private memory
+segment       named POSIX shared memory: create, check, map, lock, remove
+shared        the two contents of a segment: a ring, or a table of records
+sockets       recv and send from compiled code, with the kernel's receive stamps
+tls           TLS from compiled code: OpenSSL between two memory BIOs; the socket stays ours
+usage         the kernel's counts for this thread: CPU time, switches, page faults
+gaps          the gaps in the running time of a thread that spins
+waiting       what an idle loop does
+meter         a loop that measures itself: when it lost its CPU, and which iterations were slow
 """

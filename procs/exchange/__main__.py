@@ -20,7 +20,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from ipc.compiled import cache_directory
+from ipc import code_cache
 from procs.exchange.core.certificate import make_context
 from procs.exchange.core.exchange_config import ExchangeConfigError, load_config
 from procs.exchange.exchange import Exchange
@@ -128,7 +128,7 @@ def main(
         config = msgspec.structs.replace(config, seed=seed)
     if cpu is not None:
         os.sched_setaffinity(0, {cpu})
-    if not cache_directory().is_dir():
+    if not code_cache.has_code_of("vortex.simulation.matching"):
         logger.info("compiling the market, which takes up to a minute the first time")
     try:
         exchange = Exchange(config, keys)

@@ -213,11 +213,11 @@ def coalescing() -> dict[str, int | str]:
 
 def environment() -> dict[str, int | str]:
     """Return the variables that change the machine code, and the state of the cache folder."""
-    from ipc.compiled import CACHE_DIRECTORY
+    from ipc.code_cache import wanted_directory
 
     names = sorted(name for name in os.environ if name.startswith("NUMBA_"))
     names += [name for name in ("PYTHONDEVMODE", "PYTHONOPTIMIZE") if os.environ.get(name)]
-    folder = CACHE_DIRECTORY
+    folder = wanted_directory()
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return {"variables": ", ".join(names), "cache_is_writable": int(os.access(folder, os.W_OK))}

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from ipc.compiled import cache_directory_with, cached_in
+from ipc import fingerprints
+from ipc.compiled import cached_in, folder_for
 from vortex import strategies
 from vortex.deciding import contract
 from vortex.deciding.contract import Strategy
@@ -34,8 +35,7 @@ def load(source: str) -> Strategy:
 def import_file(path: Path) -> ModuleType:
     """Return the module of a file; the same one while its contents are the same."""
     text = path.read_bytes()
-    directory = cache_directory_with(text)
-    name = f"strategy_{directory.name}_{path.stem}"
+    name = f"strategy_{fingerprints.of_text(text)}_{path.stem}"
     module = sys.modules.get(name)
     if module is not None and module.__file__ == str(path):
         return module
@@ -44,7 +44,7 @@ def import_file(path: Path) -> ModuleType:
     sys.modules[name] = module  # numba looks for it there when it reads its cache
     try:
         # Not by an import: Python's own cache does not notice two edits within one second.
-        with cached_in(directory):
+        with cached_in(folder_for(text)):
             exec(compile(text, str(path), "exec"), module.__dict__)
     except Exception as error:
         del sys.modules[name]
@@ -63,7 +63,10 @@ def keep(source: str) -> str:
     if not path.is_absolute():
         return source
     text = path.read_bytes()
-    copy = cache_directory_with(text) / path.name
+    folder = folder_for(text)
+    if folder is None:
+        return source
+    copy = folder / path.name
     if not copy.exists() or copy.read_bytes() != text:
         copy.parent.mkdir(parents=True, exist_ok=True)
         part = copy.with_suffix(f".{os.getpid()}")
@@ -77,4 +80,4 @@ def key(source: str) -> str:
     path = Path(source)
     if not path.is_absolute():
         return source
-    return f"{path.stem}-{cache_directory_with(path.read_bytes()).name}"
+    return f"{path.stem}-{fingerprints.of_text(path.read_bytes())}"

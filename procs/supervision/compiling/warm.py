@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ipc import control, log, ring
+from ipc import code_cache, control, fingerprints, log, ring
 from ipc.cell import read_cell
 from ipc.clock import now_ns, wall_offset_ns
-from ipc.compiled import CACHE_DIRECTORY, cache_missed
+from ipc.compiled import cache_missed
 from ipc.counters import read_counter
 from ipc.mailbox import Letter, Mailbox
 from ipc.memory import address_of
@@ -33,18 +33,22 @@ class CompileError(Exception):
     """A stage does not compile; the message says why."""
 
 
-def marker(config: Config) -> Path:
-    """Return the file that says that everything for this configuration stands in the cache."""
-    venues = {source.venue for source in config.sources} | {config.orders.venue}
+def marker(config: Config) -> Path | None:
+    """Return the file that says that all of this configuration's machine code is kept."""
+    venues = sorted({source.venue for source in config.sources} | {config.orders.venue})
     strategy = strategy_files.key(config.strategy_source)
+    modules = [__name__, *(f"vortex.venues.{venue}" for venue in venues)]
+    if not Path(config.strategy_source).is_absolute():
+        modules.append(f"vortex.strategies.{config.strategy_source}")
+    folder = code_cache.folder_named(fingerprints.of_modules(*modules))
     joint = ["joint"] if config.placement.together else []
-    name = "-".join(["warm", *joint, strategy, *sorted(venues)])
-    return CACHE_DIRECTORY / name
+    return None if folder is None else folder / "-".join(["warm", *joint, strategy, *venues])
 
 
 def is_warm(config: Config) -> bool:
     """Return whether nothing needs to be compiled for ``config``."""
-    return marker(config).exists()
+    path = marker(config)
+    return path is not None and path.exists()
 
 
 #: What is compiled on its own: a stage's loop, or what a venue or a strategy plugs in.
@@ -131,7 +135,15 @@ def exercise_cold_helpers() -> None:
 
 
 def warm(config: Config, say: Callable[[str], None]) -> None:
-    """Compile what is not in the cache, on all CPUs; ``say`` hears a line per stage."""
+    """Compile what is not in the cache, on all CPUs; ``say`` hears a line per stage.
+
+    Raises
+    ------
+    CompileError
+        When it does not compile, or cannot be kept for the stages.
+    """
+    if code_cache.CACHE_DIRECTORY is None:
+        raise CompileError(code_cache.PROBLEM)
     started = time.monotonic()
     work = jobs(config)
     say(f"compiling {len(work)} parts, once for these sources and this machine ...")
@@ -142,7 +154,11 @@ def warm(config: Config, say: Callable[[str], None]) -> None:
                 say(f"  {name}: compiled in {took_s:.0f} s" if missed else f"  {name}: cached")
     exercise_cold_helpers()
     say(f"compiled in {time.monotonic() - started:.0f} s")
-    marker(config).touch()
+    path = marker(config)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    code_cache.prune()
 
 
 def main() -> int:

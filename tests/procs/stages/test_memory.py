@@ -216,7 +216,7 @@ def test_no_loop_holds_a_call_of_the_allocator() -> None:
     functions |= {Plug(function, signature).function for function, signature in plugged}
     for function in functions:
         module = function.py_func.__module__.rpartition(".")[2]
-        files = list(CACHE_DIRECTORY.rglob(f"{module}.{function.__name__}-*.nbc"))
+        files = list(CACHE_DIRECTORY.rglob(f"{module}.{function.__name__}-*.code.nbc"))
         assert files, f"the machine code of {module}.{function.__name__} is not in the cache"
         for file in files:
             assert not ALLOCATOR.search(file.read_bytes()), file

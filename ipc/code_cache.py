@@ -1,0 +1,179 @@
+"""Where machine code is kept between processes: one folder per fingerprint, never the sources'.
+
+The folder is ``VORTEX_CACHE_DIR``, or ``vortex`` below the user's cache.  Where that cannot be
+written, a folder of the user's own below the temporary directory takes its place, and this is
+said; where neither can, nothing is kept.  numba's own choice (``NUMBA_CACHE_DIR``, or
+``__pycache__`` beside the sources) is never asked: it does not notice a change in another file.
+"""
+
+import hashlib
+import os
+import pickle
+import re
+import shutil
+import stat
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from numba.core.serialize import dumps
+
+from ipc import fingerprints
+
+CACHE_VARIABLE = "VORTEX_CACHE_DIR"
+SAID_VARIABLE = "VORTEX_CACHE_SAID"
+
+UNUSED_DAYS_MAX = 14
+KEPT_BYTES_MAX = 2 << 30
+#: Who began within this time may still read or write.
+IN_USE_S = 3600
+
+FOLDER_NAME = re.compile(r"[0-9a-f]{16}")
+
+
+def wanted_directory() -> Path:
+    """Return where machine code is to be kept, by the environment."""
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+    return Path(os.environ.get(CACHE_VARIABLE) or Path(home) / "vortex").absolute()
+
+
+def spare_directory() -> Path:
+    """Return where it is kept when the wanted folder cannot be written."""
+    return Path(tempfile.gettempdir()) / f"vortex-cache-{os.getuid()}"
+
+
+def make_writable(directory: Path) -> None:
+    """Make a folder, and try it.
+
+    Raises
+    ------
+    OSError
+        When nothing can be written there.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=directory):
+        pass
+
+
+def make_own(directory: Path) -> None:
+    """Make a folder that nobody else can write: what lies in it is run.
+
+    Raises
+    ------
+    OSError
+        When it is a link, somebody else's or open to others, or nothing can be written there.
+    """
+    with suppress(FileExistsError):
+        directory.mkdir(mode=0o700)
+    found = directory.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise PermissionError(f"{directory} is not a folder of this user's alone")
+    make_writable(directory)
+
+
+def choose() -> tuple[Path | None, str]:
+    """Return the folder for machine code, and what is wrong when it is not the wanted one."""
+    wanted = wanted_directory()
+    try:
+        make_writable(wanted)
+        return wanted, ""
+    except OSError as error:
+        problem = f"machine code cannot be kept in {wanted} ({error.strerror or error})"
+    try:
+        spare = spare_directory()
+        make_own(spare)
+        return spare, f"{problem}; it is kept in {spare}"
+    except OSError as error:
+        advice = f"set {CACHE_VARIABLE} to a folder that can be written"
+        return None, f"{problem}, nor in the temporary directory ({error}): {advice}"
+
+
+#: Where this process keeps machine code; None where nothing can be kept.
+CACHE_DIRECTORY, PROBLEM = choose()
+
+
+def say_problem() -> None:
+    """Say once, for this process and all that it starts, that the wanted folder is not used."""
+    if PROBLEM and os.environ.get(SAID_VARIABLE) != PROBLEM:
+        os.environ[SAID_VARIABLE] = PROBLEM
+        print(PROBLEM, file=sys.stderr, flush=True)
+
+
+say_problem()
+
+
+def folder_named(fingerprint: str) -> Path | None:
+    """Return the folder of one fingerprint; it need not exist."""
+    return None if CACHE_DIRECTORY is None else CACHE_DIRECTORY / fingerprint
+
+
+def folder_of_file(path: Path) -> Path | None:
+    """Return the folder of the functions in one file; None for what is in no file."""
+    if not path.is_file():
+        return None
+    return folder_named(fingerprints.of_file(path))
+
+
+def has_code_of(module_name: str) -> bool:
+    """Return whether functions of a module of the project were compiled and kept before."""
+    path = fingerprints.file_of(module_name)
+    folder = None if path is None else folder_of_file(path)
+    return folder is not None and folder.is_dir()
+
+
+def read(path: Path) -> Any:
+    """Return what was written to a file; None when there is none."""
+    try:
+        return pickle.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def write(path: Path, kept: Any) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{hashlib.blake2b(path.name.encode()).hexdigest()[:16]}.{os.getpid()}")
+    part.write_bytes(dumps(kept))
+    part.replace(path)
+
+
+def mark_used(folder: Path) -> None:
+    """Remember that a folder was used now."""
+    with suppress(OSError):
+        os.utime(folder)
+
+
+def size_bytes(folder: Path) -> int:
+    """Return how much a folder holds."""
+    with suppress(OSError):
+        return sum(path.stat().st_size for path in folder.iterdir())
+    return 0
+
+
+def prune(now_s: float | None = None) -> list[Path]:
+    """Remove folders that nobody used for long, and the oldest of what is too much; return them.
+
+    What was used within the last hour stays: somebody may be reading it.
+    """
+    if CACHE_DIRECTORY is None:
+        return []
+    now_s = time.time() if now_s is None else now_s
+    ages = []
+    for folder in CACHE_DIRECTORY.iterdir():
+        with suppress(OSError):
+            if FOLDER_NAME.fullmatch(folder.name):
+                ages.append((now_s - folder.stat().st_mtime, folder))
+    removed, kept_bytes = [], 0
+    for age_s, folder in sorted(ages):
+        kept_bytes += size_bytes(folder)
+        is_old = age_s > UNUSED_DAYS_MAX * 86400
+        if age_s > IN_USE_S and (is_old or kept_bytes > KEPT_BYTES_MAX):
+            dead = folder.with_name(f"removed-{folder.name}-{os.getpid()}")
+            with suppress(OSError):
+                folder.rename(dead)  # whole or not: nobody finds half a folder
+                removed.append(folder)
+                shutil.rmtree(dead, ignore_errors=True)
+    return removed
