@@ -21,6 +21,7 @@ mailbox       messages between the two threads of a stage: two small rings in pr
 segment       named POSIX shared memory: create, check, map, lock, remove
 shared        the two contents of a segment: a ring, or a table of records
 sockets       recv and send from compiled code, with the kernel's receive stamps
+pipes         a peer in memory: bytes in and out of a connection without a socket
 tls           TLS from compiled code: OpenSSL between two memory BIOs; the socket stays ours
 usage         the kernel's counts for this thread: CPU time, switches, page faults
 gaps          the gaps in the running time of a thread that spins

@@ -8,9 +8,9 @@ import os
 
 import numpy as np
 
-from ipc import tls
+from ipc import pipes, tls
 from ipc.compiled import compiled
-from ipc.layout import Field, Layout
+from ipc.layout import Field, Layout, reserved
 from ipc.memory import address_of, copy_bytes, record_at
 from ipc.sockets import FAILED, WOULD_BLOCK, new_receiver, receive, send_all
 from ipc.types import ByteArray, RecordArray
@@ -27,6 +27,7 @@ CONNECTION = Layout(
     "One connection's descriptor and buffers; addresses in this process.",
     Field("fd", "i8", "descriptor; -1 when there is none"),
     Field("tls_address", "i8", "TLS record; 0 on a plain connection"),
+    Field("pipe_address", "i8", "PIPE of a peer in memory; 0 when the peer has a socket"),
     Field("receiver_address", "i8", "RECEIVER"),
     Field("framer_address", "i8", "FRAMER"),
     Field("buffer_address", "i8", "received bytes"),
@@ -41,6 +42,7 @@ CONNECTION = Layout(
     Field("heard_ns", "i8", "when bytes last arrived"),
     Field("kernel_ns", "i8", "kernel receive stamp of the last read, on the run's clock"),
     Field("recv_ns", "i8", "when that read returned"),
+    reserved(56),
 )
 
 CONNECTION_DTYPE = CONNECTION.dtype
@@ -126,7 +128,11 @@ def fill(connection_address: int, now_ns: int) -> int:
     if room_bytes <= 0:
         return WOULD_BLOCK
     target_address = connection.buffer_address + connection.filled_bytes
-    if connection.tls_address == 0:
+    if connection.pipe_address != 0:
+        count = pipes.receive(
+            connection.pipe_address, connection.receiver_address, target_address, room_bytes
+        )
+    elif connection.tls_address == 0:
         count = receive(connection.receiver_address, connection.fd, target_address, room_bytes)
     else:
         count = tls.receive(
@@ -224,12 +230,7 @@ def flush(connection_address: int) -> int:
         return _flush_sealed(connection_address)
     if connection.queued_bytes == 0:
         return 0
-    count = send_all(
-        connection.receiver_address,
-        connection.fd,
-        connection.outbox_address,
-        connection.queued_bytes,
-    )
+    count = _send_queued(connection_address)
     if count == FAILED:
         return FAILED
     if count > 0:
@@ -238,6 +239,16 @@ def flush(connection_address: int) -> int:
             rest_address = connection.outbox_address + count
             copy_bytes(connection.outbox_address, rest_address, connection.queued_bytes)
     return int(connection.queued_bytes)
+
+
+@compiled
+def _send_queued(connection_address: int) -> int:
+    """Send queued bytes as they are: byte count, WOULD_BLOCK or FAILED."""
+    connection = record_at(connection_address, CONNECTION_DTYPE)
+    outbox_address, queued_bytes = connection.outbox_address, connection.queued_bytes
+    if connection.pipe_address != 0:
+        return pipes.send(connection.pipe_address, outbox_address, queued_bytes)
+    return send_all(connection.receiver_address, connection.fd, outbox_address, queued_bytes)
 
 
 @compiled
