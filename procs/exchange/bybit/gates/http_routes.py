@@ -20,7 +20,7 @@ from procs.exchange.bybit.gates.disconnect_watch import DisconnectWatch
 from procs.exchange.bybit.gates.http_queries import MarketQueries, Query
 from procs.exchange.bybit.gates.operations import Operations
 from procs.exchange.bybit.gates.private_stream import PrivateStream
-from procs.exchange.bybit.texts.budgets import SECOND_NS, Budget
+from procs.exchange.bybit.texts.budgets import SECOND_NS, RequestBudget
 from procs.exchange.bybit.texts.bybit_refusals import BybitRefusal, bad_parameter
 from procs.exchange.bybit.texts.secret_keys import SecretKeys
 from procs.exchange.core.exchange_config import BybitConfig
@@ -74,7 +74,7 @@ class HttpRoutes:
         self._watch = watch
         self._log = log
         self._status = status
-        self._address_budget = Budget(config.rest_requests_per_5s, 5 * SECOND_NS)
+        self._address_budget = RequestBudget(config.rest_requests_per_5s, 5 * SECOND_NS)
         self._public = {
             "/v5/market/time": markets.tell_time,
             "/v5/market/instruments-info": markets.tell_instruments,

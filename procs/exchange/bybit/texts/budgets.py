@@ -13,7 +13,7 @@ from procs.exchange.core.exchange_config import BybitConfig
 SECOND_NS = 1_000_000_000
 
 
-class Budget:
+class RequestBudget:
     """So many requests in any window of this length."""
 
     def __init__(self, limit: int, window_ns: int = SECOND_NS) -> None:
@@ -54,9 +54,9 @@ class Budgets:
     def __init__(self, config: BybitConfig, clock: Clock) -> None:
         self._config = config
         self._clock = clock
-        self._budgets: dict[tuple[str, str], Budget] = {}
+        self._budgets: dict[tuple[str, str], RequestBudget] = {}
 
-    def budget(self, category: str, kind: str) -> Budget:
+    def budget(self, category: str, kind: str) -> RequestBudget:
         """Return the budget of a kind of request: create, amend, cancel, cancel-all or query."""
         key = (category, kind)
         if key not in self._budgets:
@@ -66,7 +66,7 @@ class Budgets:
                 limit = config.queries_per_s
             elif kind.startswith("amend") and category == "spot":
                 limit = config.spot_amends_per_s
-            self._budgets[key] = Budget(limit)
+            self._budgets[key] = RequestBudget(limit)
         return self._budgets[key]
 
     def take(self, category: str, kind: str) -> None:
