@@ -13,7 +13,6 @@ from ipc.memory import address_of
 from vortex.codes import Kind, OrderForce, Side
 from vortex.records import INSTRUMENT, REQUEST, SESSION
 from vortex.units import to_e8
-from vortex.venues import REQUEST_BUFFER_BYTES
 from vortex.venues._bybit.client_ids import (
     NUMBER_MAX,
     ORDER_LETTER,
@@ -22,6 +21,7 @@ from vortex.venues._bybit.client_ids import (
     parse_client_id,
 )
 from vortex.venues._bybit.order_messages import write_request, write_short_e8
+from vortex.venues.contract import REQUEST_BUFFER_BYTES
 from vortex.wire.signing import fill_session
 from vortex.wire.text import literal
 
