@@ -1,12 +1,12 @@
 """Memory, order and time, shared by processes.  Knows nothing of markets.
 
-fingerprints  what machine code depends on: a file, and all that it imports
+fingerprints  the fingerprint of a file and all its imports
 code_cache    where machine code is kept between processes: one folder per fingerprint
-dispatcher    numba's dispatcher, with the work of LLVM done once: where a function is entered
+dispatcher    numba's dispatcher; LLVM optimises once, at the entry points
 atomics       ordered reads and writes of one int64 at an address
 compiled      the one way this project compiles a function
 cell          the latest value of a record: one writer, many readers, and the writer never waits
-errors        what can go wrong with shared memory
+errors        the errors of shared memory
 layout        declare a shared record once
 control       the command page and the status page of one stage
 counters      cumulative int64 counters: one writer, readers take differences, no resets
@@ -25,6 +25,6 @@ pipes         a peer in memory: bytes in and out of a connection without a socke
 tls           TLS from compiled code: OpenSSL between two memory BIOs; the socket stays ours
 usage         the kernel's counts for this thread: CPU time, switches, page faults
 gaps          the gaps in the running time of a thread that spins
-waiting       what an idle loop does
+waiting       the wait of an idle loop
 meter         a loop that measures itself: when it lost its CPU, and which iterations were slow
 """

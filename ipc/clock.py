@@ -133,7 +133,7 @@ def measure_wall_offset_ns(clock_address: int) -> int:
 
 
 def move_to(clock: RecordArray, at_ns: int, wall_offset_ns: int = 0) -> None:
-    """Let the clock stand at ``at_ns`` until it is moved again: a driver's clock, for replays."""
+    """Stop the clock at ``at_ns`` until the next call: a driver's clock, for replays."""
     clock[0]["ns_per_cycle"] = -1.0
     clock[0]["origin_ns"] = at_ns
     clock[0]["wall_offset_ns"] = wall_offset_ns

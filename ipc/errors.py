@@ -1,4 +1,4 @@
-"""What can go wrong with shared memory.
+"""The errors of shared memory.
 
 SharedMemoryError
 ├── SegmentMissing        no segment of that name: the run is not up, or the instance is another

@@ -17,7 +17,7 @@ from numba.np.numpy_support import as_dtype
 from ipc.compiled import PLAIN_PYTHON, cache_missed, compile_plug
 from ipc.memory import record_at
 
-#: As plain Python a function has no address: its number here stands in for it.
+#: As plain Python a function has no address: its index here replaces it.
 _FUNCTIONS: dict[int, Callable[..., Any]] = {}
 
 

@@ -1,4 +1,4 @@
-"""What an idle loop does.
+"""The wait of an idle loop.
 
 A stage alone on its core spins.  Stages that share a core yield, so that the one with work runs
 next.  Parking gives the core away for some time; it is for machines that must save power.

@@ -21,8 +21,7 @@ start              ``vortexctl start``: start an instance, or stages of a runnin
 status             ``vortexctl status``: what runs where, and in which state
 step               ``vortexctl step``: step through a recording of a stage, as plain Python
 stop               ``vortexctl stop``: pull the quotes, end the stages, leave nothing behind
-strategy_template  quote at the touch, one step further away for each quote held: say here how
-                   yours quotes
+strategy_template  quote at the touch, one step further away for each quote held
 top                ``vortexctl top``: the whole pipeline on one screen
 attach             ``vortexctl attach``: inspect one stage of a running instance, and its rings
 wait               ``vortexctl wait``: wait until an instance is in a state

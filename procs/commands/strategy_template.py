@@ -1,7 +1,7 @@
-"""Quote at the touch, one step further away for each quote held: say here how yours quotes.
+"""Quote at the touch, one step further away for each quote held: describe your own here.
 
-Name the paper or the idea behind it, and what its numbers rest on.  `vortexctl new strategy` wrote
-this file; it works as it is.  Change it from the top: parameters, memory, decision.
+Name the paper or the idea behind it, and the source of its numbers.  `vortexctl new strategy` wrote
+this file; it works unchanged.  Change it from the top: parameters, memory, decision.
 """
 
 from typing import Annotated
@@ -16,7 +16,7 @@ from vortex.orders.quoting import BID_QUOTE_COUNT
 
 
 class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the configuration sets under `params`, for each symbol; fixed while it runs.
+    """The parameters under `params` in the configuration, for each symbol; fixed while it runs.
 
     Each is an int or a float with bounds and a description.  End a name in its unit: prices are in
     ticks, quantities in lots, times in ns or ms.
@@ -27,27 +27,27 @@ class Params(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     inventory_lots_max: Annotated[int, Meta(ge=1, description="position that stops a side")]
 
 
-# What it remembers of each instrument from one decision to the next; all zero at the start.  A
+# Its memory of each instrument from one decision to the next; all zero at the start.  A
 # field is "i8" (an integer) or "f8" (a float); `reserved` fills the record up to 64 bytes.
 STATE = Layout(
     "strategy_template_state",
-    "What one instrument showed so far.",
-    Field("decision_count", "i8", "how often it was asked"),
+    "The strategy's memory of one instrument.",
+    Field("decision_count", "i8", "how often it was called"),
     reserved(56),
 )
 
 
 # Compiled: numbers, records and `math` only.  No lists, strings, exceptions or prints in here, and
-# functions that it calls carry @compiled too; vortex/deciding/signals.py has some worth calling.
+# functions that it calls carry @compiled too; vortex/deciding/signals.py has useful ones.
 @compiled
 def decide(top: Record, view: Record, params: Record, state: Record, wanted: Record) -> None:
-    """Fill ``wanted``, which is empty, with where quotes should stand now.
+    """Fill ``wanted``, which is empty, with the quotes that should be open now.
 
     ``top`` is the top of the book (vortex/records.py, TOP), ``view`` what else is known
-    (vortex/deciding/contract.py, VIEW).  The engine compares ``wanted`` with what stands and
-    requests the difference; it enforces the limits whatever is wanted here.
+    (vortex/deciding/contract.py, VIEW).  The engine requests the difference
+    between ``wanted`` and the open quotes, and always enforces the limits.
     """
-    # One side of the book may be empty: nothing wanted means that no quote of ours stands.
+    # One side of the book may be empty: then want nothing, and no quote of ours stays open.
     if top.bid_ticks <= 0 or top.ask_ticks <= 0:
         return
     state.decision_count += 1

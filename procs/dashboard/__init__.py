@@ -8,7 +8,7 @@ read-only and may die at any moment.
 
 contents          the parts of the pages' content
 frames            one binary WebSocket frame: a JSON header, then raw little-endian arrays
-guard             checks who may use the dashboard, and restricts its pages in the browser
+guard             checks the callers of the dashboard, and restricts its pages in the browser
 run_watch         follows one run: ten samples a second, one column of the charts a second
 pages             the content of each page at this moment, as plain objects for JSON
 sample_feed       follows an instance through its runs, and wakes the browsers at every sample

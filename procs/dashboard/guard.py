@@ -1,4 +1,4 @@
-"""Checks who may use the dashboard, and restricts its pages in the browser.
+"""Checks the callers of the dashboard, and restricts its pages in the browser.
 
 The dashboard listens on loopback, but any page in the same browser can reach that too: by a name
 that resolves to 127.0.0.1 (refused by its Host), or from another origin (refused by its Origin).

@@ -18,21 +18,21 @@ MERGE = Layout(
     Field("newest_kernel_ns", "i8", "kernel receive stamp of the newest frame gathered"),
     Field("venue_ns", "i8", "the venue's event time of the newest frame"),
     Field("merged_count", "i8", "frames gathered"),
-    Field("resync_count", "i8", "of these, how many brought the book into sync"),
+    Field("resync_count", "i8", "of these, frames that brought the book into sync"),
     Field("cause_id", "i8", "number of the newest frame"),
     Field("consumed_seq", "i8", "records of its ring consumed"),
-    Field("book_pick_ns", "i8", "strategy: when the book picked the oldest frame up"),
-    Field("book_publish_ns", "i8", "strategy: when the book passed the oldest frame on"),
+    Field("book_pick_ns", "i8", "strategy: when the book took the oldest frame"),
+    Field("book_publish_ns", "i8", "strategy: when the book published the oldest frame"),
     Field("by_event", "i8", "strategy: 1 when an order event asks for a decision"),
     Field("decided_kernel_ns", "i8", "strategy: kernel_ns of the decision just made; 0 for none"),
-    Field("decided_count", "i8", "strategy: frames that decision stands for"),
+    Field("decided_count", "i8", "strategy: frames merged into that decision"),
     reserved(8),
 )
 
 STEP = Layout(
     "step",
     "One step of a stage that did something: what a replay needs to repeat it.  The first of a "
-    "life did nothing; it tells where the inputs stood.",
+    "life did nothing; it gives the positions of the inputs.",
     Field("now_ns", "i8", "the time that the step was given"),
     Field("publish_ns", "i8", "when its output was committed"),
     Field("consumed_seq", "i8", "records consumed of each input after it", (4,)),
@@ -42,25 +42,25 @@ STEP = Layout(
 
 OUTLIER = Layout(
     "outlier",
-    "One order over budget, as in `sent`, and what the machine did meanwhile.",
+    "One order over budget, as in `sent`, and the time that the machine took.",
     *SENT_FIELDS,
     Field(
         "lost_ns", "i8", "of each hop, the time in which its CPU did something else", (HOP_COUNT,)
     ),
     Field(
-        "busy_ns", "i8", "of each hop, the time in long turns of stages of its CPU", (HOP_COUNT,)
+        "busy_ns", "i8", "of each hop, the time in slow turns of stages of its CPU", (HOP_COUNT,)
     ),
-    Field("stall_count", "i8", "gaps and long turns meanwhile"),
+    Field("stall_count", "i8", "gaps and slow turns during the order"),
     Field("switch_count", "i8", "switches to other tasks in them"),
     Field("fault_count", "i8", "page faults in them"),
     Field("cause", "i8", "outliers.Cause"),
-    Field("budget_ns", "i8", "what it was over"),
+    Field("budget_ns", "i8", "the budget that it exceeded"),
     reserved(56),
 )
 
 LOG_MARK = Layout(
     "log_mark",
-    "How far the log of one stage was written; the next log writer goes on there.",
+    "The position of the log writer in one stage's log; its successor continues there.",
     Field("next_seq", "i8", "the first record not written yet"),
     Field("written_count", "i8", "records written"),
     Field("lost_count", "i8", "records overwritten before they could be written"),

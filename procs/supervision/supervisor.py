@@ -284,7 +284,7 @@ class Supervisor:
 
     def order(self, roles: Iterable[str], order: StageOrder) -> None:
         """Give some stages one order."""
-        assert self.memory is not None, "orders stand in shared memory"
+        assert self.memory is not None, "orders are in shared memory"
         self.memory.order(roles, order)
 
     def order_stop(self, roles: tuple[str, ...]) -> None:
@@ -293,7 +293,7 @@ class Supervisor:
 
     def give_pull(self, pull: int) -> None:
         """Order all stages to pull (1), or end the pull (0)."""
-        assert self.memory is not None, "orders stand in shared memory"
+        assert self.memory is not None, "orders are in shared memory"
         self.memory.give_pull(pull)
 
     # Watching.

@@ -100,7 +100,7 @@ class BybitBench:
 
     def decode_by(self, path: Any, text: bytes, room: int = SLOTS) -> Any:
         """Return what one path makes of ``text``: plain records, a Refusal, or 0 for not usual."""
-        self.out[:4096] = 0xAA  # whatever a ring held before
+        self.out[:4096] = 0xAA  # old content of a ring
         # What is behind the text would continue it, if it were read.
         padded = b"7" * BEFORE_BYTES + text + (b'9"],["1.0","1.0"]]}}}' * 4)[:64]
         self.buffer[: len(padded)] = np.frombuffer(padded, dtype=np.uint8)

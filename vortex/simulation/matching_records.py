@@ -18,7 +18,7 @@ class TimeInForce(IntEnum):
 
 
 class Prevention(IntEnum):
-    """What self-trade prevention does when two orders of one owner meet: the taker's choice."""
+    """The effect of self-trade prevention when two orders of one owner meet: the taker's choice."""
 
     NONE = 0  # they trade
     EXPIRE_TAKER = 1

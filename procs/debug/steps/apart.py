@@ -93,7 +93,7 @@ class ApartMemory:
         self.rings: dict[str, PrivateRing] = {}
 
     def table(self, name: str, *, writable: bool) -> SharedTable:
-        """Make a table once, with what the start knows of it."""
+        """Make a table once, with its content in the start."""
         if name not in self.made:
             table = self._wiring.tables[name]
             self.made[name] = SharedTable.private(name, table.layout, table.count)
@@ -121,20 +121,20 @@ class ApartMemory:
         return self.ring(name, replace(spec, capacity_count=ROOM * spec.capacity_count))
 
     def observer(self, name: str) -> SharedRing:
-        """Make a ring on which nothing comes."""
+        """Make a ring without records."""
         return self.ring(name, self._wiring.links[name].spec)
 
     def ring(self, name: str, spec: RingSpec) -> SharedRing:
-        """Make a ring that begins where the real one was."""
+        """Make a ring at the position of the real one."""
         made = PrivateRing(name, spec, self._start.places.get(name, RingPosition(0, 1)))
         self.rings[name] = made
         return made.shared
 
     def hold_role(self, role: str) -> None:
-        """Do nothing: nobody asks whether a stage apart lives."""
+        """Do nothing: no process checks whether a private stage lives."""
 
     def has_supervisor(self) -> bool:
-        """Return True: whoever repeats the stage is its supervisor."""
+        """Return True: the repeating process is its supervisor."""
         return True
 
     def close(self) -> None:

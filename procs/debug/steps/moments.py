@@ -33,7 +33,7 @@ class Moment(NamedTuple):
     inputs: Mapping[str, list[Copy]]
     places: Mapping[str, RingPosition]
     outputs: list[Copy]
-    #: What the numbers of its inputs are behind those of the ring, where they were numbered anew.
+    #: How far the sequences of its inputs are behind those of the ring, after a renumbering.
     shift: int = 0
 
 

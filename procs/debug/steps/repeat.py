@@ -58,12 +58,12 @@ class Repeater:
 
     def tables(self) -> dict[str, RecordArray]:
         """Return the stage's own tables, live, without the books' pages and the counts."""
-        untold = ("books", "counters.", "status.", "latency.", "merge.", "told.")
+        hidden = ("books", "counters.", "status.", "latency.", "merge.", "told.")
         return {
             name: table.records
             for name, table in self.memory.made.items()
             if self.stage.wiring.tables[name].owner == self.stage.role
-            and not name.startswith(untold)
+            and not name.startswith(hidden)
         }
 
     def close(self) -> None:

@@ -90,9 +90,11 @@ def take(view: RunView, role: str) -> Start:
 
 def known_tables(view: RunView, role: str) -> list[str]:
     """Return the tables of a stage's state: its own tables without its status."""
-    said = ("status.", "counters.", "latency.", "told.")
+    status_tables = ("status.", "counters.", "latency.", "told.")
     tables = view.wiring.tables.items()
-    return [name for name, table in tables if table.owner == role and not name.startswith(said)]
+    return [
+        name for name, table in tables if table.owner == role and not name.startswith(status_tables)
+    ]
 
 
 def start_of(

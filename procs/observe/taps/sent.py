@@ -90,5 +90,5 @@ def cause_text(row: Any, cause: Cause) -> str:
         return f"{row['merged_count']} frames arrived at once"
     took_us = parts[longest] / 1000
     if cause == Cause.QUEUE:
-        return f"waited {took_us:.0f} us until {hop} came round"
+        return f"waited {took_us:.0f} us for {hop} to iterate"
     return f"{hop} worked {took_us:.0f} us on it"
