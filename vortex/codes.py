@@ -39,6 +39,30 @@ class Side(IntEnum):
     SELL = -1
 
 
+class InstrumentKind(IntEnum):
+    """What is traded."""
+
+    SPOT = 1  # an asset for another
+    LINEAR = 2  # a contract whose profit is in the quote asset
+    INVERSE = 3  # a contract whose profit is in the base asset
+    OPTION = 4
+
+
+class ContractDirection(IntEnum):
+    """How the worth of a quantity depends on the price."""
+
+    LINEAR = 1  # quantity times multiplier times price, in the quote asset
+    INVERSE = -1  # quantity times multiplier divided by price, in the base asset
+
+
+class TradingStatus(IntEnum):
+    """Whether the venue takes orders for an instrument."""
+
+    TRADING = 1
+    HALTED = 2  # not now
+    CLOSED = 3  # not any more
+
+
 class OrderForce(IntEnum):
     """How long an order may wait in the book."""
 

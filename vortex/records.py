@@ -186,6 +186,8 @@ ORDER_EVENT = Layout(
 )
 
 # Tables: state that one process writes and others read in place.
+TICK_BANDS_MAX = 4
+
 INSTRUMENT = Layout(
     "instrument",
     "The venue's reference data of an instrument, in units of 1e-8 and in ticks and lots.",
@@ -193,8 +195,8 @@ INSTRUMENT = Layout(
     Field("symbol_bytes", "i8", "length of the symbol"),
     Field("instrument_id", "i4", "its row"),
     Field("source_id", "i4", "source that carries it"),
-    Field("tick_e8", "i8", "one tick in 1e-8 of the quote asset"),
-    Field("lot_e8", "i8", "one lot in 1e-8 of the base asset"),
+    Field("tick_e8", "i8", "one tick in 1e-8 of the quote asset: the finest step of its prices"),
+    Field("lot_e8", "i8", "one lot in 1e-8 of the base asset, or of a contract"),
     Field("price_ticks_min", "i8", "lowest price that the venue accepts"),
     Field("price_ticks_max", "i8", "highest price that the venue accepts"),
     Field("qty_lots_min", "i8", "smallest order"),
@@ -203,8 +205,20 @@ INSTRUMENT = Layout(
     Field("notional_max", "i8", "most price times quantity, in ticks times lots, rounded down"),
     Field("open_orders_max", "i8", "open orders that the venue allows for the symbol"),
     Field("base_asset", "S16", "asset that is bought and sold"),
-    Field("quote_asset", "S16", "asset that it is paid in"),
-    reserved(48),
+    Field("quote_asset", "S16", "asset that prices are in"),
+    Field("settle_asset", "S16", "asset that profit is paid in"),
+    Field("instrument_kind", "i8", "codes.InstrumentKind"),
+    Field("contract_direction", "i8", "codes.ContractDirection"),
+    Field("multiplier_e8", "i8", "base (inverse: quote) asset in a quantity of 1, in 1e-8"),
+    Field("trading_status", "i8", "codes.TradingStatus"),
+    Field("wire_decimal_count", "i8", "decimals that the venue writes at most"),
+    Field("band_count", "i8", "bands of prices with a coarser step; 0: one tick everywhere"),
+    Field("band_first_ticks", "i8", "from this price on, lowest first", (TICK_BANDS_MAX,)),
+    Field("band_step_ticks", "i8", "prices are multiples of so many ticks", (TICK_BANDS_MAX,)),
+    Field("expiry_ns", "i8", "when it is settled, wall clock; 0 for never"),
+    Field("strike_ticks", "i8", "strike price of an option; 0 for none"),
+    Field("underlying_id", "i8", "row of the instrument that it depends on; -1 for none"),
+    reserved(24),
 )
 
 TOUCH = Layout(
@@ -338,18 +352,15 @@ SESSION = Layout(
 
 CATALOG = Layout(
     "catalog",
-    "The instruments that one process knows, by symbol.",
+    "The instruments that one connection speaks of, by symbol.",
     Field("instruments_address", "i8", "first INSTRUMENT of this process's map of the table"),
-    Field("instrument_count", "i8", "how many"),
+    Field("instrument_count", "i8", "how many of them it knows"),
     Field("slots_address", "i8", "hash table: int64 instrument_id + 1 per slot, 0 empty"),
     Field("slot_mask", "i8", "slots minus one, a power of two minus one"),
     Field("steps_address", "i8", "STEPS of each instrument"),
-    Field(
-        "general_count",
-        "i8",
-        "messages of an unusual form, read by the slow decoder",
-    ),
-    reserved(16),
+    Field("general_count", "i8", "messages of an unusual form, read by the slow decoder"),
+    Field("first_instrument_id", "i8", "the lowest row that it knows"),
+    reserved(8),
 )
 
 ON_RINGS = (DEPTH, LEVELS, TICKER, TRADE, FEED, TOP, REQUEST, SENT, ORDER_EVENT)

@@ -8,15 +8,17 @@ from ipc.shared import SharedTable
 from ipc.types import RecordArray
 from procs.connections import http
 from procs.connections.handshake import HandshakeError, check_certificate
-from procs.plan.config import Config, StrategyChoice
+from procs.plan.config import Config, Source, StrategyChoice
 from procs.plan.credentials import KEY_VARIABLE, SECRET_VARIABLE, Credentials
 from procs.plan.errors import ConfigError
 from procs.plan.wiring import Wiring
 from vortex import units, venues
 from vortex.orders.limits import LIMITS
+from vortex.venues.contract import MarketData
 from vortex.wire.signers import signer_of
 
 NS_PER_MS = 1_000_000
+PAGES_MAX = 100
 
 
 def fetch_instruments(config: Config) -> RecordArray:
@@ -29,11 +31,10 @@ def fetch_instruments(config: Config) -> RecordArray:
     """
     rows = []
     for source_id, source in enumerate(config.sources):
-        venue = venues.load(source.venue)
-        path = venue.exchange_info_path(source.symbols)
+        market = venues.market_of(source.venue)
         try:
-            body = http.get(source.rest_url, path, config.tls.ca_file)
-            rows.append(venue.read_instruments(body, source.symbols, source_id))
+            bodies = fetch_pages(market, source, config.tls.ca_file)
+            rows.append(market.read_instruments(bodies, source.symbols, source_id))
         except http.HttpError as error:
             raise ConfigError(
                 f"`$.sources[{source_id}].rest_url`: {error}; is the venue up and the URL right?"
@@ -43,6 +44,24 @@ def fetch_instruments(config: Config) -> RecordArray:
     table = np.concatenate(rows)
     table["instrument_id"] = np.arange(len(table))
     return table
+
+
+def fetch_pages(market: MarketData, source: Source, ca_file: str | None) -> list[bytes]:
+    """Return the pages of a venue's reference data that hold a source's symbols.
+
+    Raises
+    ------
+    HttpError
+        When the venue does not answer, or names further pages without end.
+    """
+    bodies: list[bytes] = []
+    path = market.instruments_path(source.symbols)
+    while path and len(bodies) < PAGES_MAX:
+        bodies.append(http.get(source.rest_url, path, ca_file))
+        path = market.next_instruments_path(bodies[-1], source.symbols)
+    if path:
+        raise http.HttpError(f"GET {path.partition('?')[0]}: more than {PAGES_MAX} pages")
+    return bodies
 
 
 def check_key(config: Config, key: Credentials) -> None:
@@ -84,7 +103,7 @@ def shows_key(config: Config, wires: Wiring, role: str) -> bool:
     if role not in wires.ingest_roles:
         return False
     source = config.sources[wires.ingest_roles.index(role)]
-    return bool(venues.load(source.venue).stream_key_headers())
+    return bool(venues.market_of(source.venue).key_headers)
 
 
 def fill_tables(config: Config, tables: dict[str, SharedTable], instruments: RecordArray) -> None:

@@ -4,7 +4,7 @@ from ipc import ring
 from ipc.compiled import compiled
 from ipc.memory import record_at
 from tools.bench.parse_loops import read_records
-from vortex.venues.binance_spot import decode_market
+from vortex.venues._binance.market_decoder import decode_market
 from vortex.wire import websocket
 from vortex.wire.websocket import FRAMER, Incoming
 

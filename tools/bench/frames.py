@@ -11,7 +11,7 @@ import random
 from pathlib import Path
 
 from ipc.types import RecordArray
-from vortex.venues import binance_spot
+from vortex.venues import market_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SYMBOL = "BTCUSDT"
@@ -48,7 +48,9 @@ EXCHANGE_INFO = {
 
 def instruments() -> RecordArray:
     """Return the INSTRUMENT table of the one symbol that the frames tell of."""
-    return binance_spot.read_instruments(json.dumps(EXCHANGE_INFO).encode(), [SYMBOL])
+    return market_of("binance_spot").read_instruments(
+        [json.dumps(EXCHANGE_INFO).encode()], [SYMBOL], 0
+    )
 
 
 def recording_path() -> Path:

@@ -21,7 +21,7 @@ from tools.bench.machine import machine_line, pin
 from tools.bench.order_loops import FRAME_BYTES_MAX, PRICE_COUNT, build_orders
 from tools.bench.signed import read_request, unmasked
 from vortex.records import REQUEST
-from vortex.venues import binance_spot
+from vortex.venues._binance.account import new_session
 from vortex.venues.contract import REQUEST_BUFFER_BYTES
 from vortex.wire.signers import HmacSigner
 
@@ -39,7 +39,7 @@ class Ours:
         self.secret = secret
         self.request = np.zeros(1, REQUEST.dtype)
         self.instruments = market.instruments()
-        self.session = binance_spot.new_session(key, HmacSigner(secret), 1, 1, RECV_WINDOW_MS)
+        self.session = new_session(key, HmacSigner(secret), 1, 1, RECV_WINDOW_MS)
         self.text = np.zeros(REQUEST_BUFFER_BYTES + 128, np.uint8)
         self.frames = np.zeros((BATCH_COUNT, FRAME_BYTES_MAX), np.uint8)
         self.lengths = np.zeros(BATCH_COUNT, np.int64)

@@ -4,7 +4,7 @@ from ipc.compiled import compiled
 from ipc.memory import record_at, store_word
 from vortex.codes import Kind, Side
 from vortex.records import REQUEST
-from vortex.venues.binance_spot import encode_request
+from vortex.venues._binance.order_encoder import encode_request
 from vortex.wire.websocket import Opcode, write_frame
 from vortex.wire.words import wrapping_product
 

@@ -7,8 +7,8 @@ from ipc.compiled import compiled
 from ipc.memory import load_byte, load_word, record_at, store_word
 from vortex.codes import Kind
 from vortex.records import DEPTH, LEVELS, TICKER, TRADE
+from vortex.venues._binance.market_decoder import decode_market
 from vortex.venues._bybit.market_messages import decode_market as decode_bybit_market
-from vortex.venues.binance_spot import decode_market
 
 DEPTH_DTYPE, LEVELS_DTYPE = DEPTH.dtype, LEVELS.dtype
 TICKER_DTYPE, TRADE_DTYPE = TICKER.dtype, TRADE.dtype

@@ -12,7 +12,7 @@ from tools.fuzz.scanner import is_nested_deeply, no_constant, slow_e8, slow_inte
 from vortex.codes import Kind, Side
 from vortex.decoding.instruments import build_catalog
 from vortex.records import DEPTH, INSTRUMENT, LEVELS, TICKER, TRADE
-from vortex.venues.binance_spot import decode_market, decode_snapshot
+from vortex.venues._binance.market_decoder import decode_market, decode_snapshot
 
 SLOTS = 1024
 

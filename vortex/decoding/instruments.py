@@ -1,18 +1,20 @@
 """Reads a venue's reference data into rows that fit 63 bits; finds them by symbol.
 
-The first half is cold (msgspec, decimals, errors); the lookup is compiled.
+The first half is cold (decimals, errors) and the same for all venues: a venue reads its reference
+data into a ``ListedInstrument`` for each symbol.  The lookup is compiled.
 """
 
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 
 from ipc.compiled import compiled
 from ipc.memory import address_of, load_word, record_at
 from ipc.types import Int64Array, RecordArray
+from vortex.codes import ContractDirection, InstrumentKind, TradingStatus
 from vortex.decoding.tick_division import STEPS_BYTES, fill_steps
-from vortex.records import CATALOG, INSTRUMENT
+from vortex.records import CATALOG, INSTRUMENT, TICK_BANDS_MAX
 from vortex.units import format_e8, to_e8
 from vortex.wire.words import low_bytes, wrapping_product
 
@@ -26,117 +28,145 @@ NOTIONAL_LIMIT = 2**62
 #: The highest price, in ticks, of an instrument for which the venue states none.
 UNLIMITED_TICKS = 2**40
 INT64_MAX = 2**63 - 1
+ONE_E8 = 10**8
 
 #: Slots of the hash table for each instrument, at least.
 SLOTS_PER_INSTRUMENT = 4
 
 
-class Filter(msgspec.Struct, rename="camel"):
-    """One trading rule of a symbol; each kind has some of the fields, unknown kinds have none."""
+class ListedInstrument(NamedTuple):
+    """What a venue says of one symbol; decimals as text.
 
-    filter_type: str
-    min_price: str = "0"
-    max_price: str = "0"
-    tick_size: str = "0"
-    min_qty: str = "0"
-    max_qty: str = "0"
-    step_size: str = "0"
-    min_notional: str = "0"
-    max_notional: str = "0"
-    max_num_orders: int = 0
-
-
-class ListedSymbol(msgspec.Struct, rename="camel"):
-    """One row of the venue's reference data; unknown keys are ignored."""
+    A limit of "0" is none.  A step of "0" is the finest, 1e-8.
+    """
 
     symbol: str
     base_asset: str
     quote_asset: str
-    status: str = "TRADING"
-    filters: list[Filter] = []
+    tick_size: str
+    lot_size: str
+    price_min: str = "0"
+    price_max: str = "0"
+    qty_min: str = "0"
+    qty_max: str = "0"
+    notional_min: str = "0"
+    notional_max: str = "0"
+    open_orders_max: int = 0
+    kind: InstrumentKind = InstrumentKind.SPOT
+    settle_asset: str = ""  # the quote asset where it is not said
+    direction: ContractDirection = ContractDirection.LINEAR
+    multiplier: str = "1"
+    #: The venue's own word; what it must be for orders to be taken.
+    status: str = ""
+    trading: str = ""
+    wire_decimal_count: int = 8
+    #: Prices from which on a coarser step holds, lowest first, with that step.
+    bands: tuple[tuple[str, str], ...] = ()
+    expiry_ns: int = 0
+    strike: str = "0"
+    underlying_id: int = -1
 
 
-class ExchangeInfo(msgspec.Struct, rename="camel"):
-    """The venue's reference data."""
-
-    symbols: list[ListedSymbol]
-
-
-def read_exchange_info(body: bytes, symbols: list[str], source_id: int = 0) -> RecordArray:
-    """Return rows of the INSTRUMENT table for ``symbols``, in their order, from ``exchangeInfo``.
-
-    ``body`` is the REST body (or the ``result`` of the WebSocket API).  A rule that is absent or
-    has the value 0 is disabled; a price or lot step of 0 means the finest, 1e-8.
-
-    *Source:* Binance Spot, Filters.
+def read_rows(
+    listings: Iterable[ListedInstrument], symbols: Sequence[str], source_id: int = 0
+) -> RecordArray:
+    """Return rows of the INSTRUMENT table for ``symbols``, in their order.
 
     Raises
     ------
     ValueError
-        When a symbol is missing, or its numbers do not fit 63 bits.
+        When a symbol is missing or is not trading, or its numbers do not fit 63 bits.
     """
-    info = msgspec.json.decode(body, type=ExchangeInfo)
-    by_name = {row.symbol: row for row in info.symbols}
+    by_symbol: Mapping[str, ListedInstrument] = {listing.symbol: listing for listing in listings}
     rows = np.zeros(len(symbols), dtype=INSTRUMENT.dtype)
-    for instrument_id, name in enumerate(symbols):
-        if name not in by_name:
-            raise ValueError(f"the venue does not list {name}: check the symbol's spelling")
-        fill_instrument(rows[instrument_id], by_name[name], instrument_id, source_id)
+    for instrument_id, symbol in enumerate(symbols):
+        if symbol not in by_symbol:
+            raise ValueError(f"the venue does not list {symbol}: check the symbol's spelling")
+        listing = by_symbol[symbol]
+        if listing.status != listing.trading:
+            raise ValueError(
+                f"{symbol} is in {listing.status}: leave it out, or start when it trades again"
+            )
+        fill_instrument(rows[instrument_id], listing, instrument_id, source_id)
     return rows
 
 
-def fill_instrument(row: Any, symbol: ListedSymbol, instrument_id: int, source_id: int) -> None:
+def fill_instrument(
+    row: Any, listing: ListedInstrument, instrument_id: int, source_id: int
+) -> None:
     """Fill one row of the INSTRUMENT table.
 
-    Prices and quantities are multiples of the step counted from zero, as the venue checks them.
-    The largest quantity is reduced so that price times quantity stays below 2**62 at the highest
-    price: no order within its bounds can overflow.  An instrument is refused when less than its
-    smallest order is left.
+    Prices and quantities are multiples of the step counted from zero, as venues check them.  The
+    largest quantity is reduced so that price times quantity stays below 2**62 at the highest price:
+    no order within its bounds can overflow.  An instrument is refused when less than its smallest
+    order is left.
 
     Raises
     ------
     ValueError
         When a text is too long or a step is too fine for the largest price.
     """
-    rules = {rule.filter_type: rule for rule in symbol.filters}
-    none = Filter("")
-    price = rules.get("PRICE_FILTER", none)
-    lot = rules.get("LOT_SIZE", none)
-    notional = rules.get("NOTIONAL", none)
-    older = rules.get("MIN_NOTIONAL", none)
-    tick_e8 = to_e8(price.tick_size) or 1
-    lot_e8 = to_e8(lot.step_size) or 1
-    unit_e16 = tick_e8 * lot_e8
-    least_e8 = max(to_e8(notional.min_notional), to_e8(older.min_notional))
-    most_e8 = to_e8(notional.max_notional)
+    tick_e8 = to_e8(listing.tick_size) or 1
+    lot_e8 = to_e8(listing.lot_size) or 1
+    multiplier_e8 = to_e8(listing.multiplier)
+    if multiplier_e8 <= 0:
+        raise ValueError(f"{listing.symbol}: a multiplier of {listing.multiplier} is not above 0")
+    unit_e24 = tick_e8 * lot_e8 * multiplier_e8
 
-    _fill_names(row, symbol)
+    _fill_names(row, listing)
     row["instrument_id"], row["source_id"] = instrument_id, source_id
     row["tick_e8"], row["lot_e8"] = tick_e8, lot_e8
-    row["price_ticks_min"] = max(1, -(-to_e8(price.min_price) // tick_e8))
-    price_ticks_max = to_e8(price.max_price) // tick_e8 or UNLIMITED_TICKS
+    row["price_ticks_min"] = max(1, -(-to_e8(listing.price_min) // tick_e8))
+    price_ticks_max = to_e8(listing.price_max) // tick_e8 or UNLIMITED_TICKS
     row["price_ticks_max"] = price_ticks_max
-    row["qty_lots_min"] = max(1, -(-to_e8(lot.min_qty) // lot_e8))
+    row["qty_lots_min"] = max(1, -(-to_e8(listing.qty_min) // lot_e8))
     notional_max = NOTIONAL_LIMIT - 1
-    if most_e8:
-        notional_max = min(notional_max, most_e8 * 10**8 // unit_e16)
-    row["notional_min"] = -(-least_e8 * 10**8 // unit_e16)
+    if most_e8 := to_e8(listing.notional_max):
+        notional_max = min(notional_max, most_e8 * ONE_E8**2 // unit_e24)
+    row["notional_min"] = -(-to_e8(listing.notional_min) * ONE_E8**2 // unit_e24)
     row["notional_max"] = notional_max
-    qty_lots_max = (to_e8(lot.max_qty) or INT64_MAX) // lot_e8
+    qty_lots_max = (to_e8(listing.qty_max) or INT64_MAX) // lot_e8
     row["qty_lots_max"] = min(qty_lots_max, (NOTIONAL_LIMIT - 1) // price_ticks_max)
-    row["open_orders_max"] = rules.get("MAX_NUM_ORDERS", none).max_num_orders or INT64_MAX
-    _check(row, symbol.symbol)
+    row["open_orders_max"] = listing.open_orders_max or INT64_MAX
+    row["instrument_kind"], row["contract_direction"] = listing.kind, listing.direction
+    row["multiplier_e8"] = multiplier_e8
+    row["trading_status"] = TradingStatus.TRADING
+    row["wire_decimal_count"] = listing.wire_decimal_count
+    row["expiry_ns"], row["underlying_id"] = listing.expiry_ns, listing.underlying_id
+    row["strike_ticks"] = to_e8(listing.strike) // tick_e8
+    _fill_bands(row, listing, tick_e8)
+    _check(row, listing.symbol)
 
 
-def _fill_names(row: Any, symbol: ListedSymbol) -> None:
-    name = symbol.symbol.encode()
+def _fill_names(row: Any, listing: ListedInstrument) -> None:
+    name = listing.symbol.encode()
     if len(name) > SYMBOL_BYTES_MAX:
-        raise ValueError(f"{symbol.symbol}: symbols have at most {SYMBOL_BYTES_MAX} bytes")
+        raise ValueError(f"{listing.symbol}: symbols have at most {SYMBOL_BYTES_MAX} bytes")
     row["symbol"], row["symbol_bytes"] = name, len(name)
-    for field, asset in (("base_asset", symbol.base_asset), ("quote_asset", symbol.quote_asset)):
+    assets = {
+        "base_asset": listing.base_asset,
+        "quote_asset": listing.quote_asset,
+        "settle_asset": listing.settle_asset or listing.quote_asset,
+    }
+    for field, asset in assets.items():
         if len(asset.encode()) > ASSET_BYTES_MAX:
             raise ValueError(f"{asset}: asset names have at most {ASSET_BYTES_MAX} bytes")
         row[field] = asset.encode()
+
+
+def _fill_bands(row: Any, listing: ListedInstrument, tick_e8: int) -> None:
+    """Write the bands of coarser steps; each must be of whole ticks."""
+    if len(listing.bands) > TICK_BANDS_MAX:
+        raise ValueError(f"{listing.symbol}: more than {TICK_BANDS_MAX} bands of ticks")
+    row["band_count"] = len(listing.bands)
+    for index, (first, step) in enumerate(listing.bands):
+        first_e8, step_e8 = to_e8(first), to_e8(step)
+        if first_e8 % tick_e8 or step_e8 % tick_e8 or step_e8 <= 0:
+            raise ValueError(
+                f"{listing.symbol}: the band of {step} from {first} on is not of whole ticks"
+            )
+        row["band_first_ticks"][index] = first_e8 // tick_e8
+        row["band_step_ticks"][index] = step_e8 // tick_e8
 
 
 def _check(row: Any, name: str) -> None:
@@ -151,28 +181,35 @@ def _check(row: Any, name: str) -> None:
         )
 
 
-def build_catalog(instruments: RecordArray) -> tuple[RecordArray, Int64Array]:
+def build_catalog(
+    instruments: RecordArray, instrument_ids: Sequence[int] | None = None
+) -> tuple[RecordArray, Int64Array]:
     """Return a CATALOG of one row and its tables; the caller keeps all three arrays alive.
 
-    The tables are the hash slots and, after them, the STEPS of each instrument.
+    It knows the rows ``instrument_ids``, or all: those that one connection carries, so that two
+    venues may have the same symbol.  The tables are the hash slots and, after them, the STEPS of
+    each row of ``instruments``.
 
     Raises
     ------
     ValueError
         When a symbol occurs twice.
     """
+    known = range(len(instruments)) if instrument_ids is None else instrument_ids
     slot_count = 8
-    while slot_count < SLOTS_PER_INSTRUMENT * len(instruments):
+    while slot_count < SLOTS_PER_INSTRUMENT * len(known):
         slot_count *= 2
     tables = np.zeros(slot_count + len(instruments) * STEPS_BYTES // 8, dtype=np.int64)
     slots, steps = tables[:slot_count], tables[slot_count:]
     catalog = np.zeros(1, dtype=CATALOG.dtype)
     catalog["instruments_address"] = address_of(instruments)
-    catalog["instrument_count"] = len(instruments)
+    catalog["instrument_count"] = len(known)
+    catalog["first_instrument_id"] = min(known, default=0)
     catalog["slots_address"] = address_of(slots)
     catalog["slot_mask"] = slot_count - 1
     catalog["steps_address"] = address_of(steps)
-    for index, row in enumerate(instruments):
+    for index in known:
+        row = instruments[index]
         # The row's own memory holds the symbol first, zero-filled to 24 bytes.
         address = address_of(instruments) + index * INSTRUMENT_BYTES
         if find_instrument(address_of(catalog), address, int(row["symbol_bytes"])) >= 0:

@@ -15,8 +15,8 @@ from procs.connections.handshake import HandshakeError, VenueSocket
 from procs.connections.upkeep import Backoff, Need, Upkeep
 from procs.plan.credentials import stream_key
 from procs.stages.base.stage import Stage
-from vortex import venues
 from vortex.codes import BookState
+from vortex.venues import market_of
 
 
 class IngestSubject(IntEnum):
@@ -47,8 +47,8 @@ class Feed:
         self.shutdown_counter = int(shutdown_counter)  # no member of an IntEnum; see running.attend
         self.shutdown_count = 0
         self.source = stage.config.sources[source_id]
-        self.venue = venues.load(self.source.venue)
-        self.headers = {name: stream_key() for name in self.venue.stream_key_headers()}
+        self.venue = market_of(self.source.venue)
+        self.headers = {name: stream_key() for name in self.venue.key_headers}
         self.buffers = buffers
         self.touches = touches
         self.to_hot, self.to_main = Mailbox(), Mailbox()
@@ -182,6 +182,7 @@ class Feed:
             self.snapshotting[instrument_id].failed()
             self.served_count[instrument_id] = wanted_count
             symbol = self.stage.config.symbols[instrument_id]
+            assert self.venue.snapshot_path is not None, "snapshots come over REST"
             path = self.venue.snapshot_path(symbol, self.stage.config.books.snapshot_levels)
             self.fetches[instrument_id] = self.pool.submit(
                 http.get, self.source.rest_url, path, self.stage.config.tls.ca_file

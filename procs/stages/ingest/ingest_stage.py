@@ -39,10 +39,10 @@ from procs.stages.base.stage import (
     rest,
 )
 from procs.stages.ingest.feed import Feed, IngestSubject
-from vortex import venues
 from vortex.codes import Kind, Refusal
 from vortex.decoding.instruments import build_catalog
 from vortex.records import CATALOG, DEPTH, FEED, INSTRUMENT, MARKET_SLOT_BYTES
+from vortex.venues import market_of
 from vortex.venues.contract import DECODE_MARKET, DECODE_SNAPSHOT
 from vortex.wire.websocket import FRAMER, Incoming
 
@@ -414,11 +414,11 @@ def loop(context_address: int) -> int:
 
 def plugs(venue_name: str) -> dict[str, tuple[Any, Any]]:
     """Return what a venue plugs in: fields of the context, functions and their signatures."""
-    venue = venues.load(venue_name)
-    return {
-        "decode_market_address": (venue.decode_market, DECODE_MARKET),
-        "decode_snapshot_address": (venue.decode_snapshot, DECODE_SNAPSHOT),
-    }
+    market = market_of(venue_name)
+    plugs = {"decode_market_address": (market.decode_market, DECODE_MARKET)}
+    if market.decode_snapshot is not None:
+        plugs["decode_snapshot_address"] = (market.decode_snapshot, DECODE_SNAPSHOT)
+    return plugs
 
 
 def compile_loop() -> Any:

@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 
 from ipc.memory import address_of
 from vortex.codes import Kind, Reject, Side
-from vortex.decoding.instruments import build_catalog, read_exchange_info
+from vortex.decoding.instruments import build_catalog
 from vortex.orders.limits import check_bounds
 from vortex.records import REQUEST, TICKER
-from vortex.venues.binance_spot import decode_market, encode_request, new_session
+from vortex.venues._binance.account import new_session
+from vortex.venues._binance.exchange_info import read_instruments
+from vortex.venues._binance.market_decoder import decode_market
+from vortex.venues._binance.order_encoder import encode_request
 from vortex.venues.contract import REQUEST_BUFFER_BYTES
 from vortex.wire.signers import HmacSigner
 
@@ -39,7 +42,7 @@ def row_of(tick: str, price_max: str, step: str, qty_max: str) -> Any:
         {"filterType": "LOT_SIZE", "minQty": "0.00000000", "maxQty": qty_max, "stepSize": step},
     ]
     symbol = {"symbol": "BTCUSDT", "baseAsset": "BTC", "quoteAsset": "USDT", "filters": filters}
-    return read_exchange_info(json.dumps({"symbols": [symbol]}).encode(), ["BTCUSDT"])
+    return read_instruments([json.dumps({"symbols": [symbol]}).encode()], ["BTCUSDT"])
 
 
 def order_of(instruments: Any, price_ticks: int, qty_lots: int) -> dict[str, Any]:

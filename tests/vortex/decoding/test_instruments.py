@@ -9,8 +9,16 @@ import numpy as np
 import pytest
 
 from ipc.memory import address_of
-from vortex.decoding.instruments import build_catalog, find_instrument, read_exchange_info
+from vortex.codes import ContractDirection, InstrumentKind, TradingStatus
+from vortex.decoding.instruments import (
+    ListedInstrument,
+    build_catalog,
+    fill_instrument,
+    find_instrument,
+    read_rows,
+)
 from vortex.records import INSTRUMENT
+from vortex.venues._binance.exchange_info import read_instruments
 
 
 def symbol(name: str = "BTCUSDT", **rules: dict[str, Any]) -> dict[str, Any]:
@@ -27,7 +35,7 @@ def symbol(name: str = "BTCUSDT", **rules: dict[str, Any]) -> dict[str, Any]:
 
 def read(*rows: dict[str, Any]) -> Any:
     body = json.dumps({"symbols": rows, "rateLimits": []}).encode()
-    return read_exchange_info(body, [row["symbol"] for row in rows], source_id=3)
+    return read_instruments([body], [row["symbol"] for row in rows], source_id=3)
 
 
 def test_the_rules_become_ticks_and_lots() -> None:
@@ -73,7 +81,7 @@ def test_no_order_within_the_bounds_can_overflow() -> None:
 
 def test_what_cannot_be_traded_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="does not list DOGEUSDT"):
-        read_exchange_info(b'{"symbols":[]}', ["DOGEUSDT"])
+        read_instruments([b'{"symbols":[]}'], ["DOGEUSDT"])
     wide = {"minPrice": "0", "maxPrice": "92233720368", "tickSize": "0.00000001"}
     large = {"minQty": "100000", "maxQty": "92233720368", "stepSize": "0.00000001"}
     with pytest.raises(ValueError, match="BTCUSDT: price times quantity overflows"):
@@ -82,9 +90,63 @@ def test_what_cannot_be_traded_is_refused_by_name() -> None:
         read(symbol("A" * 25))
 
 
+def test_a_symbol_that_does_not_trade_is_refused_by_its_status() -> None:
+    for status in ("HALT", "BREAK"):
+        with pytest.raises(ValueError, match=f"BTCUSDT is in {status}"):
+            read({**symbol(), "status": status})
+    assert read({**symbol(), "status": "TRADING"})[0]["trading_status"] == TradingStatus.TRADING
+
+
+def test_a_pair_is_a_spot_of_one_tick() -> None:
+    row = read(symbol())[0]
+    assert row["instrument_kind"] == InstrumentKind.SPOT
+    assert row["contract_direction"] == ContractDirection.LINEAR
+    assert (row["settle_asset"], row["multiplier_e8"]) == (b"USDT", 10**8)
+    assert (row["band_count"], row["expiry_ns"], row["underlying_id"]) == (0, 0, -1)
+
+
+def test_a_contract_has_its_own_unit_bands_and_end() -> None:
+    listed = ListedInstrument(
+        "BTC-28MAR-50000-C", "BTC", "USD", "0.0001", "0.1", price_max="10", qty_max="1000",
+        notional_min="5", kind=InstrumentKind.OPTION, direction=ContractDirection.INVERSE,
+        settle_asset="BTC", multiplier="0.5", status="open", trading="open",
+        bands=(("0.005", "0.0005"),), expiry_ns=7, strike="2", underlying_id=3,
+    )  # fmt: skip
+    row = read_rows([listed], [listed.symbol])[0]
+    assert (row["instrument_kind"], row["contract_direction"]) == (4, -1)
+    assert (row["settle_asset"], row["multiplier_e8"]) == (b"BTC", 50_000_000)
+    assert (row["band_count"], row["band_first_ticks"][0], row["band_step_ticks"][0]) == (1, 50, 5)
+    assert (row["expiry_ns"], row["strike_ticks"], row["underlying_id"]) == (7, 20_000, 3)
+    assert int(row["notional_min"]) * 10_000 * 10_000_000 * 50_000_000 == 5 * 10**24
+    with pytest.raises(ValueError, match="not of whole ticks"):
+        fill_instrument(row, listed._replace(bands=(("0.00505", "0.00055"),)), 0, 0)
+    with pytest.raises(ValueError, match="more than 4 bands"):
+        fill_instrument(row, listed._replace(bands=listed.bands * 5), 0, 0)
+    with pytest.raises(ValueError, match="multiplier of 0"):
+        fill_instrument(row, listed._replace(multiplier="0"), 0, 0)
+
+
+def test_two_connections_may_have_the_same_symbol() -> None:
+    instruments = np.zeros(4, dtype=INSTRUMENT.dtype)
+    instruments["tick_e8"] = instruments["lot_e8"] = 1
+    names = (b"ETHUSDT", b"BTCUSDT", b"BTCUSDT", b"SOLUSDT")
+    instruments["symbol"], instruments["symbol_bytes"] = names, 7
+    text = np.zeros(64, dtype=np.uint8)
+    for ids, expected in (((0, 1), [0, 1, -1]), ((2, 3), [-1, 2, 3])):
+        catalog, tables = build_catalog(instruments, ids)
+        assert catalog[0]["first_instrument_id"] == ids[0]
+        assert catalog[0]["instrument_count"] == 2
+        found = []
+        for name in (b"ETHUSDT", b"BTCUSDT", b"SOLUSDT"):
+            text[:7] = np.frombuffer(name, np.uint8)
+            found.append(find_instrument(address_of(catalog), address_of(text), 7))
+        assert found == expected
+        assert tables.size
+
+
 def test_a_recorded_row_is_read(shared: Any) -> None:
     body = (shared / "captures/exchange_info/binance_spot_TSLABUSDT_20260926.json").read_bytes()
-    row = read_exchange_info(body, ["TSLABUSDT"])[0]
+    row = read_instruments([body], ["TSLABUSDT"])[0]
     assert (row["tick_e8"], row["lot_e8"]) == (1_000_000, 100_000)
     assert (row["price_ticks_max"], row["qty_lots_max"]) == (10_000_000, 922_327_000)
 

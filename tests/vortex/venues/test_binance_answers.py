@@ -20,7 +20,7 @@ from vortex.codes import (
 )
 from vortex.decoding.instruments import build_catalog
 from vortex.records import ANSWER, INSTRUMENT, SESSION
-from vortex.venues.binance_spot import decode_answer
+from vortex.venues._binance.answer_decoder import decode_answer
 from vortex.wire.signing import fill_session
 
 OURS, OLDER = "v00000abc-0002-00000000004d", "v00000abc-0001-00000000000b"

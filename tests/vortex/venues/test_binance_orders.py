@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ipc.memory import address_of
 from vortex.codes import Kind, Side
 from vortex.records import INSTRUMENT, REQUEST, SESSION
-from vortex.venues.binance_spot import (
+from vortex.venues._binance.order_encoder import (
     encode_cancel_all,
     encode_order_status,
     encode_request,

@@ -122,7 +122,7 @@ class Bench:
         self.buffer[: len(data) + 64] = 0
         self.buffer[: len(data)] = np.frombuffer(data, dtype=np.uint8)
         self.out[:4096] = 0xAA  # whatever a ring held before
-        count = venue.decode_market(
+        count = venue.MARKET.decode_market(
             address_of(self.buffer), len(data) if size is None else size,
             address_of(self.catalog), address_of(self.out), room,
         )  # fmt: skip

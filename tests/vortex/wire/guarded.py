@@ -19,7 +19,7 @@ from tools.fuzz import market, scanner
 from tools.fuzz.framing import server_frame
 from tools.fuzz.market import BENCH, FRAMES, SLOTS
 from vortex.records import INSTRUMENT
-from vortex.venues.binance_spot import decode_market, decode_snapshot
+from vortex.venues._binance.market_decoder import decode_market, decode_snapshot
 from vortex.wire import utf8
 from vortex.wire.scan import (
     CLOSE_OBJECT,

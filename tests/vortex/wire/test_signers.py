@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from vortex.venues import binance_spot
+from vortex.venues._binance import account
 from vortex.wire.signers import signer_of
 
 TEXT = b"apiKey=k&symbol=BTCUSDT&timestamp=1"
@@ -46,7 +46,7 @@ def test_an_ed25519_key_signs_and_may_log_on(written_out: bool) -> None:
         key.public_key().verify(base64.b64decode(signer.sign(TEXT)), TEXT + b"0")
     assert signer.may_log_on
     assert signer.hot_secret is None
-    session = binance_spot.new_session("k", signer, 1, 1, 5000)
+    session = account.new_session("k", signer, 1, 1, 5000)
     assert session["is_logged_on"].tolist() == [1]
     assert not np.frombuffer(session.tobytes(), np.uint8)[: len(pem)].tobytes().count(pem[:40])
 
@@ -54,14 +54,14 @@ def test_an_ed25519_key_signs_and_may_log_on(written_out: bool) -> None:
 def test_an_rsa_key_signs_rest_queries_and_is_refused_for_orders() -> None:
     key = rsa.generate_private_key(65537, 2048)
     signer = signer_of(pem_of(key))
-    query = binance_spot.signed_query({"symbol": "BTCUSDT", "timestamp": 1}, signer)
+    query = account.signed_query({"symbol": "BTCUSDT", "timestamp": 1}, signer)
     signed, _, _ = query.rpartition("&signature=")
     signature = dict(parse_qsl(query))["signature"]
     key.public_key().verify(
         base64.b64decode(signature, validate=True), signed.encode(), padding.PKCS1v15(), SHA256()
     )
     with pytest.raises(ValueError, match="HMAC or Ed25519"):
-        binance_spot.new_session("k", signer, 1, 1, 5000)
+        account.new_session("k", signer, 1, 1, 5000)
 
 
 def test_keys_that_the_venue_does_not_take_are_refused() -> None:

@@ -3,8 +3,6 @@
 *Source:* Binance Spot API documentation: WebSocket API, WebSocket Streams, REST API, Limits.
 """
 
-import json
-from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
@@ -71,10 +69,6 @@ LIMITS = VenueLimits(
         "userDataStream.subscribe.signature": 2,
     },
 )
-
-#: Streams of one symbol that the engine reads.
-STREAMS = ("depth@100ms", "bookTicker", "trade")
-SNAPSHOT_LEVELS = 1_000
 
 
 class Balance(msgspec.Struct):
@@ -171,36 +165,6 @@ class _Reply(msgspec.Struct):
     id: int | str | None = None
     result: msgspec.Raw = msgspec.Raw(b"null")
     error: VenueError | None = None
-
-
-def stream_path(symbols: list[str], streams: Sequence[str] = STREAMS) -> str:
-    """Return the path and query that subscribe to all ``streams`` of ``symbols`` on connecting."""
-    names = [f"{symbol.lower()}@{stream}" for symbol in symbols for stream in streams]
-    return "/stream?streams=" + "/".join(quote(name, safe="@") for name in names)
-
-
-def subscribe_message(
-    symbols: list[str], request_id: int, streams: Sequence[str] = STREAMS
-) -> bytes:
-    """Return the message that subscribes to all ``streams`` of ``symbols``."""
-    names = [f"{symbol.lower()}@{stream}" for symbol in symbols for stream in streams]
-    return msgspec.json.encode({"method": "SUBSCRIBE", "params": names, "id": request_id})
-
-
-def stream_key_headers() -> tuple[str, ...]:
-    """Return the headers of the streams' handshake that hold a key: none, they are public."""
-    return ()
-
-
-def snapshot_path(symbol: str, level_count: int = SNAPSHOT_LEVELS) -> str:
-    """Return the path and query of the REST request for a book's snapshot."""
-    return f"/api/v3/depth?symbol={quote(symbol)}&limit={level_count}"
-
-
-def exchange_info_path(symbols: list[str]) -> str:
-    """Return the path and query of the REST request for the instruments of ``symbols``."""
-    names = json.dumps(symbols, separators=(",", ":"), ensure_ascii=False)
-    return f"/api/v3/exchangeInfo?symbols={quote(names)}"
 
 
 def _text_of(value: Any) -> str:

@@ -271,8 +271,8 @@ def _stream_instrument(stream: int, end: int, catalog_address: int) -> int:
     Without a name: the only instrument there is, else MISSING_KEY.
     """
     if stream == 0:
-        only = record_at(catalog_address, CATALOG_DTYPE).instrument_count == 1
-        return 0 if only else MISSING_KEY
+        catalog = record_at(catalog_address, CATALOG_DTYPE)
+        return int(catalog.first_instrument_id) if catalog.instrument_count == 1 else MISSING_KEY
     text, text_bytes = read_string(stream, end)
     if text_bytes < 0:
         return NOT_JSON
