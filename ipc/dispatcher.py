@@ -43,7 +43,7 @@ class InnerLibrary(JITCodeLibrary):
     def __init__(self, codegen: Any, name: str) -> None:
         super().__init__(codegen, name)
         self.callees: dict[InnerLibrary, None] = {}
-        #: Where it is kept, and which file the function stands in; None for what is not kept.
+        #: Where it is kept, and the file of the function; None for what is not kept.
         self.path: Path | None = None
         self.source_path: Path | None = None
         self.is_kept = False

@@ -15,7 +15,7 @@ from vortex.decoding.instruments import build_catalog
 from vortex.orders.limits import check_bounds
 from vortex.records import REQUEST, TICKER
 from vortex.venues._binance.account import new_session
-from vortex.venues._binance.exchange_info import read_instruments
+from vortex.venues._binance.listed_symbols import read_instruments
 from vortex.venues._binance.market_decoder import decode_market
 from vortex.venues._binance.order_encoder import encode_request
 from vortex.venues.contract import REQUEST_BUFFER_BYTES

@@ -18,7 +18,7 @@ from vortex.decoding.instruments import (
     read_rows,
 )
 from vortex.records import INSTRUMENT
-from vortex.venues._binance.exchange_info import read_instruments
+from vortex.venues._binance.listed_symbols import read_instruments
 
 
 def symbol(name: str = "BTCUSDT", **rules: dict[str, Any]) -> dict[str, Any]:

@@ -146,7 +146,7 @@ def test_reference_data_may_have_pages() -> None:
     ("body", "words"),
     [
         (page("linear", []), "does not list"),
-        (page("linear", [linear_listing("BTCUSDT", "1", "1", status="PreLaunch")]), "not trading"),
+        (page("linear", [linear_listing("BTCUSDT", "1", "1", status="PreLaunch")]), "is in"),
         (b'{"retCode":10001,"retMsg":"params error","result":{}}', "params error"),
         (b"<html>", "malformed"),
     ],

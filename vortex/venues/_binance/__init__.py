@@ -5,7 +5,7 @@ anchored          binance Spot's market messages in the form that the venue send
 market_decoder    binance Spot's market messages, in any form that means the same
 order_encoder     binance Spot's order requests: from REQUEST records to signed JSON, in compiled
                   code
-exchange_info     binance Spot's reference data: the reply to ``exchangeInfo`` as rows of the
+listed_symbols    binance Spot's reference data: the reply to ``exchangeInfo`` as rows of the
                   INSTRUMENT table
 market_paths      where Binance Spot's market data is: paths of its streams and of snapshots
 account           binance Spot's slow side: addresses, limits, and what is asked for outside the

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 import msgspec
-import numpy as np
 
 from ipc.types import RecordArray
-from vortex.decoding.instruments import Filter, ListedSymbol, fill_instrument
-from vortex.records import INSTRUMENT
+from vortex.codes import InstrumentKind
+from vortex.decoding.instruments import ListedInstrument, read_rows
 from vortex.units import format_e8, to_e8
 
 PAGE_ROWS_MAX = 1000
@@ -51,6 +50,7 @@ class Listing(msgspec.Struct, rename="camel"):
     quote_coin: str
     price_filter: PriceRule
     lot_size_filter: LotRule
+    settle_coin: str = ""
 
 
 class ListingPage(msgspec.Struct, rename="camel"):
@@ -120,38 +120,28 @@ def read_spot(bodies: Sequence[bytes], symbols: Sequence[str], source_id: int = 
 def _read_rows(
     bodies: Sequence[bytes], symbols: Sequence[str], source_id: int, is_spot: bool
 ) -> RecordArray:
-    by_name = {row.symbol: row for body in bodies for row in read_page(body).rows}
-    rows = np.zeros(len(symbols), dtype=INSTRUMENT.dtype)
-    for instrument_id, name in enumerate(symbols):
-        if name not in by_name:
-            raise ValueError(f"the venue does not list {name}: check the symbol's spelling")
-        listing = by_name[name]
-        if listing.status != TRADING:
-            raise ValueError(f"{name} is not trading: its status is {listing.status}; leave it out")
-        fill_instrument(rows[instrument_id], _listed(listing, is_spot), instrument_id, source_id)
-    return rows
+    listings = [row for body in bodies for row in read_page(body).rows]
+    return read_rows([_listed(listing, is_spot) for listing in listings], symbols, source_id)
 
 
-def _listed(listing: Listing, is_spot: bool) -> ListedSymbol:
-    """Return a row of the venue in the form from which INSTRUMENT rows are filled."""
+def _listed(listing: Listing, is_spot: bool) -> ListedInstrument:
+    """Return a row of the venue as what all venues say of a symbol."""
     price, lot = listing.price_filter, listing.lot_size_filter
     tick_e8 = to_e8(price.tick_size)
-    price_max = format_e8(tick_e8 * SPOT_PRICE_TICKS_MAX) if is_spot else price.max_price
-    qty_max = lot.max_limit_order_qty if is_spot else lot.max_order_qty
-    rules = [
-        Filter("PRICE_FILTER", price.min_price, price_max, price.tick_size),
-        Filter(
-            "LOT_SIZE",
-            min_qty=lot.min_order_qty,
-            max_qty=qty_max,
-            step_size=lot.base_precision if is_spot else lot.qty_step,
-        ),
-        Filter(
-            "NOTIONAL",
-            min_notional=lot.min_order_amt if is_spot else lot.min_notional_value,
-            max_notional=lot.max_order_amt if is_spot else "0",
-        ),
-    ]
-    return ListedSymbol(
-        listing.symbol, listing.base_coin, listing.quote_coin, listing.status, rules
+    return ListedInstrument(
+        listing.symbol,
+        listing.base_coin,
+        listing.quote_coin,
+        tick_size=price.tick_size,
+        lot_size=lot.base_precision if is_spot else lot.qty_step,
+        price_min=price.min_price,
+        price_max=format_e8(tick_e8 * SPOT_PRICE_TICKS_MAX) if is_spot else price.max_price,
+        qty_min=lot.min_order_qty,
+        qty_max=lot.max_limit_order_qty if is_spot else lot.max_order_qty,
+        notional_min=lot.min_order_amt if is_spot else lot.min_notional_value,
+        notional_max=lot.max_order_amt if is_spot else "0",
+        kind=InstrumentKind.SPOT if is_spot else InstrumentKind.LINEAR,
+        settle_asset=listing.settle_coin,
+        status=listing.status,
+        trading=TRADING,
     )

@@ -12,7 +12,7 @@ from typing import Any
 from vortex.venues._binance import (
     account,
     answer_decoder,
-    exchange_info,
+    listed_symbols,
     market_paths,
     order_encoder,
 )
@@ -22,9 +22,9 @@ from vortex.venues.contract import Chain, MarketData, Snapshots
 MARKET = MarketData(
     decode_market=decode_market,
     stream_path=market_paths.stream_path,
-    instruments_path=exchange_info.instruments_path,
-    next_instruments_path=exchange_info.next_instruments_path,
-    read_instruments=exchange_info.read_instruments,
+    instruments_path=listed_symbols.instruments_path,
+    next_instruments_path=listed_symbols.next_instruments_path,
+    read_instruments=listed_symbols.read_instruments,
     snapshots=Snapshots.REST,
     chain=Chain.FIRST_ID,
     decode_snapshot=decode_snapshot,
