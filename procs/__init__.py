@@ -3,7 +3,7 @@
 A module imports only from those above it in its package's map; ``tests/tidy/test_wings.py`` reads
 the maps.
 
-exchange     a local exchange that speaks Binance Spot's protocol: `python -m procs.exchange`
+exchange     a local exchange that speaks its venues' protocols: `python -m procs.exchange`
 plan         the plan of a run: configuration, wiring, placement, secrets
 connections  one connection to a venue: its handshake, its bytes, its upkeep
 logs         files of lines: the logs of processes and the events of a run

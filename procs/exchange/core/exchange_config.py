@@ -59,6 +59,8 @@ class BybitConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     #: How long an acknowledgement takes; drawn between the two.
     ack_delay_ms_min: float = 1.0
     ack_delay_ms_max: float = 5.0
+    #: A cancel so soon after the fill that ended its order is accepted, and said to be too late.
+    cancel_race_ms: float = 5.0
     #: A public connection that says nothing for so long is closed.
     idle_s: float = 600.0
     #: The same for private and trade connections that do not say `max_active_time`.

@@ -135,6 +135,11 @@ def test_a_body_that_is_no_order(venue):
     assert code(venue.http("POST", CREATE, [1, 2])) == 10001
     assert code(venue.http("GET", "/v5/order/realtime", {"category": "linear"})) == 10001
     assert code(venue.http("GET", "/v5/position/list", {"category": "linear"})) == 10001
+    for name in ("limit", "cursor", "startTime"):
+        query = {"category": "linear", "symbol": "BTCUSDT", name: "x"}
+        assert code(venue.http("GET", "/v5/execution/list", query)) == 10001
+    status, body = venue.control("POST", "faults", {"fault": "stale_snapshots", "count": 1})
+    assert (status, list(body)) == (400, ["error"])
 
 
 def test_one_address_has_a_budget(start_exchange):

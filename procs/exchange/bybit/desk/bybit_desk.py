@@ -223,12 +223,27 @@ class BybitDesk(Ledger):
         self.market(category, read_text(parameters, "symbol"))
         order = self.find(category, parameters)
         is_linear = category == "linear"
+        if order is not None and self._has_raced(order):
+            self._tell_race(order)
+            return order
         if order is None or not order.is_open:
             raise refused("gone_cancel", is_linear=is_linear)
         if self.venue.status(order.instrument.key) == "HALT":
             raise refused("halted", is_linear=is_linear)
         self.take_away(order, "CancelByUser")
         return order
+
+    def _has_raced(self, order: Order) -> bool:
+        """Return whether a cancel was on its way while the order filled."""
+        age_ns = time.monotonic_ns() - order.ended_ns
+        is_young = age_ns < self._config.cancel_race_ms * 1_000_000
+        return order.status == "FILLED" and is_young and not order.cancel_type
+
+    def _tell_race(self, order: Order) -> None:
+        """Say a second time that an order has filled, with what became of its cancel."""
+        order.cancel_type = "CancelByUser"
+        row = order_row(order) | {"rejectReason": "EC_OrigClOrdIDDoesNotExist"}
+        self.news.append(News("order", category_of(order.instrument), row))
 
     def take_away(self, order: Order, cancel_type: str) -> None:
         """Cancel an open order for this reason."""

@@ -29,7 +29,7 @@ class DisconnectWatch:
         """Take the time after which the orders of an account are cancelled."""
         product = parameters.get("product", "DERIVATIVES")
         window_s = parameters.get("timeWindow")
-        if product not in PRODUCTS:
+        if not isinstance(product, str) or product not in PRODUCTS:
             raise bad_parameter("params error: product invalid")
         if not isinstance(window_s, int) or not WINDOW_S_MIN <= window_s <= WINDOW_S_MAX:
             raise bad_parameter("params error: timeWindow invalid")

@@ -34,6 +34,14 @@ def read_limit(query: Query, default: int, largest: int) -> int:
     return min(int(text), largest)
 
 
+def read_ms(query: Query, name: str, default: int) -> int:
+    """Return a time that a request names."""
+    text = query.get(name) or str(default)
+    if not text.isdecimal():
+        raise bad_parameter(f"params error: {name} invalid")
+    return int(text)
+
+
 def page(query: Query, rows: list[dict[str, Any]], limit: int) -> dict[str, Any]:
     """Return one page of rows; the cursor of the next is where it begins."""
     text = query.get("cursor") or "0"
@@ -251,13 +259,13 @@ def tell_executions(desk: BybitDesk, query: Query) -> dict[str, Any]:
     """Return the account's executions, newest first."""
     category = read_category(query)
     names = ("symbol", "orderId", "orderLinkId", "execType")
+    start_ms, end_ms = read_ms(query, "startTime", 0), read_ms(query, "endTime", 1 << 62)
     rows = [
         row
         for row in reversed(desk.executions)
         if row["category"] == category
         and all(query.get(name) in (None, "", row[name]) for name in names)
-        and int(query.get("startTime") or 0) <= int(row["execTime"])
-        and int(row["execTime"]) <= int(query.get("endTime") or row["execTime"])
+        and start_ms <= int(row["execTime"]) <= end_ms
     ]
     limit = read_limit(query, EXECUTIONS_LIMIT, EXECUTIONS_MAX)
     return {"category": category, **page(query, rows, limit)}

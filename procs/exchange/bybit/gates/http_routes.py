@@ -97,7 +97,7 @@ class HttpRoutes:
         return json_response(200, self._status())
 
     async def _handle(self, request: web.Request) -> web.Response:
-        recv_ns, text = time.time_ns(), await request.text()
+        recv_ns, text = time.time_ns(), (await request.read()).decode(errors="replace")
         payload = text if request.method == "POST" else request.raw_path.partition("?")[2]
         headers: dict[str, str] = {}
         status, code = 200, 0
@@ -144,7 +144,7 @@ class HttpRoutes:
         return self._operate(desk, OPERATIONS[path], parameters)
 
     def _query(self, path: str, desk: BybitDesk, query: dict[str, str]) -> Answered:
-        category = query.get("category", "linear")
+        category = "spot" if query.get("category") == "spot" else "linear"
         desk.budgets.take(category, "query")
         headers = desk.budgets.headers(category, "query")
         if path == DCP_QUERY:

@@ -116,6 +116,8 @@ class Operations:
         items = parameters.get("request")
         if not isinstance(items, list) or not 0 < len(items) <= BATCH_MAX[category]:
             raise bad_parameter("params error: request invalid")
+        if not all(isinstance(item, dict) for item in items):
+            raise bad_parameter("params error: request invalid")
         single = kind.removesuffix("-batch")
         rows, results = [], []
         for item in items:

@@ -83,7 +83,8 @@ class PrivateConnection(BybitConnection):
 
     def _change(self, operation: str, request: dict[str, Any]) -> None:
         names = request.get("args")
-        if not isinstance(names, list) or not names:
+        is_list = isinstance(names, list) and all(isinstance(name, str) for name in names)
+        if not is_list or not names:
             self.fail(request, "Params Error")
             return
         for name in names:
