@@ -10,7 +10,7 @@ from procs.exchange.accounts.venue import Venue
 from procs.exchange.bybit.desk.bybit_desk import BybitDesk
 from procs.exchange.bybit.desk.bybit_rows import category_of, order_row, position_row
 from procs.exchange.bybit.texts.bybit_refusals import bad_parameter
-from procs.exchange.bybit.texts.number_texts import NumberTexts, decimals_of, stripped
+from procs.exchange.bybit.texts.number_texts import NumberTexts, decimals_of, padded, stripped
 from procs.exchange.bybit.texts.order_requests import read_category
 from procs.exchange.bybit.texts.public_ids import trade_text_id
 from procs.exchange.bybit.topics.public_feed import SIDES, PublicFeed
@@ -138,6 +138,7 @@ class MarketQueries:
 def linear_instrument(instrument: Instrument, status: str, number: int) -> dict[str, Any]:
     """Return the row of a perpetual."""
     config = instrument.config
+    qty_max = padded(instrument.qty_max_e8, decimals_of(config.lot_size))
     return {
         "symbol": instrument.symbol,
         "contractType": "LinearPerpetual",
@@ -155,15 +156,15 @@ def linear_instrument(instrument: Instrument, status: str, number: int) -> dict[
         },
         "priceFilter": {
             "minPrice": config.tick_size,
-            "maxPrice": config.price_max,
+            "maxPrice": padded(instrument.price_max_e8, decimals_of(config.tick_size)),
             "tickSize": config.tick_size,
         },
         "lotSizeFilter": {
-            "maxOrderQty": config.qty_max,
+            "maxOrderQty": qty_max,
             "minOrderQty": config.lot_size,
             "qtyStep": config.lot_size,
-            "postOnlyMaxOrderQty": config.qty_max,
-            "maxMktOrderQty": config.qty_max,
+            "postOnlyMaxOrderQty": qty_max,
+            "maxMktOrderQty": qty_max,
             "minNotionalValue": stripped(instrument.notional_min_e8),
         },
         "unifiedMarginTrade": True,
