@@ -7,6 +7,7 @@ behind one.
 
 import ctypes
 import itertools
+import json
 import mmap
 import sys
 from collections.abc import Callable, Iterator
@@ -14,8 +15,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ipc.memory import address_of, copy_bytes, load_byte, load_word
+from tests.vortex.venues import test_bybit_answers
 from tests.vortex.wire.test_signing import make_session
-from tools.fuzz import market, scanner
+from tools.fuzz import bybit_market, market, scanner
 from tools.fuzz.framing import server_frame
 from tools.fuzz.market import BENCH, FRAMES, SLOTS
 from vortex.records import INSTRUMENT
@@ -125,6 +127,39 @@ def read_market(memory: Guarded) -> None:
             decode_snapshot(address, len(text), row, out, SLOTS)
 
 
+def read_bybit(memory: Guarded) -> None:
+    """Decode Bybit's messages, whole, cut and with a byte changed."""
+    bench = bybit_market.BENCH
+    out, catalog = address_of(bench.out), address_of(bench.catalog)
+    changed = [
+        text[:at] + byte + text[at + 1 :]
+        for text in bybit_market.FRAMES
+        for at in range(len(text))
+        for byte in (b'"', b"9", b"}", b"]")
+    ]
+    whole = ((text, behind) for text in changed for behind in (b"9", b'"', text))
+    for text, behind in itertools.chain(with_cuts(bybit_market.seeds()), whole):
+        for address in memory.places(text, behind):
+            bybit_market.decode_market(address, len(text), catalog, out, bybit_market.SLOTS)
+
+
+def read_bybit_answers(memory: Guarded) -> None:
+    """Decode what Bybit says on its order connections, whole and cut anywhere."""
+    bench = test_bybit_answers.LINEAR
+    texts = [
+        (connection, json.dumps(root, separators=(",", ":")).encode())
+        for connection, root in test_bybit_answers.MESSAGES
+    ]
+    for connection, one in texts:
+        for text, behind in with_cuts([one]):
+            for address in memory.places(text, behind):
+                test_bybit_answers.decode_message(
+                    connection, address, len(text), address_of(bench.catalog),
+                    address_of(bench.session), address_of(bench.out), len(bench.out),
+                    bench.category,
+                )  # fmt: skip
+
+
 def read_utf8(memory: Guarded) -> None:
     """Look at text with no more behind it than ``is_utf8`` says it reads."""
     for text in ("a" * 40).encode(), ("é€😀" * 4).encode(), b"\xf0\x9f\x98" * 5:
@@ -162,6 +197,8 @@ WORK: dict[str, Callable[[Guarded], None]] = {
     "frames": read_frames,
     "json": read_json,
     "market": read_market,
+    "bybit": read_bybit,
+    "bybit answers": read_bybit_answers,
     "utf8": read_utf8,
     "masking": write_frames,
     "signing": sign_texts,

@@ -78,8 +78,8 @@ def _values(
 
 
 @compiled
-def short_pair(position: int, start: int, between_bytes: int) -> ShortPair:
-    """Return the two decimals in quotes, the first at ``position + start``.
+def short_pair(position: int, end: int, start: int, between_bytes: int) -> ShortPair:
+    """Return the two decimals in quotes, the first at ``position + start``, both before ``end``.
 
     ``between_bytes`` are between the numbers, from the quote behind the first on.  What these say
     is not looked at.  64 bytes before ``position`` are readable.
@@ -88,7 +88,7 @@ def short_pair(position: int, start: int, between_bytes: int) -> ShortPair:
     middle = count_trailing_zeros(quotes & (-1 << start))
     second = min(middle + between_bytes, WINDOW_BYTES - 1)
     after = count_trailing_zeros(quotes & (-1 << second))
-    if after >= WINDOW_BYTES:
+    if after >= WINDOW_BYTES or position + after >= end:
         return ShortPair(-1, 0, 0, 0)
     return _values(position, points, start, middle, second, after)
 
@@ -144,8 +144,10 @@ def write_short_levels(
             continue
         after = count_trailing_zeros(rest)
         position = window + after
+        if position >= end:
+            return -1, 0
         pair = _values(window, points, start, middle, second, after)
-        if pair.first_e8 <= 0 or position >= end or load_word(pair.middle) & 0xFFFFFF != _BETWEEN:
+        if pair.first_e8 <= 0 or load_word(pair.middle) & 0xFFFFFF != _BETWEEN:
             return -1, 0
         ticks = to_ticks(steps, pair.first_e8)
         lots = to_lots_shown(steps, pair.second_e8)

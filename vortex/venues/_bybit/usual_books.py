@@ -75,7 +75,7 @@ def _read_tail(position: int, end: int) -> BookTail:
     if position >= end or low_bytes(load_word(position), 5) != _UPDATE:
         return nothing
     update_id, position = plain_integer(position + 5)
-    if low_bytes(load_word(position), 7) != _SEQUENCE:
+    if position >= end or low_bytes(load_word(position), 7) != _SEQUENCE:
         return nothing
     sequence, position = plain_integer(position + 7)
     if sequence < 0 or load_word(position) != _MATCHED:
@@ -141,13 +141,13 @@ def _usual_depth(
 
 
 @compiled
-def _only_level(position: int, steps: Steps) -> tuple[int, int, int]:
+def _only_level(position: int, end: int, steps: Steps) -> tuple[int, int, int]:
     """Return ticks, lots and the next position of a side of one level or none; ticks -1: more."""
     if load_byte(position) == CLOSE_ARRAY:
         return 0, 0, position + 1
-    if low_bytes(load_word(position), 2) != _OPEN_LEVEL:
+    if position >= end or low_bytes(load_word(position), 2) != _OPEN_LEVEL:
         return -1, 0, position
-    pair = short_pair(position, 2, 3)
+    pair = short_pair(position, end, 2, 3)
     if pair.first_e8 <= 0 or low_bytes(load_word(pair.middle), 3) != _BETWEEN:
         return -1, 0, position
     if low_bytes(load_word(pair.after), 3) != _END_LEVEL:
@@ -159,10 +159,10 @@ def _only_level(position: int, steps: Steps) -> tuple[int, int, int]:
 @compiled
 def _usual_touch(position: int, end: int, index: int, steps: Steps, out_address: int) -> int:
     """Write the book of one level whose bids begin at ``position`` as a TICKER; 1, or 0."""
-    bid_ticks, bid_lots, position = _only_level(position, steps)
+    bid_ticks, bid_lots, position = _only_level(position, end, steps)
     if bid_ticks < 0 or position >= end or low_bytes(load_word(position), 6) != _ASKS:
         return 0
-    ask_ticks, ask_lots, position = _only_level(position + 6, steps)
+    ask_ticks, ask_lots, position = _only_level(position + 6, end, steps)
     if ask_ticks < 0:
         return 0
     tail = _read_tail(position, end)

@@ -23,6 +23,9 @@ from vortex.wire.words import count_trailing_zeros, low_bytes, word_of
 
 TRADE_DTYPE = TRADE.dtype
 
+#: No usual trade is shorter, and nothing is shorter that is behind the ``seq`` of one of spot.
+TRADE_BYTES_MIN, TRADE_END_BYTES = 100, 32
+
 _FIRST_TIME, _THEN_SYMBOL, _THEN_SIDE = word_of(b'{"T":'), word_of(b',"s":"'), word_of(b'","S":"')
 _BUY, _SELL = word_of(b'Buy"'), word_of(b'Sell"')
 _THEN_VALUE, _THEN_PRICE, _THEN_TICK = word_of(b',"v":"'), word_of(b'","p":"'), word_of(b'","L":"')
@@ -70,7 +73,7 @@ def _read_flags(position: int) -> int:
 
 
 @compiled
-def _linear_trade(position: int, symbol: int, symbol_bytes: int) -> UsualTrade:
+def _linear_trade(position: int, end: int, symbol: int, symbol_bytes: int) -> UsualTrade:
     """Return the trade of the linear form at ``position``."""
     venue_ms, position = plain_integer(position + 5)
     if venue_ms < 0 or low_bytes(load_word(position), 6) != _THEN_SYMBOL:
@@ -84,19 +87,19 @@ def _linear_trade(position: int, symbol: int, symbol_bytes: int) -> UsualTrade:
     position += 1
     if side == 0 or low_bytes(load_word(position), 6) != _THEN_VALUE:
         return _no_trade()
-    pair = short_pair(position, 6, 7)
+    pair = short_pair(position, end, 6, 7)
     if pair.first_e8 < 0 or low_bytes(load_word(pair.middle), 7) != _THEN_PRICE:
         return _no_trade()
-    if low_bytes(load_word(pair.after), 7) != _THEN_TICK:
+    if pair.after + 8 > end or low_bytes(load_word(pair.after), 7) != _THEN_TICK:
         return _no_trade()
     # The direction of the tick is a word of up to 13 letters, which nobody needs.
     word_bytes = count_trailing_zeros(byte_bits(pair.after + 7, QUOTE))
     position = pair.after + 8 + word_bytes
     if not _is_plain_word(pair.after + 7, word_bytes):
         return _no_trade()
-    if low_bytes(load_word(position), 6) != _THEN_ID:
-        return _no_trade()
     identity = position + 6
+    if identity + UUID_BYTES > end or low_bytes(load_word(position), 6) != _THEN_ID:
+        return _no_trade()
     position = _read_flags(identity + UUID_BYTES)
     if position == 0 or low_bytes(load_word(position), 7) != _SEQUENCE:
         return _no_trade()
@@ -125,7 +128,7 @@ def _are_letters(word: int, byte_count: int) -> bool:
 
 
 @compiled
-def _spot_trade(position: int, symbol: int, symbol_bytes: int) -> UsualTrade:
+def _spot_trade(position: int, end: int, symbol: int, symbol_bytes: int) -> UsualTrade:
     """Return the trade of the spot form at ``position``."""
     identity = position + 6
     identity_bytes = count_trailing_zeros(byte_bits(identity, QUOTE))
@@ -135,7 +138,7 @@ def _spot_trade(position: int, symbol: int, symbol_bytes: int) -> UsualTrade:
     venue_ms, position = plain_integer(position + 6)
     if venue_ms < 0 or low_bytes(load_word(position), 6) != _PRICE:
         return _no_trade()
-    pair = short_pair(position, 6, 7)
+    pair = short_pair(position, end, 6, 7)
     if pair.first_e8 < 0 or low_bytes(load_word(pair.middle), 7) != _THEN_QTY:
         return _no_trade()
     if low_bytes(load_word(pair.after), 7) != _THEN_SIDE:
@@ -147,7 +150,7 @@ def _spot_trade(position: int, symbol: int, symbol_bytes: int) -> UsualTrade:
     sequence, position = plain_integer(position + 7)
     if sequence < 0 or low_bytes(load_word(position), 6) != _THEN_SYMBOL:
         return _no_trade()
-    if not is_same_text(symbol, position + 6, symbol_bytes):
+    if position + TRADE_END_BYTES > end or not is_same_text(symbol, position + 6, symbol_bytes):
         return _no_trade()
     after = _read_flags(position + 6 + symbol_bytes)
     return UsualTrade(
@@ -170,11 +173,11 @@ def decode_usual_trades(
     steps = steps_of_row(catalog_address, index)
     position = head.data + 1
     count = 0
-    while position < end and count < out_count_max:
+    while position + TRADE_BYTES_MIN <= end and count < out_count_max:
         if low_bytes(load_word(position), 5) == _FIRST_TIME:
-            trade = _linear_trade(position, symbol, symbol_bytes)
+            trade = _linear_trade(position, end, symbol, symbol_bytes)
         elif low_bytes(load_word(position), 6) == _FIRST_ID:
-            trade = _spot_trade(position, symbol, symbol_bytes)
+            trade = _spot_trade(position, end, symbol, symbol_bytes)
         else:
             return 0
         slot = out_address + count * MARKET_SLOT_BYTES
