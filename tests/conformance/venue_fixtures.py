@@ -1,13 +1,15 @@
 """A venue's fixture: frames in and records out, requests and their bytes, replies and ANSWERs.
 
-``tests/conformance/venues/NAME`` holds four files of JSON, made by us in the venue's forms:
+``tests/conformance/venues/NAME`` holds files of JSON, made by us in the venue's forms:
 
 ``instruments``  bodies of reference data, and the fields of the rows that they say
-``market``       scenes: frames one after the other, each with its records or its refusal
+``market``       scenes: frames (text, or hexadecimal digits) and snapshots of REST, one after the
+                 other, each with its records or its refusal
 ``requests``     REQUESTs, and the bytes that the venue gets
 ``answers``      scenes: messages of the order connections, each with its answers
 
-A field that a record or an answer does not name is 0 (or -1, where that says nothing).
+A venue without order entry has no requests and no answers.  A field that a record or an answer
+does not name is 0 (or -1, where that says nothing).
 """
 
 import json
@@ -21,11 +23,12 @@ from ipc.types import RecordArray
 from vortex.codes import Answer, Execution, Kind, OrderState, Refusal, Reject
 from vortex.decoding.instruments import build_catalog
 from vortex.records import ANSWER, DEPTH, INSTRUMENT, LEVELS, REQUEST, SESSION, TICKER, TRADE
-from vortex.venues.contract import REQUEST_BUFFER_BYTES, MarketData, OrderEntry
+from vortex.venues.contract import REQUEST_BUFFER_BYTES, MarketData, OrderEntry, Snapshots
 from vortex.wire.signing import fill_session
 
 FOLDER = Path(__file__).parent / "venues"
-MARKET_SCENES = {"book", "reset", "gap", "trades", "refused"}
+MARKET_SCENES = {"book", "gap", "trades", "refused"}
+SNAPSHOT_SCENES = {Snapshots.PUSHED: {"reset"}, Snapshots.REST: {"snapshot"}}
 ANSWER_SCENES = {"accepted", "fill", "double fill", "reject", "throttle"}
 REQUEST_NAMES = {"place", "cancel"}
 RUN_ID, EPOCH = 0xABC, 2
@@ -96,27 +99,35 @@ def full(line: dict[str, Any]) -> dict[str, Any]:
     return said
 
 
+def decode_step(step: Any, market: MarketData, catalog: Any, rows: Any, slots: Any) -> int:
+    """Decode one step of a scene; return what the decoder returned."""
+    slots[:] = 0xAA
+    text = bytes.fromhex(step.get("frame_hex", "")) or step.get("frame", "").encode()
+    if "snapshot" in step:
+        text = step["snapshot"].encode()
+    memory = in_memory(text)
+    place = address_of(memory) + 64, len(text)
+    if "snapshot" in step:
+        return int(market.decode_snapshot(*place, address_of(rows), address_of(slots), SLOTS))
+    return int(market.decode_market(*place, address_of(catalog), address_of(slots), SLOTS))
+
+
 def check_market(venue: str, market: MarketData) -> None:
-    """Check every frame of every scene."""
+    """Check every step of every scene."""
     rows = instruments_of(venue, market)
     catalog, tables = build_catalog(rows)
     slots = np.zeros(SLOTS * 128, np.uint8)
     scenes = read_fixture(venue, "market")
-    assert set(scenes) >= MARKET_SCENES
+    assert set(scenes) >= MARKET_SCENES | SNAPSHOT_SCENES[market.snapshots]
     for scene, steps in scenes.items():
         for step in steps:
-            slots[:] = 0xAA
-            memory = in_memory(step["frame"].encode())
-            count = market.decode_market(
-                address_of(memory) + 64, len(step["frame"]), address_of(catalog),
-                address_of(slots), SLOTS,
-            )  # fmt: skip
+            count = decode_step(step, market, catalog, rows, slots)
             if "refusal" in step:
-                assert count == Refusal[step["refusal"]], (scene, step["frame"])
+                assert count == Refusal[step["refusal"]], (scene, step)
                 continue
+            assert count > 0, (scene, step, count)
             expected = [full(line) for line in step["records"]]
-            assert count > 0, (scene, step["frame"], count)
-            assert record_lines(slots, count) == expected, (scene, step["frame"])
+            assert record_lines(slots, count) == expected, (scene, step)
     assert len(tables) > 0  # the catalog points into it
 
 
