@@ -52,12 +52,17 @@ $(VECTORS): tests/vectors.txt | $(STAMP)
 		--dest $@ -r tests/vectors.txt && touch $@ \
 		|| { rm -rf $@; echo "not fetched: the tests that read them are skipped"; }
 
-bench: $(STAMP) ## benchmarks beside their references: ONLY=NAME JSON=FILE
+bench: $(STAMP) ## benchmarks beside their references: ONLY=NAME JSON=FILE; or beside a commit: BASE=COMMIT ONLY="NAME ..." SECONDS=60 BOUND=RATIO
+ifdef BASE
+	@$(BIN)/python -m tools.bench.against $(BASE) $(addprefix --only ,$(ONLY)) --seconds $(SECONDS) \
+		$(if $(BOUND),--bound $(BOUND)) $(if $(JSON),--json $(JSON))
+else
 	@$(BIN)/python -c "import iceoryx2" 2>/dev/null \
 		|| $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt \
 		-e '.[peers]' --config-settings editable_mode=compat 2>/dev/null \
 		|| echo "iceoryx2 is not available for this machine: measuring without it"
 	@$(BIN)/python -m tools.bench $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))
+endif
 
 fuzz: $(STAMP) ## framing, scanner and market decoder against slow readers: SECONDS=60 SEED=1
 	@$(BIN)/python -c "import atheris" 2>/dev/null \
