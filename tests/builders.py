@@ -7,7 +7,7 @@ import numpy as np
 from ipc.layout import Layout
 from ipc.memory import address_of
 from vortex.books.book import book_bytes, init_book
-from vortex.codes import Kind
+from vortex.codes import Chain, Kind
 from vortex.records import DEPTH, FEED, LEVELS, LEVELS_PER_RECORD, MARKET_SLOT_BYTES, TICKER, TOUCH
 
 Level = tuple[int, int]
@@ -24,9 +24,14 @@ class Block:
 class BookBlock(Block):
     """An empty book in memory of its own."""
 
-    def __init__(self, level_capacity: int = 64, pending_capacity: int = 256) -> None:
+    def __init__(
+        self,
+        level_capacity: int = 64,
+        pending_capacity: int = 256,
+        chain: Chain = Chain.FIRST_ID,
+    ) -> None:
         super().__init__(book_bytes(level_capacity, pending_capacity))
-        init_book(self.address, level_capacity, pending_capacity)
+        init_book(self.address, level_capacity, pending_capacity, chain)
 
 
 class Message:
@@ -65,9 +70,14 @@ def levels_records(kind: Kind, levels: list[Level]) -> list["np.ndarray[Any, Any
 
 
 def depth_message(
-    kind: Kind, first_update_id: int, last_update_id: int, bids: list[Level], asks: list[Level]
+    kind: Kind,
+    first_update_id: int,
+    last_update_id: int,
+    bids: list[Level],
+    asks: list[Level],
+    **more: int,
 ) -> Message:
-    """Return a DEPTH, SNAPSHOT or PARTIAL message."""
+    """Return a DEPTH, SNAPSHOT or PARTIAL message; ``more`` are fields of its head."""
     records = levels_records(Kind.BIDS, bids) + levels_records(Kind.ASKS, asks)
     head = record_of(
         DEPTH,
@@ -75,18 +85,26 @@ def depth_message(
         first_update_id=first_update_id,
         last_update_id=last_update_id,
         record_count=len(records),
+        **more,
     )
     return Message([head, *records])
 
 
-def diff(first_id: int, last_id: int, bids: list[Level], asks: list[Level]) -> Message:
+def diff(
+    first_id: int, last_id: int, bids: list[Level], asks: list[Level], venue_ns: int = 0
+) -> Message:
     """Return a DEPTH message."""
-    return depth_message(Kind.DEPTH, first_id, last_id, bids, asks)
+    return depth_message(Kind.DEPTH, first_id, last_id, bids, asks, venue_ns=venue_ns)
 
 
 def snapshot(last_id: int, bids: list[Level], asks: list[Level]) -> Message:
     """Return a SNAPSHOT message."""
     return depth_message(Kind.SNAPSHOT, 0, last_id, bids, asks)
+
+
+def pushed(last_id: int, bids: list[Level], asks: list[Level], venue_ns: int = 0) -> Message:
+    """Return a SNAPSHOT message that the venue pushed."""
+    return depth_message(Kind.SNAPSHOT, last_id, last_id, bids, asks, is_reset=1, venue_ns=venue_ns)
 
 
 def partial(last_id: int, bids: list[Level], asks: list[Level]) -> Message:

@@ -39,6 +39,13 @@ class Side(IntEnum):
     SELL = -1
 
 
+class Chain(IntEnum):
+    """How a message of levels follows the one before, by its update ids."""
+
+    FIRST_ID = 1  # its first id is the last id before plus one, or lower; lower last ids repeat
+    PREVIOUS_ID = 2  # its first id is the last id before plus one and no other
+
+
 class InstrumentKind(IntEnum):
     """What is traded."""
 

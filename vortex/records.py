@@ -211,6 +211,7 @@ INSTRUMENT = Layout(
     Field("contract_direction", "i8", "codes.ContractDirection"),
     Field("multiplier_e8", "i8", "base (inverse: quote) asset in a quantity of 1, in 1e-8"),
     Field("trading_status", "i8", "codes.TradingStatus"),
+    Field("update_chain", "i8", "codes.Chain of its messages of levels"),
     Field("wire_decimal_count", "i8", "decimals that the venue writes at most"),
     Field("band_count", "i8", "bands of prices with a coarser step; 0: one tick everywhere"),
     Field("band_first_ticks", "i8", "from this price on, lowest first", (TICK_BANDS_MAX,)),
@@ -218,7 +219,7 @@ INSTRUMENT = Layout(
     Field("expiry_ns", "i8", "when it is settled, wall clock; 0 for never"),
     Field("strike_ticks", "i8", "strike price of an option; 0 for none"),
     Field("underlying_id", "i8", "row of the instrument that it depends on; -1 for none"),
-    reserved(24),
+    reserved(16),
 )
 
 TOUCH = Layout(

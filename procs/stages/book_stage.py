@@ -363,7 +363,11 @@ def begin_books(
     context = record_at(context_address, CONTEXT_DTYPE)
     for instrument_id in range(context.instrument_count):
         clear_merge(merge_of(context_address, instrument_id))
-        book.init_book(book_of(context_address, instrument_id), level_capacity, pending_capacity)
+        instrument = record_at(
+            context.instruments_address + instrument_id * INSTRUMENT_BYTES, INSTRUMENT_DTYPE
+        )
+        book_address = book_of(context_address, instrument_id)
+        book.init_book(book_address, level_capacity, pending_capacity, instrument.update_chain)
         mark_touched(context_address, instrument_id)
         write_touch(context_address, instrument_id, now_ns)
 

@@ -35,6 +35,7 @@ def fetch_instruments(config: Config) -> RecordArray:
         try:
             bodies = fetch_pages(market, source, config.tls.ca_file)
             rows.append(market.read_instruments(bodies, source.symbols, source_id))
+            rows[-1]["update_chain"] = market.chain
         except http.HttpError as error:
             raise ConfigError(
                 f"`$.sources[{source_id}].rest_url`: {error}; is the venue up and the URL right?"

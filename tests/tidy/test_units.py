@@ -13,7 +13,8 @@ CODES = {
     "kind", "side", "aggressor_side", "state", "reason", "reject", "status", "error_code", "order",
     "execution", "cancel_outcome", "place_outcome", "request_kind", "fee_asset", "wait_mode",
     "wait", "cause", "epoch", "input_epoch", "generation", "fragments_opcode", "close_code",
-    "halt_reasons", "time_in_force", "instrument_kind", "contract_direction", "trading_status",
+    "halt_reasons", "time_in_force", "chain", "update_chain", "instrument_kind",
+    "contract_direction", "trading_status",
 }
 #: Text, keys, whole structures of another's making, and what is plainly a number of its own kind.
 PLAIN = {

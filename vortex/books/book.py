@@ -51,7 +51,10 @@ BOOK = Layout(
     Field("level_dropped_count", "i8", "levels lost because their side was full"),
     Field("refused_count", "i8", "messages that were not well formed"),
     Field("down_count", "i8", "times that the feed went down"),
-    reserved(16),
+    Field("chain", "i8", "codes.Chain of its messages; 0 is FIRST_ID"),
+    Field("is_pushed", "i8", "1 when its snapshots are pushed"),
+    Field("venue_ns", "i8", "venue time of the last diff taken; 0: not known"),
+    reserved(56),
 )
 BOOK_DTYPE = BOOK.dtype
 BOOK_BYTES = BOOK.dtype.itemsize
@@ -75,12 +78,13 @@ def book_bytes(level_capacity: int, pending_capacity: int) -> int:
 
 
 @compiled
-def init_book(book_address: int, level_capacity: int, pending_capacity: int) -> None:
+def init_book(book_address: int, level_capacity: int, pending_capacity: int, chain: int) -> None:
     """Make the block an empty book of these capacities (levels a side, records)."""
     zero_bytes(book_address, BOOK_BYTES)
     book = record_at(book_address, BOOK_DTYPE)
     book.level_capacity = level_capacity
     book.pending_capacity = pending_capacity
+    book.chain = chain
 
 
 @compiled

@@ -6,6 +6,13 @@ LIVE        a snapshot is loaded and the diffs were seen to go on from it withou
 
 Live means both: a snapshot with last update L, and a diff that began no later than L + 1.  So a
 snapshot that comes before any diff waits for one, because the stream might have begun too late.
+A snapshot that the venue pushes on the stream itself (``is_reset``) is in order with the diffs: it
+replaces the book, whatever its number, and makes it live.
+
+Venues restart their numbers.  A diff whose number is not newer is a repetition, as a second
+connection brings it, unless its time is newer by ``RENUMBERED_NS``: then the numbers have begun
+again, and the levels are not what the diffs go on from.  After that, as after a gap or a
+connection that was lost, a snapshot of any number is taken.
 Whatever contradicts the levels (a gap, a ticker or partial book that differs at the same update,
 bids that meet asks) makes the book invalid at once and counts one more wanted snapshot: the owner
 watches ``snapshot_wanted_count`` and fetches, as slowly as its budget says.
@@ -20,6 +27,7 @@ from enum import IntEnum
 
 from ipc.compiled import compiled
 from ipc.memory import copy_bytes, load_byte, record_at
+from ipc.types import Record
 from vortex.books.agreement import is_crossed, partial_agrees, ticker_agrees
 from vortex.books.book import (
     BOOK_DTYPE,
@@ -34,8 +42,12 @@ from vortex.books.book import (
     load_levels,
     pending_address,
 )
-from vortex.codes import BookState, Kind, Side
+from vortex.codes import BookState, Chain, Kind, Side
 from vortex.records import MARKET_SLOT_BYTES, TICKER, TOUCH
+
+#: By how much a repeated number must be newer in time to be a new number.  Repetitions of another
+#: connection are of the past; only a stream that is so far behind a snapshot resyncs for nothing.
+RENUMBERED_NS = 2_000_000_000
 
 TICKER_DTYPE = TICKER.dtype
 TOUCH_DTYPE = TOUCH.dtype
@@ -70,6 +82,7 @@ def forget(book_address: int) -> None:
     book.state = BookState.EMPTY
     book.is_refreshing = 0
     book.ticker_update_id = 0
+    book.venue_ns = 0
     forget_pending(book_address)
 
 
@@ -104,10 +117,10 @@ def begin_refresh(book_address: int) -> None:
     """Want a fresh snapshot of a live book, which stays live; no effect on any other.
 
     Levels beyond the snapshot are only learnt when they change, so a book that trends away from it
-    should be refreshed every few minutes.
+    should be refreshed every few minutes.  A pushed snapshot holds all levels that the stream has.
     """
     book = record_at(book_address, BOOK_DTYPE)
-    if book.state == BookState.LIVE:
+    if book.state == BookState.LIVE and book.is_pushed == 0:
         forget_pending(book_address)
         book.pending_first_id = book.update_id + 1
         book.is_refreshing = 1
@@ -128,6 +141,20 @@ def keep_diff(book_address: int, head_address: int) -> bool:
         book.pending_first_id = head.first_update_id
     book.pending_count += record_count
     book.pending_last_id = head.last_update_id
+    book.venue_ns = head.venue_ns
+    return True
+
+
+@compiled
+def apply_diff(book_address: int, head_address: int) -> bool:
+    """Set the levels of a diff and take its number; False, and no change, if not well formed."""
+    if not apply_levels(book_address, head_address):
+        return False
+    book = record_at(book_address, BOOK_DTYPE)
+    head = record_at(head_address, DEPTH_DTYPE)
+    book.update_id = head.last_update_id
+    book.venue_ns = head.venue_ns
+    book.update_count += 1
     return True
 
 
@@ -140,9 +167,7 @@ def replay_pending(book_address: int) -> None:
     while head_address < end_address:
         head = record_at(head_address, DEPTH_DTYPE)
         if head.last_update_id > book.update_id:
-            apply_levels(book_address, head_address)
-            book.update_id = head.last_update_id
-            book.update_count += 1
+            apply_diff(book_address, head_address)
         head_address += (int(head.record_count) + 1) * MARKET_SLOT_BYTES
     forget_pending(book_address)
     book.is_refreshing = 0
@@ -182,6 +207,22 @@ def go_live(book_address: int) -> int:
 
 
 @compiled
+def is_gap(book: Record, head: Record, last_id: int) -> bool:
+    """Return whether updates are missing between ``last_id`` and a diff.
+
+    So it is too when the numbers have begun again.
+    """
+    if head.first_update_id > last_id + 1:
+        return True
+    if book.chain == Chain.PREVIOUS_ID:
+        return bool(head.first_update_id != last_id + 1)
+    is_repeated = head.last_update_id <= last_id
+    return bool(
+        is_repeated and book.venue_ns != 0 and head.venue_ns > book.venue_ns + RENUMBERED_NS
+    )
+
+
+@compiled
 def buffer_diff(book_address: int, head_address: int) -> int:
     """Keep a diff for the snapshot to come.
 
@@ -191,12 +232,12 @@ def buffer_diff(book_address: int, head_address: int) -> int:
     head = record_at(head_address, DEPTH_DTYPE)
     if not is_well_formed(head_address):
         return refuse(book_address)
-    if book.pending_count > 0 and head.last_update_id <= book.pending_last_id:
-        book.ignored_count += 1
-        return Sync.UNCHANGED
-    if book.pending_count > 0 and head.first_update_id > book.pending_last_id + 1:
+    if book.pending_count > 0 and is_gap(book, head, book.pending_last_id):
         book.gap_count += 1
         forget_pending(book_address)
+    elif book.pending_count > 0 and head.last_update_id <= book.pending_last_id:
+        book.ignored_count += 1
+        return Sync.UNCHANGED
     if not keep_diff(book_address, head_address):
         restart(book_address)
         book.pending_overflow_count += 1
@@ -214,18 +255,16 @@ def advance(book_address: int, head_address: int) -> int:
     """Apply a diff to a live book: the next one, none of it old, or a gap."""
     book = record_at(book_address, BOOK_DTYPE)
     head = record_at(head_address, DEPTH_DTYPE)
-    if head.last_update_id <= book.update_id:
-        book.ignored_count += 1
-        return Sync.UNCHANGED
-    if head.first_update_id > book.update_id + 1:
+    if is_gap(book, head, book.update_id):
         book.gap_count += 1
         restart(book_address)
         buffer_diff(book_address, head_address)
         return Sync.GAP
-    if not apply_levels(book_address, head_address):
+    if head.last_update_id <= book.update_id:
+        book.ignored_count += 1
+        return Sync.UNCHANGED
+    if not apply_diff(book_address, head_address):
         return refuse(book_address)
-    book.update_id = head.last_update_id
-    book.update_count += 1
     if book.is_refreshing != 0 and not keep_diff(book_address, head_address):
         book.pending_overflow_count += 1
         forget_pending(book_address)
@@ -243,11 +282,8 @@ def join_first(book_address: int, head_address: int) -> int:
         restart(book_address)
         buffer_diff(book_address, head_address)
         return Sync.WANT_SNAPSHOT
-    if head.last_update_id > book.update_id:
-        if not apply_levels(book_address, head_address):
-            return refuse(book_address)
-        book.update_id = head.last_update_id
-        book.update_count += 1
+    if head.last_update_id > book.update_id and not apply_diff(book_address, head_address):
+        return refuse(book_address)
     return go_live(book_address)
 
 
@@ -266,13 +302,33 @@ def on_depth(book_address: int, head_address: int) -> int:
 
 
 @compiled
+def on_pushed(book_address: int, head_address: int) -> int:
+    """Take a snapshot of the stream itself: it replaces the book, whatever its number."""
+    book = record_at(book_address, BOOK_DTYPE)
+    head = record_at(head_address, DEPTH_DTYPE)
+    if not load_levels(book_address, head_address):
+        return refuse(book_address)
+    forget_pending(book_address)
+    book.is_refreshing = 0
+    book.ticker_update_id = 0
+    book.is_loaded = 1
+    book.is_pushed = 1
+    book.update_id = head.last_update_id
+    book.venue_ns = head.venue_ns
+    return go_live(book_address)
+
+
+@compiled
 def on_snapshot(book_address: int, head_address: int) -> int:
     """Take a snapshot; return what it did (``Sync``).
 
     A live book that did not ask for one takes it only when it is newer than the levels.
     """
     book = record_at(book_address, BOOK_DTYPE)
-    snapshot_id = record_at(head_address, DEPTH_DTYPE).last_update_id
+    head = record_at(head_address, DEPTH_DTYPE)
+    if head.is_reset != 0:
+        return on_pushed(book_address, head_address)
+    snapshot_id = head.last_update_id
     if book.is_loaded != 0 and book.is_refreshing == 0 and snapshot_id <= book.update_id:
         book.ignored_count += 1
         return Sync.UNCHANGED

@@ -16,12 +16,13 @@ in its context (``ipc.plugs``).  All payloads have 64 readable bytes behind thei
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum, IntEnum
+from enum import Enum
 from typing import Any, NamedTuple
 
 from numba import types
 
 from ipc.types import RecordArray
+from vortex.codes import Chain as Chain  # noqa: PLC0414 -- a part of the contract
 from vortex.codes import OrderState, Side
 
 #: What a buffer for one encoded request must hold: the payload, and behind it room to sign in.
@@ -33,8 +34,9 @@ _INT = types.int64
 #:
 #: Write the records of one message into slots of 128 bytes; return how many, or a ``Refusal``.
 #: Kind, instrument and the venue's fields are set, all other fields are zero.  A message of levels
-#: is one DEPTH head and its LEVELS; a message may hold several heads.  After a refusal the slots
-#: mean nothing.
+#: is one DEPTH head and its LEVELS; several trades are one record each.  After a refusal the slots
+#: mean nothing.  A snapshot that the venue pushes has ``is_reset``.  A venue that names the last
+#: update before writes that id plus one as the first.
 DECODE_MARKET = _INT(_INT, _INT, _INT, _INT, _INT)
 
 #: ``decode_snapshot(payload_address, payload_bytes, instrument_address, out_address,
@@ -76,14 +78,6 @@ class Snapshots(Enum):
 
     REST = "fetched over REST, and joined with the diffs by update id"
     PUSHED = "the first message of a subscription; subscribing again brings another"
-
-
-class Chain(IntEnum):
-    """How a message of levels follows the one before, by its update ids."""
-
-    FIRST_ID = 1  # its first update id is the last one of the message before plus one, or lower
-    PREVIOUS_ID = 2  # it names the last update id of the message before
-    CONNECTION = 3  # the numbers count the messages of the connection, not of the instrument
 
 
 class Replacing(Enum):

@@ -461,7 +461,7 @@ def test_a_hole_is_no_loss(still: Still) -> None:
 def test_the_ladder_is_the_book(still: Still) -> None:
     """Levels set by the book's own function, read back by the observer; ours stand beside them."""
     address = still.memory.tables["books"].address
-    book.init_book(address, 64, 256)
+    book.init_book(address, 64, 256, 0)
     for price, qty in ((100, 5), (98, 7), (99, 1)):
         book.set_level(address, Side.BUY, price, qty)
     for price, qty in ((103, 2), (101, 4)):
@@ -491,7 +491,7 @@ def test_the_ladder_is_the_book(still: Still) -> None:
 def test_a_ladder_is_the_best_levels(changes: list[tuple[Side, int, int]], count: int) -> None:
     levels_max = 64
     block = np.zeros(book.book_bytes(levels_max, 4) + 8, np.uint8)
-    book.init_book(address_of(block), levels_max, 4)
+    book.init_book(address_of(block), levels_max, 4, 0)
     twin: dict[Side, dict[int, int]] = {Side.BUY: {}, Side.SELL: {}}
     for side, distance, qty_lots in changes:
         price_ticks = 1000 - side * distance  # bids below a thousand, asks above
@@ -525,7 +525,7 @@ def test_a_book_in_disorder_is_not_shown(data: bytes) -> None:
 def test_a_book_that_moves_is_not_shown_torn(still: Still) -> None:
     """A head that says more than there is room for is not believed."""
     address = still.memory.tables["books"].address
-    book.init_book(address, 64, 256)
+    book.init_book(address, 64, 256, 0)
     still.memory.tables["books"].records[0]["bytes"]  # mapped
     from ipc.memory import store_word
 
