@@ -1,7 +1,7 @@
 """Memory, order and time, shared by processes.  Knows nothing of markets.
 
 fingerprints  the fingerprint of a file and all its imports
-code_cache    where machine code is kept between processes: one folder per fingerprint
+code_cache    the folders that keep machine code between processes: one per fingerprint
 dispatcher    numba's dispatcher; LLVM optimises once, at the entry points
 atomics       ordered reads and writes of one int64 at an address
 compiled      the one way this project compiles a function

@@ -1,9 +1,9 @@
-"""Where machine code is kept between processes: one folder per fingerprint, never the sources'.
+"""The folders that keep machine code between processes: one per fingerprint.
 
-The folder is ``VORTEX_CACHE_DIR``, or ``vortex`` below the user's cache.  Where that cannot be
-written, a folder of the user's own below the temporary directory takes its place, and this is
-said; where neither can, nothing is kept.  numba's own choice (``NUMBA_CACHE_DIR``, or
-``__pycache__`` beside the sources) is never asked: it does not notice a change in another file.
+The folder is ``VORTEX_CACHE_DIR``, or ``vortex`` below the user's cache.  When that is not
+writable, a private folder below the temporary directory replaces it, with a warning; when neither
+is, nothing is kept.  numba's own folder (``NUMBA_CACHE_DIR``, or ``__pycache__`` beside the
+sources) is never used: numba does not notice a change in another file.
 """
 
 import hashlib
@@ -28,30 +28,30 @@ SAID_VARIABLE = "VORTEX_CACHE_SAID"
 
 UNUSED_DAYS_MAX = 14
 KEPT_BYTES_MAX = 2 << 30
-#: Who began within this time may still read or write.
+#: A process that started within this time may still read or write.
 IN_USE_S = 3600
 
 FOLDER_NAME = re.compile(r"[0-9a-f]{16}")
 
 
 def wanted_directory() -> Path:
-    """Return where machine code is to be kept, by the environment."""
+    """Return the folder for machine code by the environment."""
     home = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
     return Path(os.environ.get(CACHE_VARIABLE) or Path(home) / "vortex").absolute()
 
 
 def spare_directory() -> Path:
-    """Return where it is kept when the wanted folder cannot be written."""
+    """Return the replacement when the wanted folder is not writable."""
     return Path(tempfile.gettempdir()) / f"vortex-cache-{os.getuid()}"
 
 
 def make_writable(directory: Path) -> None:
-    """Make a folder, and try it.
+    """Make a folder, and write to it as a test.
 
     Raises
     ------
     OSError
-        When nothing can be written there.
+        When it is not writable.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=directory):
@@ -59,12 +59,12 @@ def make_writable(directory: Path) -> None:
 
 
 def make_own(directory: Path) -> None:
-    """Make a folder that nobody else can write: what lies in it is run.
+    """Make a folder that no other user can write, because its code is run.
 
     Raises
     ------
     OSError
-        When it is a link, somebody else's or open to others, or nothing can be written there.
+        When it is a link, belongs to another user, is open to others, or is not writable.
     """
     with suppress(FileExistsError):
         directory.mkdir(mode=0o700)
@@ -75,7 +75,7 @@ def make_own(directory: Path) -> None:
 
 
 def choose() -> tuple[Path | None, str]:
-    """Return the folder for machine code, and what is wrong when it is not the wanted one."""
+    """Return the folder for machine code, and the problem when it is not the wanted one."""
     wanted = wanted_directory()
     try:
         make_writable(wanted)
@@ -91,12 +91,12 @@ def choose() -> tuple[Path | None, str]:
         return None, f"{problem}, nor in the temporary directory ({error}): {advice}"
 
 
-#: Where this process keeps machine code; None where nothing can be kept.
+#: The folder of this process's machine code; None when none is writable.
 CACHE_DIRECTORY, PROBLEM = choose()
 
 
 def say_problem() -> None:
-    """Say once, for this process and all that it starts, that the wanted folder is not used."""
+    """Warn once, for this process and its children, that the wanted folder is not used."""
     if PROBLEM and os.environ.get(SAID_VARIABLE) != PROBLEM:
         os.environ[SAID_VARIABLE] = PROBLEM
         print(PROBLEM, file=sys.stderr, flush=True)
@@ -111,7 +111,7 @@ def folder_named(fingerprint: str) -> Path | None:
 
 
 def folder_of_file(path: Path) -> Path | None:
-    """Return the folder of the functions in one file; None for what is in no file."""
+    """Return the folder of the functions in one file; None for functions without a file."""
     if not path.is_file():
         return None
     return folder_named(fingerprints.of_file(path))
@@ -125,7 +125,7 @@ def has_code_of(module_name: str) -> bool:
 
 
 def read(path: Path) -> Any:
-    """Return what was written to a file; None when there is none."""
+    """Return the content of a file; None when there is none."""
     try:
         return pickle.loads(path.read_bytes())
     except FileNotFoundError:
@@ -133,7 +133,7 @@ def read(path: Path) -> Any:
 
 
 def write(path: Path, kept: Any) -> None:
-    """Write a file whole or not at all."""
+    """Write a file atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{hashlib.blake2b(path.name.encode()).hexdigest()[:16]}.{os.getpid()}")
     part.write_bytes(dumps(kept))
@@ -141,22 +141,22 @@ def write(path: Path, kept: Any) -> None:
 
 
 def mark_used(folder: Path) -> None:
-    """Remember that a folder was used now."""
+    """Record that a folder was used now."""
     with suppress(OSError):
         os.utime(folder)
 
 
 def size_bytes(folder: Path) -> int:
-    """Return how much a folder holds."""
+    """Return the size of a folder."""
     with suppress(OSError):
         return sum(path.stat().st_size for path in folder.iterdir())
     return 0
 
 
 def prune(now_s: float | None = None) -> list[Path]:
-    """Remove folders that nobody used for long, and the oldest of what is too much; return them.
+    """Remove folders that were long unused, and the oldest beyond the size limit; return them.
 
-    What was used within the last hour stays: somebody may be reading it.
+    A folder that was used within the last hour stays: a process may be reading it.
     """
     if CACHE_DIRECTORY is None:
         return []
@@ -173,7 +173,7 @@ def prune(now_s: float | None = None) -> list[Path]:
         if age_s > IN_USE_S and (is_old or kept_bytes > KEPT_BYTES_MAX):
             dead = folder.with_name(f"removed-{folder.name}-{os.getpid()}")
             with suppress(OSError):
-                folder.rename(dead)  # whole or not: nobody finds half a folder
+                folder.rename(dead)  # atomic: no process finds half a folder
                 removed.append(folder)
                 shutil.rmtree(dead, ignore_errors=True)
     return removed

@@ -1,13 +1,12 @@
-"""numba's dispatcher, with the work of LLVM done once: where a function is entered, not in each.
+"""numba's dispatcher; LLVM optimises once, at the entry points.
 
 numba optimises and translates every function by itself, and then again inside each of its callers,
 level by level; and it wraps each for Python and for C.  Here a function that compiled code calls is
-only typed and lowered, and its code is kept as LLVM's bitcode.  All that a function calls, directly
-or not, is linked, optimised and translated once: when Python calls it, or an entry or a plug asks
-for its machine code.
+only typed and lowered, and its code is kept as LLVM's bitcode.  An entry point (a call from Python,
+a loop or a plug) links, optimises and translates the function once, with all that it calls.
 
-Names are made of the fingerprint of the function's file in place of a number counted in each
-process, so that bitcode of two processes fits together.
+Names contain the fingerprint of the function's file instead of a number counted in each process, so
+that bitcode of two processes can be linked.
 """
 
 import hashlib
@@ -43,7 +42,7 @@ class InnerLibrary(JITCodeLibrary):
     def __init__(self, codegen: Any, name: str) -> None:
         super().__init__(codegen, name)
         self.callees: dict[InnerLibrary, None] = {}
-        #: Where it is kept, and the file of the function; None for what is not kept.
+        #: Where it is kept, and the file of the function; None for code that is not kept.
         self.path: Path | None = None
         self.source_path: Path | None = None
         self.is_kept = False
@@ -192,7 +191,7 @@ def defined_names(module: Any) -> list[str]:
 
 
 class CodeDispatcher(CPUDispatcher):
-    """A compiled function: its inner code for callers, its machine code for who enters it."""
+    """A compiled function: its inner code for callers, its machine code for entry points."""
 
     #: The folder of the machine code; None when it is not kept.
     folder: Path | None = None
@@ -239,7 +238,7 @@ class CodeDispatcher(CPUDispatcher):
         return template, pysig, args, {}
 
     def get_overload(self, sig: Any) -> Any:
-        """Return what compiled callers know the function by."""
+        """Return the function's handle for compiled callers."""
         args, return_type = sigutils.normalize_signature(sig)
         return self.compile_inner(tuple(args), return_type).entry_point
 
@@ -358,13 +357,13 @@ class CodeDispatcher(CPUDispatcher):
 
 
 class Kept(NamedTuple):
-    """What a file of the cache holds: inner code as bitcode, or machine code."""
+    """The content of a file of the cache: inner code as bitcode, or machine code."""
 
     name: str
     code: bytes
     #: What the code defines.
     names: list[str]
-    #: What it was made of: files of the cache and of the sources.
+    #: Its ingredients: files of the cache and of the sources.
     callees: list[tuple[Path, Path | None]]
     fndesc: Any
     environment: Any
@@ -387,7 +386,7 @@ _libraries: dict[Path, InnerLibrary] = {}
 
 
 def is_current(path: Path, source_path: Path | None) -> bool:
-    """Return whether code was made of the source as it is now."""
+    """Return whether code was made of the current source."""
     return source_path is None or path.parent.name == fingerprints.of_file(source_path)
 
 

@@ -1,9 +1,9 @@
-"""What machine code depends on: of each file, a fingerprint of it and of all that it imports.
+"""The fingerprint of a file and all its imports, for machine code.
 
-A compiled function freezes the constants and the functions that it uses, wherever they come from.
-So its fingerprint is made of its own file, of every file of the project that this one imports,
-directly or not, of the versions of the compilers, of the processor and of numba's own options (a
-build without bounds checks must not be served to a run that asks for them).
+A compiled function freezes the constants and functions that it uses, from any file.  So its
+fingerprint covers its own file, every file of the project that this one imports, directly or not,
+the versions of the compilers, the processor and numba's own options (a build without bounds checks
+must not be served to a run that demands them).
 """
 
 import ast
@@ -41,14 +41,14 @@ def stamp_of(path: Path) -> tuple[int, int]:
 
 @functools.cache
 def text_of(path: Path) -> bytes:
-    """Return the bytes of a file as this process read them first, whatever happens to it later."""
+    """Return the bytes of a file as this process first read them, also after a later change."""
     _stamps[path] = stamp_of(path)
     return path.read_bytes()
 
 
 @functools.cache
 def tools() -> bytes:
-    """Return what all machine code of this process depends on beside sources."""
+    """Return the inputs of all machine code of this process beside the sources."""
     versions = (sys.version, numba.__version__, llvmlite.__version__, np.__version__)
     options = {
         key: value
@@ -61,7 +61,7 @@ def tools() -> bytes:
 
 @functools.cache
 def file_of(module_name: str) -> Path | None:
-    """Return the file of a module of the project; None for what is installed, or is no module."""
+    """Return the file of a module of the project; None for installed modules and other names."""
     path = ROOT.joinpath(*module_name.split("."))
     if (path / "__init__.py").is_file():
         return path / "__init__.py"
@@ -71,7 +71,7 @@ def file_of(module_name: str) -> Path | None:
 
 @functools.cache
 def has_code(path: Path) -> bool:
-    """Return whether a package's own file says more than what its modules are."""
+    """Return whether a package's own file holds more than the map of its modules."""
     if path.name != "__init__.py":
         return True
     nodes = ast.parse(text_of(path)).body
@@ -79,7 +79,7 @@ def has_code(path: Path) -> bool:
 
 
 def imports_in(text: bytes) -> list[Path]:
-    """Return the files of the project that a text imports, wherever in it."""
+    """Return the files of the project that a text imports, at any place."""
     found: dict[Path, None] = {}
     for package, names in IMPORTS.findall(text):
         module_name = package.decode()
@@ -141,7 +141,7 @@ def of_file(path: Path) -> str:
 
 
 def of_text(text: bytes) -> str:
-    """Return the fingerprint of the text of a file, wherever it lies, and of all it imports."""
+    """Return the fingerprint of the text of a file, at any path, and of all it imports."""
     return of_files(reached_from(imports_in(text)), text)
 
 

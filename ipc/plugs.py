@@ -1,9 +1,9 @@
-"""Functions that a loop calls by their address: what a venue or a strategy plugs into a stage.
+"""Functions that a loop calls by their address: the plugs of a venue or a strategy in a stage.
 
-A stage keeps the address of such a function in its context, so the loop's machine code is the same
-whatever is plugged in, and another venue or strategy compiles itself alone.  Every argument is one
-word: an int64, or the address of a record where the function takes the record (numba passes a
-record as a pointer).
+A stage keeps the address of such a function in its context.  So the loop's machine code is the same
+for every plug, and another venue or strategy compiles only itself.  Every argument is one word: an
+int64, or the address of a record if the function takes the record (numba passes a record as a
+pointer).
 """
 
 from collections.abc import Callable
