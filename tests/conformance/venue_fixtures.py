@@ -1,34 +1,51 @@
 """A venue's fixture: frames in and records out, requests and their bytes, replies and ANSWERs.
 
-``tests/conformance/venues/NAME`` holds files of JSON, made by us in the venue's forms:
+``tests/conformance/venues/NAME`` holds four files of JSON, made by us in the venue's forms:
 
 ``instruments``  bodies of reference data, and the fields of the rows that they say
-``market``       scenes: frames (text, or hexadecimal digits) and snapshots of REST, one after the
-                 other, each with its records or its refusal
+``market``       scenes: frames one after the other, each with its records or its refusal; a step
+                 has a ``frame`` (text), a ``frame_hex`` (binary) or the ``snapshot`` that REST
+                 brings of a ``symbol``; ``book`` is what the book shows after it
 ``requests``     REQUESTs, and the bytes that the venue gets
 ``answers``      scenes: messages of the order connections, each with its answers
 
-A venue without order entry has no requests and no answers.  A field that a record or an answer
-does not name is 0 (or -1, where that says nothing).
+A field that a record or an answer does not name is 0 (or -1, where that says nothing).  The scenes
+``reset`` and ``gap`` are run through a book: in the first it must become valid under a lower number
+than before, in the second it must lose its validity for a gap.  A venue without order entry needs
+neither ``requests`` nor ``answers``.
 """
 
+import itertools
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ipc.memory import address_of
+from ipc.memory import address_of, record_at
 from ipc.types import RecordArray
-from vortex.codes import Answer, Execution, Kind, OrderState, Refusal, Reject
+from vortex.books import sync
+from vortex.books.book import BOOK, book_bytes, init_book
+from vortex.codes import Answer, BookState, Execution, Kind, OrderState, Refusal, Reject
 from vortex.decoding.instruments import build_catalog
-from vortex.records import ANSWER, DEPTH, INSTRUMENT, LEVELS, REQUEST, SESSION, TICKER, TRADE
+from vortex.records import (
+    ANSWER,
+    DEPTH,
+    INSTRUMENT,
+    LEVELS,
+    REQUEST,
+    SESSION,
+    TICKER,
+    TOUCH,
+    TRADE,
+)
 from vortex.venues.contract import REQUEST_BUFFER_BYTES, MarketData, OrderEntry, Snapshots
 from vortex.wire.signing import fill_session
 
 FOLDER = Path(__file__).parent / "venues"
-MARKET_SCENES = {"book", "gap", "trades", "refused"}
-SNAPSHOT_SCENES = {Snapshots.PUSHED: {"reset"}, Snapshots.REST: {"snapshot"}}
+MARKET_SCENES = {"book", "reset", "gap", "trades", "refused"}
 ANSWER_SCENES = {"accepted", "fill", "double fill", "reject", "throttle"}
 REQUEST_NAMES = {"place", "cancel"}
 RUN_ID, EPOCH = 0xABC, 2
@@ -99,36 +116,136 @@ def full(line: dict[str, Any]) -> dict[str, Any]:
     return said
 
 
-def decode_step(step: Any, market: MarketData, catalog: Any, rows: Any, slots: Any) -> int:
-    """Decode one step of a scene; return what the decoder returned."""
-    slots[:] = 0xAA
-    text = bytes.fromhex(step.get("frame_hex", "")) or step.get("frame", "").encode()
-    if "snapshot" in step:
-        text = step["snapshot"].encode()
-    memory = in_memory(text)
-    place = address_of(memory) + 64, len(text)
-    if "snapshot" in step:
-        return int(market.decode_snapshot(*place, address_of(rows), address_of(slots), SLOTS))
-    return int(market.decode_market(*place, address_of(catalog), address_of(slots), SLOTS))
+class Took(NamedTuple):
+    """One step of a scene: what it is, what was decoded of it, and the book after it."""
+
+    step: dict[str, Any]
+    count: int
+    lines: list[dict[str, Any]]
+    is_live: bool
+    update_id: int
+    gap_count: int
+    touch: tuple[int, int, int, int]
+
+
+def payload_of(step: dict[str, Any]) -> bytes:
+    """Return the bytes of a step."""
+    if "frame_hex" in step:
+        return bytes.fromhex(step["frame_hex"])
+    return str(step.get("frame", step.get("snapshot"))).encode()
+
+
+class Bench:
+    """A venue's decoders at work: slots to decode into, and a book of each instrument."""
+
+    def __init__(self, venue: str, market: MarketData) -> None:
+        self.market = market
+        self.rows = instruments_of(venue, market)
+        self.symbols = [row["symbol"].decode() for row in self.rows]
+        self.catalog, self.tables = build_catalog(self.rows)
+        self.slots = np.zeros(SLOTS * 128, np.uint8)
+        self.books = [np.zeros(book_bytes(64, 64) // 8 + 8, np.int64) for _ in self.rows]
+        for book in self.books:
+            init_book(address_of(book), 64, 64, market.chain)
+
+    def decode(self, step: dict[str, Any]) -> int:
+        """Write the records of a step into the slots; return how many, or a Refusal."""
+        self.slots[:] = 0xAA
+        payload = payload_of(step)
+        memory = in_memory(payload)
+        places = address_of(memory) + 64, len(payload)
+        if "snapshot" not in step:
+            return int(self.market.decode_market(
+                *places, address_of(self.catalog), address_of(self.slots), SLOTS
+            ))  # fmt: skip
+        row = self.symbols.index(step["symbol"])
+        return int(self.market.decode_snapshot(
+            *places, address_of(self.rows) + row * INSTRUMENT.dtype.itemsize,
+            address_of(self.slots), SLOTS,
+        ))  # fmt: skip
+
+    def play(self, scene: list[dict[str, Any]]) -> Iterator[Took]:
+        """Take the steps of a scene; yield what came of each."""
+        for step in scene:
+            count = self.decode(step)
+            lines = record_lines(self.slots, count)
+            place = 0
+            for line in lines:
+                address = address_of(self.slots) + 128 * place
+                sync.on_message(address_of(self.books[line.get("instrument_id", 0)]), address)
+                head = self.slots[128 * place :][:128].view(DEPTH.dtype)[0]
+                place += 1 + (int(head["record_count"]) if "bids" in line else 0)
+            row = lines[0].get("instrument_id", 0) if lines else 0
+            yield self.took(step, count, lines, address_of(self.books[row]))
+
+    def took(
+        self, step: dict[str, Any], count: int, lines: list[dict[str, Any]], book_address: int
+    ) -> Took:
+        """Return what a step did, with what a book shows now."""
+        touch = np.zeros(1, TOUCH.dtype)
+        sync.touch_into(book_address, address_of(touch))
+        book = record_at(book_address, BOOK.dtype)
+        shown = [int(touch[0][f"{s}_{u}"]) for s in ("bid", "ask") for u in ("ticks", "lots")]
+        return Took(
+            step, count, lines, int(book.state) == BookState.LIVE, int(book.update_id),
+            int(book.gap_count), (shown[0], shown[1], shown[2], shown[3]),
+        )  # fmt: skip
+
+
+def check_parts(module: ModuleType) -> None:
+    """Check that a venue says where it is documented, and that what it must have is there."""
+    assert "*Source:*" in (module.__doc__ or ""), "name the venue's documentation"
+    assert any(hasattr(module, part) for part in ("MARKET", "ORDERS", "ACCOUNT"))
+    market: MarketData | None = getattr(module, "MARKET", None)
+    if market is None:
+        return
+    needed = ["decode_market", "stream_path", "instruments_path", "next_instruments_path"]
+    needed += ["read_instruments", "opening", "resubscribe"]
+    if market.snapshots == Snapshots.REST:
+        needed += ["decode_snapshot", "snapshot_path"]
+    assert [name for name in needed if not callable(getattr(market, name))] == []
+    symbols = ["BTCUSDT", "ETHUSDT"]
+    assert market.stream_path(symbols).startswith("/")
+    assert market.instruments_path(symbols).startswith("/")
+    said = market.stream_path(symbols).encode() + b"".join(market.opening(symbols))
+    assert all(any(s.encode() in said for s in (name, name.lower())) for name in symbols)
+    if market.snapshots == Snapshots.REST:
+        assert market.snapshot_path is not None
+        assert "ETHUSDT" in market.snapshot_path("ETHUSDT", 100)
+    else:
+        assert any(b"ETHUSDT" in frame for frame in market.resubscribe("ETHUSDT"))
 
 
 def check_market(venue: str, market: MarketData) -> None:
-    """Check every step of every scene."""
-    rows = instruments_of(venue, market)
-    catalog, tables = build_catalog(rows)
-    slots = np.zeros(SLOTS * 128, np.uint8)
+    """Check every step of every scene: its records, and the book after it."""
     scenes = read_fixture(venue, "market")
-    assert set(scenes) >= MARKET_SCENES | SNAPSHOT_SCENES[market.snapshots]
+    assert set(scenes) >= MARKET_SCENES
     for scene, steps in scenes.items():
-        for step in steps:
-            count = decode_step(step, market, catalog, rows, slots)
-            if "refusal" in step:
-                assert count == Refusal[step["refusal"]], (scene, step)
+        for took in Bench(venue, market).play(steps):
+            where = scene, took.step
+            if "refusal" in took.step:
+                assert took.count == Refusal[took.step["refusal"]], where
                 continue
-            assert count > 0, (scene, step, count)
-            expected = [full(line) for line in step["records"]]
-            assert record_lines(slots, count) == expected, (scene, step)
-    assert len(tables) > 0  # the catalog points into it
+            assert took.count > 0, (where, took.count)
+            assert took.lines == [full(line) for line in took.step["records"]], where
+            if "book" in took.step:
+                expected = took.step["book"]
+                assert (took.is_live, took.update_id) == tuple(expected["is_live_at"]), where
+                assert list(took.touch) == expected["touch"], where
+
+
+def check_numbers(venue: str, market: MarketData) -> None:
+    """Check that the numbers begin again in one scene, and have a gap in another."""
+    scenes = read_fixture(venue, "market")
+    ids = [took.update_id for took in Bench(venue, market).play(scenes["reset"]) if took.is_live]
+    assert any(later < before for before, later in itertools.pairwise(ids)), ids
+    before: Took | None = None
+    is_lost = False
+    for took in Bench(venue, market).play(scenes["gap"]):
+        if before is not None and before.is_live and took.gap_count > before.gap_count:
+            is_lost = not took.is_live
+        before = took
+    assert is_lost, "no gap made a live book invalid"
 
 
 def new_session() -> RecordArray:
