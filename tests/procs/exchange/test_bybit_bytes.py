@@ -117,7 +117,7 @@ def freshened(message):
 
 
 @pytest.mark.parametrize("path", PATHS)
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(messages=st.lists(MESSAGES, max_size=4), fresh=st.booleans())
 def test_each_message_has_one_answer(dialect, path, messages, fresh):
     """Also an order that is well formed but for one value, with a fresh header or without."""

@@ -150,7 +150,7 @@ def check_account(desk):
             assert lots * order.side < 0
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(ACTIONS)
 def test_money_is_where_it_came_from(pair, actions):
     """Of each account: balances moved by what its executions and funding say, and nothing else."""

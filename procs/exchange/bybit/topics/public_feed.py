@@ -158,6 +158,8 @@ class PublicFeed:
         """Return the snapshot that a new listener gets; those who listen already know it."""
         if not self._books[view.depth].is_wanted():
             view.refresh(self._update_id)
+            if view.depth == 1:
+                self._told_steps = self._venue.step_count
         return [self._book(view, "snapshot", *view.rows(view.depth))]
 
     def renumber(self, fault: Renumber) -> None:
