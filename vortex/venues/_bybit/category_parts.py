@@ -63,14 +63,19 @@ def orders_part(
         topics = channels.subscribe_frames(private_topics(category))
         return [channels.auth_frame(asker), *topics]
 
-    def connection(name: str, opening: Callable[[Asker], list[bytes]]) -> OrderConnection:
+    def connection(
+        name: str, url_key: str, opening: Callable[[Asker], list[bytes]]
+    ) -> OrderConnection:
         return OrderConnection(
-            name, f"{name}_url", opening, channels.check_channel_reply,
+            name, url_key, opening, channels.check_channel_reply,
             channels.PING, channels.PING_EVERY_S,
         )  # fmt: skip
 
     return OrderEntry(
-        connections=(connection("trade", open_requests), connection("private", open_private)),
+        connections=(
+            connection("trade", "order_url", open_requests),
+            connection("private", "private_url", open_private),
+        ),
         encode_request=encode_request,
         decode_answer=decode_answer,
         replaces=Replacing.AMEND,
