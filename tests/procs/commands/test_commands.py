@@ -66,7 +66,7 @@ def test_a_dry_run_says_what_would_run_where_and_starts_nothing(nowhere: Engine)
     done = nowhere.run("start", "-c", str(nowhere.config_path), "--dry-run")
     assert done.exit_code == 0, done.output
     assert [line.split()[0] for line in done.output.splitlines()] == [
-        "ingest", "book", "strategy", "gateway", "all", "scheduler",
+        "ingest", "book", "strategy", "gateway", "others", "scheduler",
     ]  # fmt: skip
     assert list_segments(nowhere.name) == []
     assert not (nowhere.folder / "runs").exists()
