@@ -86,7 +86,7 @@ def test_stages_together_are_one_process_with_one_cpu() -> None:
     assert {(place.cpu_index, place.wait) for place in made.places.values()} == {(1, Wait.SPIN)}
     assert [line.split() for line in made.lines()] == [
         ["ingest+book+strategy+gateway", "cpu", "1", "spin"],
-        ["all", "else", "cpu", "0"],
+        ["others", "cpu", "0"],
     ]
     assert not scheduling.choose("auto", made).use_fifo
 
@@ -147,7 +147,7 @@ def test_the_plan_can_be_read() -> None:
     lines = plan(Placement(), ROLES, {0, 1}).lines()
     assert [line.split() for line in lines] == [
         *([role, "cpu", "1", "yield"] for role in ROLES),
-        ["all", "else", "cpu", "0"],
+        ["others", "cpu", "0"],
     ]
 
 
