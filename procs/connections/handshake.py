@@ -1,7 +1,7 @@
 """Opening handshakes: websocket-client connects, then compiled code owns the socket."""
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -109,6 +109,20 @@ class VenueSocket:
         except (OSError, websocket.WebSocketException) as error:
             raise HandshakeError(f"no answer from the order connection: {error}") from error
         return answer if isinstance(answer, bytes) else answer.encode()
+
+    def send(self, frames: Sequence[bytes]) -> None:
+        """Send text messages, in order; only before compiled code took over.
+
+        Raises
+        ------
+        HandshakeError
+            When the peer does not take them.
+        """
+        try:
+            for frame in frames:
+                self.client.send(frame.decode())
+        except (OSError, websocket.WebSocketException) as error:
+            raise HandshakeError(f"the peer takes no messages: {error}") from error
 
     @property
     def fd(self) -> int:

@@ -54,8 +54,12 @@ class Need(Enum):
 class Upkeep:
     """Watches one open connection through its CONNECTION record, which the hot thread writes."""
 
-    def __init__(self, settings: Connections, record: Any, clock_address: int) -> None:
+    def __init__(
+        self, settings: Connections, record: Any, clock_address: int, ping_every_s: float = 0.0
+    ) -> None:
+        """``ping_every_s`` is how often the venue wants to be pinged; 0 for on silence alone."""
         self.settings = settings
+        self.ping_every_s = ping_every_s
         self.record = record
         self.clock_address = clock_address
         self.begin()
@@ -87,6 +91,9 @@ class Upkeep:
             self.is_given_up = True
             return Need.DROP
         if silent_s > self.settings.ping_after_s and self.pinged_ns <= heard_ns:
+            self.pinged_ns = now
+            return Need.PING
+        if 0 < self.ping_every_s <= (now - self.pinged_ns) / NS_PER_S:
             self.pinged_ns = now
             return Need.PING
         if self.is_ending or self.age_s > self.settings.renew_after_s:

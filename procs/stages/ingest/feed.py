@@ -1,7 +1,8 @@
-"""The main thread of an ingest process: connects, fetches snapshots, renews masking keys."""
+"""The main thread of an ingest process: connects, brings snapshots, renews masking keys."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from procs.plan.credentials import stream_key
 from procs.stages.base.stage import Stage
 from vortex.codes import BookState
 from vortex.venues import market_of
+from vortex.venues.contract import Snapshots
 
 
 class IngestSubject(IntEnum):
@@ -29,6 +31,19 @@ class IngestSubject(IntEnum):
     CHANGED = 5  # to main: descriptor that a fresh connection took the place of
     PING = 6  # to hot: ask the peer whether it lives
     DROP = 7  # to hot: descriptor of a connection that is of no use any more
+    SEND = 8  # to hot: descriptor, address and bytes of a text message
+    SENT = 9  # to main: address of a text message, which may be forgotten
+
+
+#: How long a pushed snapshot may take before it is asked for again.
+PUSHED_WITHIN_S = 2.0
+
+
+def padded(body: bytes) -> ByteArray:
+    """Return ``body`` behind and before ``PAD_BYTES`` zeros, as compiled code reads it."""
+    array = np.zeros(len(body) + 2 * PAD_BYTES, np.uint8)
+    array[PAD_BYTES : PAD_BYTES + len(body)] = np.frombuffer(body, np.uint8)
+    return array
 
 
 class Feed:
@@ -47,14 +62,16 @@ class Feed:
         self.shutdown_counter = int(shutdown_counter)  # no member of an IntEnum; see running.attend
         self.shutdown_count = 0
         self.source = stage.config.sources[source_id]
-        self.venue = market_of(self.source.venue)
-        self.headers = {name: stream_key() for name in self.venue.key_headers}
+        self.market = market_of(self.source.venue)
+        self.headers = {name: stream_key() for name in self.market.key_headers}
         self.buffers = buffers
         self.touches = touches
         self.to_hot, self.to_main = Mailbox(), Mailbox()
         self.link: VenueSocket | None = None
         self.former: VenueSocket | None = None
-        self.upkeep = Upkeep(stage.config.connections, buffers.record[0], stage.clock)
+        self.upkeep = Upkeep(
+            stage.config.connections, buffers.record[0], stage.clock, self.market.ping_every_s
+        )
         self.connecting = Backoff()
         self.listening = Backoff()
         self.instrument_ids = [stage.config.symbols.index(s) for s in self.source.symbols]
@@ -64,6 +81,7 @@ class Feed:
         self.snapshotting = {i: Backoff() for i in self.instrument_ids}
         self.fetches: dict[int, Future[bytes]] = {}
         self.lent: dict[int, ByteArray] = {}
+        self.messages: dict[int, ByteArray] = {}
         self.pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="fetch")
 
     def attend(self) -> bool:
@@ -91,6 +109,8 @@ class Feed:
             self.link.close()
             self.link = None
             self.connecting.failed()
+        elif letter.subject == IngestSubject.SENT:
+            del self.messages[letter.first]
         elif letter.subject == IngestSubject.SNAPSHOT_TAKEN:
             del self.lent[letter.first]
             symbol = self.stage.config.symbols[letter.first]
@@ -119,7 +139,7 @@ class Feed:
             self.upkeep.end_soon()
         need = self.upkeep.need()
         if need == Need.PING:
-            self.to_hot.send(Letter(IngestSubject.PING))
+            self.ping(link)
         elif need == Need.DROP:
             self.stage.log.warning("%s is silent, and does not answer pings", self.source.name)
             self.to_hot.send(Letter(IngestSubject.DROP, link.fd))
@@ -129,6 +149,21 @@ class Feed:
             self.stage.log.warning("%s sends nothing of some symbol", self.source.name)
             self.listening.failed()
             self.to_hot.send(Letter(IngestSubject.DROP, link.fd))
+
+    def ping(self, link: VenueSocket) -> None:
+        """Ask the peer whether it lives, in the way of the venue."""
+        if self.market.ping is None:
+            self.to_hot.send(Letter(IngestSubject.PING))
+        else:
+            self.send(link, self.market.ping)
+
+    def send(self, link: VenueSocket, text: bytes) -> None:
+        """Let the hot thread send a text message, if the connection is still in use by then."""
+        message = padded(text)
+        address = address_of(message) + PAD_BYTES
+        self.messages[address] = message
+        if not self.to_hot.send(Letter(IngestSubject.SEND, link.fd, address, len(text))):
+            del self.messages[address]
 
     def is_deaf(self) -> bool:
         """Return whether some symbol's stream never began; later silence may be a quiet market.
@@ -149,9 +184,10 @@ class Feed:
 
     def connect(self) -> None:
         """Open the connection and hand it to the hot thread, as a successor if there is one."""
-        url = self.source.stream_url.rstrip("/") + self.venue.stream_path(self.source.symbols)
+        url = self.source.stream_url.rstrip("/") + self.market.stream_path(self.source.symbols)
         try:
             link = VenueSocket(url, self.stage.config.tls.ca_file, self.headers)
+            self.open(link)
         except HandshakeError as error:
             self.stage.log.warning("%s", error)
             self.connecting.failed()
@@ -163,8 +199,22 @@ class Feed:
         self.to_hot.send(Letter(IngestSubject.CONNECTED, *link.hand_over()))
         self.stage.log.info("connected to %s", url)
 
+    def open(self, link: VenueSocket) -> None:
+        """Send what the venue wants to be sent after the handshake.
+
+        Raises
+        ------
+        HandshakeError
+            When the peer does not take it; the connection is closed.
+        """
+        try:
+            link.send(self.market.opening(self.source.symbols))
+        except HandshakeError:
+            link.close()
+            raise
+
     def want_snapshots(self) -> None:
-        """Fetch a snapshot for each book that asks for one, at a pace that the venue bears."""
+        """Bring a snapshot for each book that asks for one, at a pace that the venue bears."""
         epoch = int(self.touches[self.instrument_ids[0]]["epoch"])
         if epoch != self.book_epoch:  # another life of the book, which counts its wants anew
             self.book_epoch = epoch
@@ -173,20 +223,46 @@ class Feed:
             touch = self.touches[instrument_id]
             if touch["state"] == BookState.LIVE:
                 self.snapshotting[instrument_id].reset()
-            wanted_count = int(touch["snapshot_wanted_count"])
-            busy = instrument_id in self.fetches or instrument_id in self.lent
-            if busy or wanted_count <= self.served_count[instrument_id]:
-                continue
-            if not self.snapshotting[instrument_id].is_over():
+            if not self.is_wanted(instrument_id, touch):
                 continue
             self.snapshotting[instrument_id].failed()
-            self.served_count[instrument_id] = wanted_count
-            symbol = self.stage.config.symbols[instrument_id]
-            assert self.venue.snapshot_path is not None, "snapshots come over REST"
-            path = self.venue.snapshot_path(symbol, self.stage.config.books.snapshot_levels)
-            self.fetches[instrument_id] = self.pool.submit(
-                http.get, self.source.rest_url, path, self.stage.config.tls.ca_file
-            )
+            self.served_count[instrument_id] = int(touch["snapshot_wanted_count"])
+            if self.market.snapshots == Snapshots.PUSHED:
+                self.resubscribe(instrument_id)
+            else:
+                self.fetch(instrument_id)
+
+    def is_wanted(self, instrument_id: int, touch: Any) -> bool:
+        """Return whether a snapshot is to be brought now.
+
+        One that the venue pushes may get lost like any message, so it is asked for until the book
+        is live.
+        """
+        if not self.snapshotting[instrument_id].is_over():
+            return False
+        wanted_count = int(touch["snapshot_wanted_count"])
+        if self.market.snapshots == Snapshots.PUSHED:
+            return wanted_count > 0 and touch["state"] == BookState.BUFFERING
+        is_busy = instrument_id in self.fetches or instrument_id in self.lent
+        return not is_busy and wanted_count > self.served_count[instrument_id]
+
+    def resubscribe(self, instrument_id: int) -> None:
+        """Ask the venue to push a snapshot of one symbol again."""
+        assert self.link is not None, "snapshots are wanted of an open connection"
+        symbol = self.stage.config.symbols[instrument_id]
+        self.stage.log.info("subscribing to %s again, for its snapshot", symbol)
+        self.snapshotting[instrument_id].hold(PUSHED_WITHIN_S)
+        for frame in self.market.resubscribe(symbol):
+            self.send(self.link, frame)
+
+    def fetch(self, instrument_id: int) -> None:
+        """Begin to fetch a snapshot of one symbol."""
+        assert self.market.snapshot_path is not None, "snapshots come over REST"
+        symbol = self.stage.config.symbols[instrument_id]
+        path = self.market.snapshot_path(symbol, self.stage.config.books.snapshot_levels)
+        self.fetches[instrument_id] = self.pool.submit(
+            http.get, self.source.rest_url, path, self.stage.config.tls.ca_file
+        )
 
     def deliver_snapshots(self) -> None:
         """Lend each fetched snapshot's bytes to the hot thread."""
@@ -202,10 +278,8 @@ class Feed:
                 for backoff in self.snapshotting.values():
                     backoff.hold(error.retry_after_s)  # the venue counts all symbols together
                 continue
-            padded = np.zeros(len(body) + 2 * PAD_BYTES, np.uint8)
-            padded[PAD_BYTES : PAD_BYTES + len(body)] = np.frombuffer(body, np.uint8)
-            self.lent[instrument_id] = padded
-            address = address_of(padded) + PAD_BYTES
+            self.lent[instrument_id] = padded(body)
+            address = address_of(self.lent[instrument_id]) + PAD_BYTES
             self.to_hot.send(Letter(IngestSubject.SNAPSHOT, instrument_id, address, len(body)))
 
     def close(self) -> None:

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ipc import mailbox, ring
-from ipc.clock import now_ns, wall_offset_ns
+from ipc import clock, mailbox, ring
 from ipc.compiled import compile_entry, compiled
 from ipc.counters import add
 from ipc.layout import Field, Layout
@@ -19,6 +18,7 @@ from ipc.log import tell
 from ipc.memory import address_of, record_at
 from ipc.plugs import call_plug
 from ipc.sockets import RECEIVER, WOULD_BLOCK
+from ipc.types import Record
 from procs.connections import connection
 from procs.logs import hot_events
 from procs.plan.config import Source
@@ -44,7 +44,7 @@ from vortex.decoding.instruments import build_catalog
 from vortex.records import CATALOG, DEPTH, FEED, INSTRUMENT, MARKET_SLOT_BYTES
 from vortex.venues import market_of
 from vortex.venues.contract import DECODE_MARKET, DECODE_SNAPSHOT
-from vortex.wire.websocket import FRAMER, Incoming
+from vortex.wire.websocket import FRAMER, Incoming, Opcode
 
 CONTEXT = Layout(
     "ingest_context",
@@ -102,13 +102,12 @@ class IngestCounter(IntEnum):
 
 @compiled
 def stamp(
-    context_address: int, first_address: int, record_count: int, kernel_ns: int, recv_ns: int
+    context: Record, first_address: int, record_count: int, kernel_ns: int, recv_ns: int
 ) -> None:
     """Write into each record of one message where it came from, and into each head when.
 
     A message is one head and its levels, or several trades, each of which is passed on by itself.
     """
-    context = record_at(context_address, CONTEXT_DTYPE)
     market = record_at(context.market_address, RING_DTYPE)
     for index in range(record_count):
         record = record_at(first_address + index * MARKET_SLOT_BYTES, DEPTH_DTYPE)
@@ -121,89 +120,81 @@ def stamp(
 
 
 @compiled
-def publish(
-    context_address: int, first_address: int, count: int, kernel_ns: int, recv_ns: int
-) -> None:
+def publish(context: Record, first_address: int, count: int, kernel_ns: int, recv_ns: int) -> None:
     """Stamp and publish the records of one message."""
-    context = record_at(context_address, CONTEXT_DTYPE)
-    stamp(context_address, first_address, count, kernel_ns, recv_ns)
+    stamp(context, first_address, count, kernel_ns, recv_ns)
     ring.append(context.market_address, count)
-    ring.commit(context.market_address, now_ns(context.clock_address))
+    ring.commit(context.market_address, clock.now_ns(context.clock_address))
     add(context.counters_address, IngestCounter.RECORDS, count)
 
 
 @compiled
-def count_refusal(context_address: int, code: int, byte_count: int, now: int) -> None:
+def count_refusal(context: Record, code: int, byte_count: int, now_ns: int) -> None:
     """Count a message that became no records, by its reason; tell of those that do harm."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     add(context.counters_address, REFUSAL_BASE - code, 1)
     harmless = code == Refusal.IGNORED or code == Refusal.NOT_KNOWN or code == Refusal.SHUTDOWN
     if not harmless:
         add(context.counters_address, IngestCounter.INVALID, 1)
         tell(
-            context.log_address, hot_events.MESSAGE_REFUSED, now,
+            context.log_address, hot_events.MESSAGE_REFUSED, now_ns,
             code, byte_count, context.frame_count,
         )  # fmt: skip
 
 
 @compiled
-def publish_feed(context_address: int, kind: int, now: int) -> bool:
+def publish_feed(context: Record, kind: int, now_ns: int) -> bool:
     """Publish that the connection went down or came up; False when there is no room."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     slot_address = ring.claim(context.market_address)
     if slot_address == 0:
         return False
     record = record_at(slot_address, FEED_DTYPE)
     record.kind = kind
     record.instrument_id = -1
-    publish(context_address, slot_address, 1, 0, now)
+    publish(context, slot_address, 1, 0, now_ns)
     return True
 
 
 @compiled
-def has_room(context_address: int, now: int) -> bool:
+def has_room(context: Record, now_ns: int) -> bool:
     """Return whether the largest message fits; count the wait, and give the backlog up in time."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     if ring.claim(context.market_address) != 0:
         if context.stalled_ns != 0:
-            add(context.counters_address, IngestCounter.STALL_NS, now - context.stalled_ns)
-            tell(context.log_address, hot_events.MARKET_ROOM, now, now - context.stalled_ns)
+            add(context.counters_address, IngestCounter.STALL_NS, now_ns - context.stalled_ns)
+            tell(context.log_address, hot_events.MARKET_ROOM, now_ns, now_ns - context.stalled_ns)
             context.stalled_ns = 0
         return True
     if context.stalled_ns == 0:
-        context.stalled_ns = now
+        context.stalled_ns = now_ns
         add(context.counters_address, IngestCounter.STALLS, 1)
         unread_count = ring.unread_count(context.market_address)
-        tell(context.log_address, hot_events.MARKET_FULL, now, unread_count)
-    elif now - context.stalled_ns > context.stall_ns_max:
-        give_up_backlog(context_address, now)
+        tell(context.log_address, hot_events.MARKET_FULL, now_ns, unread_count)
+    elif now_ns - context.stalled_ns > context.stall_ns_max:
+        give_up_backlog(context, now_ns)
     return False
 
 
 @compiled
-def give_up_backlog(context_address: int, now: int) -> None:
+def give_up_backlog(context: Record, now_ns: int) -> None:
     """Declare void what the book has not read, so that it knows that something is missing."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     dropped_count = ring.unread_count(context.market_address)
-    stalled_ns = now - context.stalled_ns
+    stalled_ns = now_ns - context.stalled_ns
     add(context.counters_address, IngestCounter.EPOCHS, 1)
     add(context.counters_address, IngestCounter.DROPPED, dropped_count)
     add(context.counters_address, IngestCounter.STALL_NS, stalled_ns)
-    tell(context.log_address, hot_events.BACKLOG_DROPPED, now, stalled_ns, dropped_count)
+    tell(context.log_address, hot_events.BACKLOG_DROPPED, now_ns, stalled_ns, dropped_count)
     ring.raise_epoch(context.market_address)
-    context.stalled_ns = now
+    context.stalled_ns = now_ns
 
 
 @compiled
 def take_message(
-    context_address: int, payload_address: int, payload_bytes: int, kernel_ns: int, recv_ns: int
+    context: Record, payload_address: int, payload_bytes: int, kernel_ns: int, recv_ns: int
 ) -> int:
     """Decode one message into the ring and publish it; return its records, or a Refusal.
 
     A message that looked like market data and could not be read leaves the books in doubt: the
     venue's sequence numbers show the gap with the next message.
     """
-    context = record_at(context_address, CONTEXT_DTYPE)
     slot_address = ring.claim(context.market_address)
     assert slot_address != 0, "has_room comes first"
     context.frame_count += 1
@@ -216,50 +207,48 @@ def take_message(
     add(context.counters_address, IngestCounter.FRAMES, 1)
     add(context.counters_address, IngestCounter.GENERAL, catalog.general_count - general_count)
     if count < 0:
-        count_refusal(context_address, count, payload_bytes, recv_ns)
+        count_refusal(context, count, payload_bytes, recv_ns)
         return count
-    publish(context_address, slot_address, count, kernel_ns, recv_ns)
+    publish(context, slot_address, count, kernel_ns, recv_ns)
     add(context.counters_address, IngestCounter.MESSAGES, 1)
     return count
 
 
 @compiled
-def disconnect(context_address: int, reason: int, now: int) -> None:
+def disconnect(context: Record, reason: int, now_ns: int) -> None:
     """Let go of the connection, tell the book, and ask the main thread for a new one."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     fd = record_at(context.connection_address, CONNECTION_DTYPE).fd
     connection.flush(context.connection_address)
     connection.end(context.connection_address)
     add(context.counters_address, IngestCounter.DISCONNECTIONS, 1)
-    tell(context.log_address, hot_events.FEED_DOWN, now, context.frame_count, reason)
-    if not publish_feed(context_address, Kind.FEED_DOWN, now):
+    tell(context.log_address, hot_events.FEED_DOWN, now_ns, context.frame_count, reason)
+    if not publish_feed(context, Kind.FEED_DOWN, now_ns):
         ring.raise_epoch(context.market_address)  # says as much: forget what this source told
     mailbox.post(context.outbox_address, IngestSubject.DISCONNECTED, fd, reason, 0, 0, 0, 0)
 
 
 @compiled
-def take_frames(context_address: int, begun_ns: int) -> int:
+def take_frames(context: Record, begun_ns: int) -> int:
     """Take what was received, within the bounds of a drain; return how many messages."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     socket = record_at(context.connection_address, CONNECTION_DTYPE)
     framer = record_at(socket.framer_address, FRAMER_DTYPE)
-    taken_count, now = 0, begun_ns
+    taken_count, now_ns = 0, begun_ns
     context.has_more = 1
     while taken_count < DRAIN_FRAME_MAX:
         if taken_count & (DRAIN_CLOCK_FRAMES - 1) == 0:
-            now = now_ns(context.clock_address)
-        if now - begun_ns > DRAIN_NS_MAX or not has_room(context_address, now):
+            now_ns = clock.now_ns(context.clock_address)
+        if now_ns - begun_ns > DRAIN_NS_MAX or not has_room(context, now_ns):
             break
         found = connection.next_message(context.connection_address)
         if found == Incoming.NEED_MORE:
             context.has_more = 0
             break
         if found == Incoming.CLOSE or found == Incoming.FAILED:
-            disconnect(context_address, framer.close_code, now)
+            disconnect(context, framer.close_code, now_ns)
             return taken_count + 1
         if found == Incoming.TEXT or found == Incoming.BINARY:
             take_message(
-                context_address, framer.payload_address, framer.payload_bytes,
+                context, framer.payload_address, framer.payload_bytes,
                 socket.kernel_ns, socket.recv_ns,
             )  # fmt: skip
         elif found == Incoming.PING:
@@ -269,58 +258,54 @@ def take_frames(context_address: int, begun_ns: int) -> int:
 
 
 @compiled
-def read(context_address: int, now: int) -> bool:
+def read(context: Record, now_ns: int) -> bool:
     """Read what is there and stamp it; False when the connection is lost."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     socket = record_at(context.connection_address, CONNECTION_DTYPE)
-    count = connection.fill(context.connection_address, now)
-    recv_ns = now_ns(context.clock_address)
+    count = connection.fill(context.connection_address, now_ns)
+    recv_ns = clock.now_ns(context.clock_address)
     if count == WOULD_BLOCK:
         return True
     if count <= 0:
-        disconnect(context_address, 0, recv_ns)
+        disconnect(context, 0, recv_ns)
         return False
     add(context.counters_address, IngestCounter.READS, 1)
     add(context.counters_address, IngestCounter.BYTES, count)
     receiver = record_at(socket.receiver_address, RECEIVER_DTYPE)
     socket.kernel_ns = recv_ns
     if receiver.kernel_wall_ns > 0:
-        stamped_ns = receiver.kernel_wall_ns - wall_offset_ns(context.clock_address)
+        stamped_ns = receiver.kernel_wall_ns - clock.wall_offset_ns(context.clock_address)
         socket.kernel_ns = min(stamped_ns, recv_ns)
     socket.recv_ns = recv_ns
     return True
 
 
 @compiled
-def read_socket(context_address: int) -> int:
+def read_socket(context: Record) -> int:
     """Read and take what is there; return how many messages were taken.
 
     Nothing new is read before all of the last read was taken, so that each message has the stamps
     of the read that brought it.
     """
-    context = record_at(context_address, CONTEXT_DTYPE)
     socket = record_at(context.connection_address, CONNECTION_DTYPE)
     if socket.fd < 0:
         return 0
-    now = now_ns(context.clock_address)
-    if context.stalled_ns != 0 and not has_room(context_address, now):
+    now_ns = clock.now_ns(context.clock_address)
+    if context.stalled_ns != 0 and not has_room(context, now_ns):
         return 0
-    if context.has_more == 0 and not read(context_address, now):
+    if context.has_more == 0 and not read(context, now_ns):
         return 1
-    taken_count = take_frames(context_address, now)
+    taken_count = take_frames(context, now_ns)
     if socket.fd >= 0:
         if context.has_more == 0:
             connection.keep_rest(context.connection_address)
         if connection.flush(context.connection_address) < 0:
-            disconnect(context_address, 0, now)
+            disconnect(context, 0, now_ns)
     return taken_count
 
 
 @compiled
-def take_snapshot(context_address: int, letter_address: int, now: int) -> None:
+def take_snapshot(context: Record, letter: Record, now_ns: int) -> None:
     """Decode a snapshot that the main thread fetched, and give its bytes back."""
-    context = record_at(context_address, CONTEXT_DTYPE)
-    letter = record_at(letter_address, LETTER_DTYPE)
     slot_address = ring.claim(context.market_address)
     instrument_address = context.instruments_address + letter.first * INSTRUMENT_BYTES
     count = call_plug(
@@ -328,10 +313,10 @@ def take_snapshot(context_address: int, letter_address: int, now: int) -> None:
         (letter.second, letter.third, instrument_address, slot_address, MARKET_MESSAGE_MAX),
     )
     if count > 0:
-        publish(context_address, slot_address, count, 0, now)
+        publish(context, slot_address, count, 0, now_ns)
         add(context.counters_address, IngestCounter.SNAPSHOTS, 1)
     else:
-        count_refusal(context_address, count, letter.third, now)
+        count_refusal(context, count, letter.third, now_ns)
     mailbox.post(
         context.outbox_address,
         IngestSubject.SNAPSHOT_TAKEN,
@@ -345,52 +330,58 @@ def take_snapshot(context_address: int, letter_address: int, now: int) -> None:
 
 
 @compiled
-def take_connection(context_address: int, fd: int, tls_address: int, now: int) -> None:
+def take_connection(context: Record, fd: int, tls_address: int, now_ns: int) -> None:
     """Go on with a fresh connection; the main thread closes the one before.
 
     One that is changed while it works was subscribed to before: what it brings overlaps, so the
     books stay in sync.
     """
-    context = record_at(context_address, CONTEXT_DTYPE)
     old_fd = record_at(context.connection_address, CONNECTION_DTYPE).fd
-    connection.begin(context.connection_address, fd, tls_address, now)
+    connection.begin(context.connection_address, fd, tls_address, now_ns)
     context.has_more = 0
     add(context.counters_address, IngestCounter.CONNECTIONS, 1)
     if old_fd >= 0:
-        tell(context.log_address, hot_events.FEED_CHANGED, now, fd, old_fd)
+        tell(context.log_address, hot_events.FEED_CHANGED, now_ns, fd, old_fd)
         mailbox.post(context.outbox_address, IngestSubject.CHANGED, old_fd, 0, 0, 0, 0, 0)
     else:
-        tell(context.log_address, hot_events.FEED_UP, now, fd)
-        publish_feed(context_address, Kind.FEED_UP, now)
+        tell(context.log_address, hot_events.FEED_UP, now_ns, fd)
+        publish_feed(context, Kind.FEED_UP, now_ns)
 
 
 @compiled
-def drop(context_address: int, fd: int, now: int) -> None:
+def drop(context: Record, fd: int, now_ns: int) -> None:
     """Give up a connection on which nothing comes, unless it was given up before."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     if record_at(context.connection_address, CONNECTION_DTYPE).fd == fd:
-        disconnect(context_address, 0, now)
+        disconnect(context, 0, now_ns)
 
 
 @compiled
-def take_letter(context_address: int) -> int:
+def send_text(context: Record, letter: Record) -> None:
+    """Queue a text message of the main thread, if its connection is still in use."""
+    if record_at(context.connection_address, CONNECTION_DTYPE).fd == letter.first:
+        connection.queue(context.connection_address, Opcode.TEXT, letter.second, letter.third)
+    mailbox.post(context.outbox_address, IngestSubject.SENT, letter.second, 0, 0, 0, 0, 0)
+
+
+@compiled
+def take_letter(context: Record) -> int:
     """Take one letter of the main thread: 1 taken, 0 none or no room for what it asks."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     if ring.ready_count(context.inbox_address) <= 0:
         return 0
-    now = now_ns(context.clock_address)
-    if not has_room(context_address, now):
+    now_ns = clock.now_ns(context.clock_address)
+    if not has_room(context, now_ns):
         return 0
-    letter_address = ring.slot(context.inbox_address, 0)
-    letter = record_at(letter_address, LETTER_DTYPE)
+    letter = record_at(ring.slot(context.inbox_address, 0), LETTER_DTYPE)
     if letter.subject == IngestSubject.CONNECTED:
-        take_connection(context_address, letter.first, letter.second, now)
+        take_connection(context, letter.first, letter.second, now_ns)
     elif letter.subject == IngestSubject.PING:
         connection.queue_ping(context.connection_address)
+    elif letter.subject == IngestSubject.SEND:
+        send_text(context, letter)
     elif letter.subject == IngestSubject.DROP:
-        drop(context_address, letter.first, now)
+        drop(context, letter.first, now_ns)
     elif letter.subject == IngestSubject.SNAPSHOT:
-        take_snapshot(context_address, letter_address, now)
+        take_snapshot(context, letter, now_ns)
     ring.consume(context.inbox_address, 1)
     return 1
 
@@ -399,8 +390,9 @@ def take_letter(context_address: int) -> int:
 def turn(context_address: int) -> int:
     """Come round once: read, decode and publish; return how much was done."""
     begin_turn(context_address)
-    done_count = take_letter(context_address)
-    done_count += read_socket(context_address)
+    context = record_at(context_address, CONTEXT_DTYPE)
+    done_count = take_letter(context)
+    done_count += read_socket(context)
     return end_turn(context_address, done_count)
 
 
@@ -435,7 +427,8 @@ def build(stage: Stage) -> Built:
     """Attach one ingest stage to its rings and tables, and fill its context."""
     source_id = stage.wiring.ingest_roles.index(stage.role)
     instruments = stage.table("instruments")
-    catalog, slots = build_catalog(instruments.records)
+    (instrument_ids,) = np.nonzero(instruments.records["source_id"] == source_id)
+    catalog, slots = build_catalog(instruments.records, instrument_ids.tolist())
     catalog["instruments_address"] = instruments.address
     stage.keep(slots)
     buffers = connection.Buffers()
