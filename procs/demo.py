@@ -244,9 +244,8 @@ def main(
 def of_capture(config: Config) -> Config:
     """Return the configuration for a recording: its first symbol alone."""
     replace = msgspec.structs.replace
-    first = config.sources[0].symbols[0]
-    sources = [replace(config.sources[0], symbols=[first])]
-    return replace(config, sources=sources, strategies=[config.choice(first)])
+    sources = [replace(config.sources[0], symbols=config.sources[0].symbols[:1])]
+    return replace(config, sources=sources, strategies=[config.choice(config.symbols[0])])
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@ named by ``[secrets] file`` (``procs/plan/credentials.py``).
 """
 
 import tomllib
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 import msgspec
 from msgspec import Meta
@@ -42,10 +43,17 @@ class Source(Strict, frozen=True, kw_only=True, omit_defaults=True):
     name: Annotated[Name, says("its stage is ingest, or ingest-NAME where there are several")] = (
         "main"
     )
-    venue: Annotated[str, says("a file of vortex/venues")] = "binance_spot"
+    venue: Annotated[str, says("a folder of vortex/venues")] = "binance_spot"
     rest_url: Annotated[str, says("where snapshots and instruments come from: http(s)://")]
     stream_url: Annotated[str, says("where the streams are: ws(s)://, without a path")]
     symbols: Annotated[list[str], Meta(min_length=1), says("as the venue writes them")]
+
+
+class SourceSymbol(NamedTuple):
+    """What an instrument is known by: the name of its source, and the venue's symbol."""
+
+    source: str
+    symbol: str
 
 
 class OrdersConfig(Strict, frozen=True, kw_only=True, omit_defaults=True):
@@ -92,13 +100,14 @@ class StrategyChoice(Strict, frozen=True, kw_only=True, omit_defaults=True):
     """Which strategy quotes a symbol, by name or by file, with its parameters."""
 
     symbol: Annotated[str, says("one of a source's")]
+    source: Annotated[str | None, says("its source, where several have the symbol")] = None
     name: Annotated[StrategyName | None, says("a file of vortex/strategies")] = None
     file: Annotated[str | None, says("a strategy file of your own, in place of `name`")] = None
     params: Annotated[dict[str, int | float], says("the strategy's own `Params`")] = {}
     limits: Limits
 
     @property
-    def source(self) -> str:
+    def known_as(self) -> str:
         """What ``strategy_files`` knows the strategy by: its name or its file's path."""
         return self.file or self.name or ""
 
@@ -223,18 +232,40 @@ class Config(Strict, frozen=True, kw_only=True, omit_defaults=True):
     secrets: Secrets | None = None
 
     @property
-    def symbols(self) -> list[str]:
-        """All symbols, in the order of their instrument ids."""
-        return [symbol for source in self.sources for symbol in source.symbols]
+    def source_symbols(self) -> list[SourceSymbol]:
+        """Source and symbol of all instruments, in the order of their ids."""
+        return [SourceSymbol(each.name, symbol) for each in self.sources for symbol in each.symbols]
 
-    def choice(self, symbol: str) -> StrategyChoice:
-        """Return what is configured for one symbol."""
-        return next(choice for choice in self.strategies if choice.symbol == symbol)
+    @property
+    def symbols(self) -> list[str]:
+        """What all instruments are called, in the order of their ids, each by another name.
+
+        That is the venue's symbol, and ``source:symbol`` where several sources have it.
+        """
+        found = self.source_symbols
+        counts = Counter(each.symbol for each in found)
+        return [
+            each.symbol if counts[each.symbol] == 1 else f"{each.source}:{each.symbol}"
+            for each in found
+        ]
+
+    def instrument_ids(self, choice: StrategyChoice) -> list[int]:
+        """Return the instruments that a choice may mean: one, once ``check`` took it."""
+        return [
+            index
+            for index, each in enumerate(self.source_symbols)
+            if each.symbol == choice.symbol and choice.source in (None, each.source)
+        ]
+
+    def choice(self, name: str) -> StrategyChoice:
+        """Return what is configured for one instrument, by its name in ``symbols``."""
+        index = self.symbols.index(name)
+        return next(each for each in self.strategies if index in self.instrument_ids(each))
 
     @property
     def strategy_source(self) -> str:
         """What the one strategy of all symbols is known by."""
-        return self.strategies[0].source
+        return self.strategies[0].known_as
 
     @property
     def strategy(self) -> Strategy:
@@ -285,21 +316,17 @@ def load(path: Path) -> Config:
 
 def check(config: Config, path: str) -> None:
     """Check what the types cannot say."""
-    symbols = config.symbols
-    if len(set(symbols)) != len(symbols):
-        raise ConfigError(f"{path}: a symbol stands twice in `$.sources[...].symbols`")
     if len({source.name for source in config.sources}) != len(config.sources):
         raise ConfigError(f"{path}: two `$.sources` have the same name")
-    chosen = [choice.symbol for choice in config.strategies]
-    if sorted(chosen) != sorted(symbols):
-        raise ConfigError(
-            f"{path}: `$.strategies` must name each symbol of `$.sources` once: "
-            f"{', '.join(symbols)}; it names {', '.join(chosen)}"
-        )
+    for index, source in enumerate(config.sources):
+        for symbol, count in Counter(source.symbols).items():
+            if count > 1:
+                raise ConfigError(f"{path}: {symbol} stands twice in `$.sources[{index}].symbols`")
+    _check_choices(config, path)
     for index, choice in enumerate(config.strategies):
         if (choice.name is None) == (choice.file is None):
             raise ConfigError(f"{path}: `$.strategies[{index}]` needs one of `name` and `file`")
-    sources = {choice.source for choice in config.strategies}
+    sources = {choice.known_as for choice in config.strategies}
     if len(sources) != 1:
         raise ConfigError(
             f"{path}: `$.strategies[...].name` or `.file` must be the same for all symbols, "
@@ -320,6 +347,33 @@ def check(config: Config, path: str) -> None:
         params_of(choice, f"{path}: `$.strategies[{index}]")
 
 
+def _check_choices(config: Config, path: str) -> None:
+    """Check that each instrument is named by one strategy, and that it is plain which one."""
+    chosen: list[int] = []
+    for index, choice in enumerate(config.strategies):
+        found = config.instrument_ids(choice)
+        if len(found) > 1:
+            sources = [config.source_symbols[each].source for each in found]
+            keys = [f'source = "{source}"' for source in sources]
+            raise ConfigError(
+                f"{path}: `$.strategies[{index}].symbol`: {choice.symbol} is a symbol of "
+                f"{' and '.join(sources)}; write "
+                f"{' or '.join(keys)}"
+            )
+        chosen += found
+        if not found and choice.source is not None:
+            raise ConfigError(
+                f"{path}: `$.strategies[{index}].source`: no source {choice.source!r} has "
+                f"{choice.symbol}"
+            )
+    if sorted(chosen) != list(range(len(config.symbols))) or len(chosen) != len(config.strategies):
+        named = [choice.symbol for choice in config.strategies]
+        raise ConfigError(
+            f"{path}: `$.strategies` must name each symbol of `$.sources` once: "
+            f"{', '.join(config.symbols)}; it names {', '.join(named)}"
+        )
+
+
 def _check_venue(path: str, key: str, name: str) -> None:
     if name not in venues.available():
         raise ConfigError(f"{path}: `{key}`: no venue {name!r}; there are {venues.available()}")
@@ -334,7 +388,7 @@ def params_of(choice: StrategyChoice, where: str = "`") -> msgspec.Struct:
     """Return the strategy's parameters, checked against its own declaration."""
     key = "file" if choice.file else "name"
     try:
-        strategy = strategy_files.load(choice.source)
+        strategy = strategy_files.load(choice.known_as)
         return msgspec.convert(choice.params, strategy.params_type)
     except LookupError as error:
         raise ConfigError(f"{where}.{key}`: {error}") from error

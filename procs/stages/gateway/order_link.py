@@ -197,7 +197,7 @@ class OrderLink:
     def reconcile(self, link: VenueSocket) -> None:
         """Cancel what is open, and learn what became of everything and what we own."""
         self.set_venue_clock(link)
-        for instrument_id, symbol in enumerate(self.stage.config.symbols):
+        for instrument_id, (_, symbol) in enumerate(self.stage.config.source_symbols):
             self.close_all_orders(link, symbol)
             self.fetch_missed_fills(link, instrument_id, symbol)
         self.resolve_orders(link)
@@ -283,7 +283,7 @@ class OrderLink:
             if not is_open(int(row["state"])):
                 continue
             instrument_id, order_id = int(row["instrument_id"]), int(row["order_id"])
-            symbol = self.stage.config.symbols[instrument_id]
+            symbol = self.stage.config.source_symbols[instrument_id].symbol
             text = self.venue.client_order_id(self.stage.launch.run_id, epoch, order_id)
             answer = np.zeros(1, ANSWER.dtype)
             answer["kind"], answer["order_id"] = Answer.FATE, order_id

@@ -74,7 +74,8 @@ class Feed:
         )
         self.connecting = Backoff()
         self.listening = Backoff()
-        self.instrument_ids = [stage.config.symbols.index(s) for s in self.source.symbols]
+        found = enumerate(stage.config.source_symbols)
+        self.instrument_ids = [i for i, each in found if each.source == self.source.name]
         self.unheard_ids = set(self.instrument_ids)
         self.served_count = dict.fromkeys(self.instrument_ids, 0)
         self.book_epoch = 0
@@ -249,7 +250,7 @@ class Feed:
     def resubscribe(self, instrument_id: int) -> None:
         """Ask the venue to push a snapshot of one symbol again."""
         assert self.link is not None, "snapshots are wanted of an open connection"
-        symbol = self.stage.config.symbols[instrument_id]
+        symbol = self.stage.config.source_symbols[instrument_id].symbol
         self.stage.log.info("subscribing to %s again, for its snapshot", symbol)
         self.snapshotting[instrument_id].hold(PUSHED_WITHIN_S)
         for frame in self.market.resubscribe(symbol):
@@ -258,7 +259,7 @@ class Feed:
     def fetch(self, instrument_id: int) -> None:
         """Begin to fetch a snapshot of one symbol."""
         assert self.market.snapshot_path is not None, "snapshots come over REST"
-        symbol = self.stage.config.symbols[instrument_id]
+        symbol = self.stage.config.source_symbols[instrument_id].symbol
         path = self.market.snapshot_path(symbol, self.stage.config.books.snapshot_levels)
         self.fetches[instrument_id] = self.pool.submit(
             http.get, self.source.rest_url, path, self.stage.config.tls.ca_file

@@ -95,7 +95,7 @@ def test_what_comes_with_it_is_a_good_file(name: str) -> None:
         (["instance"], "../up", "at `$.instance`"),
         (["sources", 0, "rest_url"], None, "`rest_url` - at `$.sources[0]`"),
         (["sources"], [], "length >= 1 - at `$.sources`"),
-        (["sources", 0, "symbols"], ["BTCUSDT"] * 2, "twice in `$.sources[...].symbols`"),
+        (["sources", 0, "symbols"], ["BTCUSDT"] * 2, "BTCUSDT stands twice in `$.sources[0]"),
         (["sources", 0, "symbols"], ["BTCUSDT"], "`$.strategies` must name each symbol"),
         (["sources", 0, "stream_url"], "http://x", "`$.sources[0].stream_url` must begin with ws"),
         (["sources", 0, "rest_url"], "ftp://x", "`$.sources[0].rest_url` must begin with http://"),
@@ -322,3 +322,45 @@ def test_a_stage_shows_a_key_where_its_venue_wants_one(tmp_path: Path) -> None:
     wires = wiring.wire(config)
     shown = [role for role in wires.roles if reference.shows_key(config, wires, role)]
     assert shown == [wires.ingest_roles[1]]
+
+
+def two_venues(**chosen: Any) -> Any:
+    """Return tables in which two sources have BTCUSDT."""
+    tables = good()
+    source, strategy = tables["sources"][0], tables["strategies"][0]
+    tables["sources"] = [
+        {**source, "name": "spot", "symbols": ["BTCUSDT", "ETHUSDT"]},
+        {**source, "name": "linear", "venue": "bybit_linear", "symbols": ["BTCUSDT"]},
+    ]
+    tables["strategies"] = [
+        {**strategy, "symbol": "BTCUSDT", "source": "spot"},
+        {**strategy, "symbol": "ETHUSDT"},
+        {**strategy, "symbol": "BTCUSDT", **chosen},
+    ]
+    return tables
+
+
+def test_a_symbol_of_two_sources_is_known_by_both(tmp_path: Path) -> None:
+    """The names of instruments differ; each finds its own strategy."""
+    config = load_tables(tmp_path, two_venues(source="linear"))
+    assert config.symbols == ["spot:BTCUSDT", "ETHUSDT", "linear:BTCUSDT"]
+    assert config.source_symbols == [
+        ("spot", "BTCUSDT"), ("spot", "ETHUSDT"), ("linear", "BTCUSDT")
+    ]  # fmt: skip
+    assert [config.choice(name).source for name in config.symbols] == ["spot", None, "linear"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "words"),
+    [
+        ({}, 'BTCUSDT is a symbol of spot and linear; write source = "spot" or source = "linear"'),
+        ({"source": "spot"}, "`$.strategies` must name each symbol of `$.sources` once"),
+        ({"source": "moon"}, "`$.strategies[2].source`: no source 'moon' has BTCUSDT"),
+    ],
+)
+def test_it_must_be_plain_which_of_two_is_meant(
+    tmp_path: Path, chosen: dict[str, str], words: str
+) -> None:
+    """The message names the sources, and what to write."""
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        load_tables(tmp_path, two_venues(**chosen))
