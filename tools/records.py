@@ -8,6 +8,7 @@ from ipc.layout import Layout
 from procs.plan import config
 from procs.plan.wiring import Wiring, wire
 from vortex import codes
+from vortex.books.sync_table import SYNC_TABLE, drawing
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = ROOT / "configs" / "demo.toml"
@@ -85,8 +86,19 @@ def code_section() -> list[str]:
     return ["## Codes", "\n".join(rows)]
 
 
+def states_section() -> list[str]:
+    """Return the states of a book, as Markdown: a drawing, and the rows that stay in a state."""
+    rows = ["| state | message | then | what `sync` says |", "|---|---|---|---|"]
+    for rule in SYNC_TABLE:
+        rows.append(
+            f"| {rule.state.name} | {rule.message.value} | {rule.then.name} | `{rule.code.name}` |"
+        )
+    drawn = f"```mermaid\n{drawing()}\n```"
+    return ["## The states of a book", drawn, "\n".join(rows)]
+
+
 def text() -> str:
     """Return RECORDS.md from the current declarations."""
     wiring = wire(config.load(CONFIG))
-    parts = [HEAD, *wiring_sections(wiring), *record_sections(), *code_section()]
+    parts = [HEAD, *wiring_sections(wiring), *record_sections(), *code_section(), *states_section()]
     return "\n\n".join(parts) + "\n"
