@@ -46,7 +46,7 @@ class Peer:
         self.connections: list[ServerConnection] = []
         self.heard: list[tuple[int, Any]] = []
         self.next_ids = [100, 1, 500]
-        self.server = serve(self.talk, "127.0.0.1", 0)
+        self.server = serve(self.talk, "127.0.0.1", 0, ping_interval=None)
         self.port = self.server.socket.getsockname()[1]
         self.thread = threading.Thread(target=self.server.serve_forever)
         self.thread.start()
@@ -103,7 +103,13 @@ class Run:
         self.ingest = ingest_stage.build(Stage("ingest", launch, self.memory))
         self.book = book_stage.build(Stage(wiring.BOOK, launch, self.memory))
         self.feed: Any = self.ingest.attend.__self__  # type: ignore[attr-defined]
+        self.turn()  # compiles, with no connection yet that would wait for it
         self.touch = self.memory.table("touches").records[0]
+
+    def turn(self) -> None:
+        """Step both stages."""
+        ingest_stage.turn(self.ingest.context_address)
+        book_stage.turn(self.book.context_address)
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Step both stages and the main thread of ingest until a condition holds."""
@@ -112,8 +118,7 @@ class Run:
             assert time.monotonic() < deadline, "it never came to be"
             move_to(self.clock, time.monotonic_ns())
             self.feed.attend()
-            ingest_stage.turn(self.ingest.context_address)
-            book_stage.turn(self.book.context_address)
+            self.turn()
 
     def is_live_at(self, update_id: int) -> bool:
         """Return whether the book is live under a number."""
