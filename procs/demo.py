@@ -25,7 +25,7 @@ from procs.observe.samples.view import RunView, open_view
 from procs.plan import config as configuration
 from procs.plan import instance, placement, wiring
 from procs.plan.config import Config, Tls
-from procs.plan.credentials import KEY_VARIABLE, SECRET_VARIABLE
+from procs.plan.credentials import KEY_VARIABLE, SECRET_VARIABLE, variables_of
 from procs.plan.errors import ConfigError
 from procs.plan.placement import share_out
 from procs.supervision.compiling import warm
@@ -41,8 +41,13 @@ class Demo:
         self.folder = folder
         self.ca_path = folder / "exchange-authority.pem" if use_tls else None
         self.environment = dict(os.environ)
-        self.environment[KEY_VARIABLE] = secrets.token_hex(32)
-        self.environment[SECRET_VARIABLE] = secrets.token_hex(32)
+        for index, account in enumerate(config.accounts):
+            # The exchange finds the key of its second account in VORTEX_API_KEY_2, and so on.
+            names = variables_of(config, account)
+            suffix = f"_{index + 1}" if index else ""
+            for name, others in zip(names, (KEY_VARIABLE, SECRET_VARIABLE), strict=True):
+                text = secrets.token_hex(32)
+                self.environment |= {name: text, others + suffix: text}
         self.exchange: subprocess.Popen[str] | None = None
         self.dashboard: subprocess.Popen[bytes] | None = None
         self.config_path = folder / "demo.toml"
@@ -93,8 +98,11 @@ class Demo:
         ws_url = f"ws{secure}://127.0.0.1:{ports['ws_port']}"
         replace = msgspec.structs.replace
         sources = [replace(s, rest_url=rest_url, stream_url=ws_url) for s in self.config.sources]
-        orders = replace(self.config.orders, rest_url=rest_url, order_url=f"{ws_url}/ws-api/v3")
-        self.config = replace(self.config, sources=sources, orders=orders)
+        accounts = [
+            replace(account, rest_url=rest_url, order_url=f"{ws_url}/ws-api/v3")
+            for account in self.config.accounts
+        ]
+        self.config = replace(self.config, sources=sources, accounts=accounts)
         if self.ca_path is not None:
             self.config = replace(self.config, tls=Tls(ca_file=str(self.ca_path.resolve())))
         plan = placement.plan(self.config.placement, wiring.wire(self.config).roles)

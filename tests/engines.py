@@ -223,10 +223,10 @@ class Engine:
             "sources": [{
                 "rest_url": rest_url, "stream_url": stream_url, "symbols": ["BTCUSDT", "ETHUSDT"],
             }],
-            "orders": {
+            "accounts": [{
                 "rest_url": rest_url, "order_url": f"{order_url}/ws-api/v3",
                 "orders_per_10s": 100_000, "answer_timeout_ms": 5000,
-            },
+            }],
             "strategies": [strategy_of("BTCUSDT", 100), strategy_of("ETHUSDT", 1000)],
             "placement": {"wait": "park"},
             "liveness": {"lease_ms": 5000, "start_timeout_s": 90, "stop_timeout_s": 30},

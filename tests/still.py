@@ -23,7 +23,7 @@ class Still:
         tables = {
             "instance": new_instance(),
             "sources": [{"rest_url": "http://x", "stream_url": "ws://x", "symbols": SYMBOLS}],
-            "orders": {"rest_url": "http://x", "order_url": "ws://x"},
+            "accounts": [{"rest_url": "http://x", "order_url": "ws://x"}],
             "strategies": [strategy_of(symbol, 1) for symbol in SYMBOLS],
             "rings": {"requests_bits": 6, "tops_bits": 6, "market_bits": 8},
             "books": {"levels": 64, "pending_records": 256},

@@ -131,7 +131,8 @@ REQUEST = Layout(
     Field("merged_count", "i8", "frames merged into the decision"),
     Field("resync_count", "i8", "of these, how many brought the book into sync"),
     Field("time_in_force", "i8", "codes.OrderForce"),
-    reserved(32),
+    Field("account_id", "i8", "index of the account that it is for"),
+    reserved(24),
 )
 
 # Requests that the gateway sent, for observers: slots of 192 bytes.
@@ -182,7 +183,8 @@ ORDER_EVENT = Layout(
     Field("reason", "i8", "codes.Reject"),
     Field("request_kind", "i8", "codes.Kind of the request that it answers; 0 for none"),
     Field("position_lots", "i8", "our position in the instrument after it"),
-    reserved(56),
+    Field("account_id", "i8", "index of its account"),
+    reserved(48),
 )
 
 # Tables: state that one process writes and others read in place.
@@ -247,9 +249,10 @@ ORDER = Layout(
     "order",
     "One row of the order table: the gateway's truth about one order.",
     Field("version", "i8", "odd while it is being written"),
-    Field("order_id", "i8", "our number: unique in the run"),
+    Field("order_id", "i8", "our number: unique in the run and its account"),
     Field("venue_order_id", "i8", "the venue's number; 0 until the venue reports it"),
-    Field("instrument_id", "i8", "row of the instrument table"),
+    Field("instrument_id", "i4", "row of the instrument table"),
+    Field("account_id", "i4", "index of its account"),
     Field("quote_index", "i8", "index of the strategy's quote that it belongs to"),
     Field("state", "i8", "codes.OrderState"),
     Field("side", "i8", "codes.Side"),
@@ -282,7 +285,7 @@ POSITION = Layout(
     Field("open_sell_lots", "i8", "lots that our open sells could still take, at their worst"),
     Field("open_order_count", "i8", "orders that are open or may be open"),
     Field("changed_ns", "i8", "when it last changed"),
-    reserved(8),
+    Field("account_id", "i8", "index of its account"),
 )
 
 BALANCE = Layout(

@@ -92,7 +92,7 @@ def head_of(view: RunView, ring_name: str, where: str) -> str:
     from procs.debug.steps.recorder import ring_start
     from procs.debug.steps.step_recording import head_line
 
-    return head_line(launch_of(view, wiring.GATEWAY), "", ring_name, where, ring_start(view))
+    return head_line(launch_of(view, wiring.BOOK), "", ring_name, where, ring_start(view))
 
 
 def record(watch: Watch, role: str, path: Path, count_max: int | None) -> None:

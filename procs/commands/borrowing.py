@@ -6,7 +6,7 @@ import msgspec
 
 from procs.commands.common import EXIT_USAGE, fail
 from procs.plan import instance, wiring
-from procs.plan.credentials import credentials
+from procs.plan.credentials import credentials_of
 from procs.plan.errors import ConfigError
 from procs.plan.instance import Mark
 from procs.plan.launch import Launch, read_launch
@@ -15,7 +15,7 @@ from procs.supervision import reference
 
 def launch_of(name: str, mark: Mark, stage: str) -> Launch:
     """Return the launch of a stage, or fail with one line."""
-    path = instance.launch_path(Path(mark.run_folder), wiring.GATEWAY)
+    path = instance.launch_path(Path(mark.run_folder), wiring.BOOK)
     try:
         roles = wiring.wire(read_launch(path).config).roles
         if stage not in roles:
@@ -29,12 +29,12 @@ def launch_of(name: str, mark: Mark, stage: str) -> Launch:
 
 def keys_of(launch: Launch, stage: str) -> dict[str, str]:
     """Return the keys that a stage needs, as environment variables, or fail."""
-    for_orders = stage == wiring.GATEWAY
-    for_streams = reference.shows_key(launch.config, wiring.wire(launch.config), stage)
-    if not for_orders and not for_streams:
-        return {}
+    config, wires = launch.config, wiring.wire(launch.config)
+    accounts = [wires.account_of(stage).settings] if stage in wires.gateway_roles else []
+    if reference.shows_key(config, wires, stage):
+        accounts = config.accounts[:1]
     try:
-        key = credentials(launch.config)
+        keys = {account.name: credentials_of(config, account) for account in accounts}
     except ConfigError as error:
         fail(str(error))
-    return key.variables(for_orders=for_orders, for_streams=for_streams)
+    return reference.variables_for(config, wires, [stage], keys) if keys else {}

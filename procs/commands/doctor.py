@@ -83,7 +83,7 @@ def machine_for(config_path: Path | None, is_measured: bool) -> "Machine":
         if config_path is not None:
             config = load(config_path)
             roles, settings = wiring.wire(config).roles, config.placement
-            venues = (config.orders.venue,)
+            venues = tuple(sorted({account.venue for account in config.accounts}))
             runs_folder = Path(config.runs_folder)
         plan = placement.plan(settings, roles)
     except ConfigError as error:

@@ -46,7 +46,9 @@ def command(
             config = load(config_path)
             ca_file = config.tls.ca_file
             texts += [url for each in config.sources for url in (each.stream_url, each.rest_url)]
-            texts += [config.orders.order_url, config.orders.rest_url]
+            for account in config.accounts:
+                urls = (account.order_url, account.private_url, account.rest_url)
+                texts += [url for url in urls if url is not None]
         targets = probe.targets_of(texts)
     except ConfigError as error:
         fail(str(error))

@@ -95,7 +95,7 @@ def status_facts(view: RunView, mark: Mark) -> dict[str, Any]:
         "rings": rings,
         "log_writer": log_writer_facts(view),
         "balances": balances_of(view),
-        "open_orders": int(view.records("positions")["open_order_count"].sum()),
+        "open_orders": view.open_order_count(),
         "report": report.make(view),
     }
 
@@ -110,15 +110,18 @@ def log_writer_facts(view: RunView) -> dict[str, int | None]:
     }
 
 
-def balances_of(view: RunView) -> dict[str, dict[str, str]]:
-    """Return our balances, as the venue reported them when the gateway last connected."""
+def balances_of(view: RunView) -> dict[str, dict[str, dict[str, str]]]:
+    """Return each account's balances, as its venue reported them when its gateway connected."""
     return {
-        row["asset"].decode(): {
-            "free": format_e8(int(row["free_e8"])),
-            "locked": format_e8(int(row["locked_e8"])),
+        account.settings.name: {
+            row["asset"].decode(): {
+                "free": format_e8(int(row["free_e8"])),
+                "locked": format_e8(int(row["locked_e8"])),
+            }
+            for row in view.records(account.named("balances"))
+            if row["wall_ns"] != 0
         }
-        for row in view.records("balances")
-        if row["wall_ns"] != 0
+        for account in view.wiring.accounts
     }
 
 

@@ -52,7 +52,7 @@ def looked_at(name: str, condition: Callable[[RunView], bool]) -> bool:
 
 def is_flat(view: RunView) -> bool:
     """Return whether no order of ours is open or may be open."""
-    return int(view.records("positions")["open_order_count"].sum()) == 0
+    return view.open_order_count() == 0
 
 
 CONDITIONS: dict[str, Callable[[str], bool]] = {

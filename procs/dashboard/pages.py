@@ -9,12 +9,17 @@ from procs.observe.samples.rates import Rates
 from procs.observe.screens import ladder
 from procs.observe.taps.sent import PARTS
 from procs.plan.run_records import HOPS
-from procs.plan.wiring import BOOK, GATEWAY, STRATEGY
+from procs.plan.wiring import BOOK, STRATEGY, AccountWiring
 from vortex.codes import BookState, Kind, OrderState, Side
 from vortex.orders.order_table import is_open
 
 LEVEL_COUNT = 12
 NS_PER_MS = 10**6
+#: The gateway's counters that the page of the venue shows.
+ORDER_COUNTERS = (
+    "placed", "replaced", "canceled", "fills", "answers", "timeouts", "status_asked",
+    "connections", "disconnections", "cancel_alls", "late", "strays", "invalid",
+)  # fmt: skip
 
 
 def pipeline(watch: RunWatch) -> dict[str, Any]:
@@ -50,9 +55,9 @@ def pipeline(watch: RunWatch) -> dict[str, Any]:
             "backlogs dropped": watch.ingest_total("epochs"),
             "waits for room on tops": counters[BOOK]["tops_full"],
             "decisions delayed, requests full": counters[STRATEGY]["requests_full"],
-            "order events lost": counters[GATEWAY]["events_lost"],
-            "requests discarded": counters[GATEWAY]["discarded"],
-            "halts": counters[GATEWAY]["halts"],
+            "order events lost": watch.gateway_total("events_lost"),
+            "requests discarded": watch.gateway_total("discarded"),
+            "halts": watch.gateway_total("halts"),
         },
         "frames_merged": report.merged(watch.view),
     }
@@ -81,7 +86,7 @@ def latency(watch: RunWatch) -> dict[str, Any]:
 
 def venue(watch: RunWatch) -> dict[str, Any]:
     """Return the state of the market data and of the venue's answers."""
-    view, gateway = watch.view, watch.sample.stages[GATEWAY].counters
+    view = watch.view
     now_ns = view.now_ns()
     feeds = []
     for index, symbol in enumerate(view.config.symbols):
@@ -115,25 +120,34 @@ def venue(watch: RunWatch) -> dict[str, Any]:
         "feeds": feeds,
         "sources": sources,
         "refusals": report.refusals(view),
-        "orders": {
-            key: gateway[key] for key in (
-                "placed", "replaced", "canceled", "fills", "answers", "timeouts", "status_asked",
-                "connections", "disconnections", "cancel_alls", "late", "strays", "invalid",
-            )
-        },
-        "order_url": view.config.orders.order_url,
+        "orders": {name: watch.gateway_total(name) for name in ORDER_COUNTERS},
+        "accounts": [account_facts(watch, account) for account in view.wiring.accounts],
         "rejects": report.rejects(view),
         "round_trip": {
             "recent": watch.lately.get("order_round_trip_ns"),
             "run": watch.since_start.get("order_round_trip_ns"),
         },
-        "budget": budget(watch),
     }  # fmt: skip
 
 
-def budget(watch: RunWatch) -> dict[str, Any]:
+def account_facts(watch: RunWatch, account: AccountWiring) -> dict[str, Any]:
+    """Return how one account's gateway and its venue get on."""
+    return {
+        "name": account.settings.name,
+        "role": account.role,
+        "venue": account.settings.venue,
+        "order_url": account.settings.order_url,
+        "symbols": [watch.units.symbols[index] for index in account.instrument_ids],
+        "orders": {
+            name: watch.sample.stages[account.role].counters[name] for name in ORDER_COUNTERS
+        },
+        "budget": budget(watch, account),
+    }
+
+
+def budget(watch: RunWatch, account: AccountWiring) -> dict[str, Any]:
     """Return how much of the venue's window of new orders is used."""
-    rate = watch.view.records("order_rate")[0].copy()
+    rate = watch.view.records(account.named("order_rate"))[0].copy()
     window_ns = int(rate["window_ns"])
     wall_ns = watch.units.wall_ms(watch.view.now_ns()) * NS_PER_MS
     is_now = window_ns > 0 and wall_ns // window_ns == int(rate["window_index"])
@@ -216,7 +230,7 @@ def ladder_of(watch: RunWatch, index: int, ours: dict[tuple[int, int], int]) -> 
 def position_of(watch: RunWatch, index: int) -> dict[str, Any]:
     """Return the sums of our fills of one instrument."""
     units = watch.units
-    position = watch.view.cell("positions", index)
+    position = watch.view.position(index)
     limit_lots = int(watch.view.records("limits")[index]["position_lots_max"])
     return {
         "position": units.quantity(index, int(position["base_lots"])),
@@ -290,7 +304,7 @@ def headline(watch: RunWatch) -> dict[str, Any]:
         "beat_ms": max(s.heartbeat_age_ns for s in sample.stages.values()) / NS_PER_MS,
         "messages_per_s": rates.messages_per_s,
         "orders_per_s": rates.orders_per_s,
-        "fills": sample.stages[GATEWAY].counters["fills"],
+        "fills": watch.gateway_total("fills"),
         "open_orders": sum(book.open_order_count for book in sample.books.values()),
         "pnl": watch.pnl,
         "dropped": report.dropped(watch.view),

@@ -99,7 +99,7 @@ class RunWatch:
         bid_ticks, ask_ticks = int(touch["bid_ticks"]), int(touch["ask_ticks"])
         if not bid_ticks or not ask_ticks:
             bid_ticks = ask_ticks = int(self.view.records("view")[index]["last_trade_ticks"])
-        position = self.view.cell("positions", index)
+        position = self.view.position(index)
         instrument = self.view.records("instruments")[index]
         return profit_e16(position, instrument, bid_ticks, ask_ticks) / E16
 
@@ -137,8 +137,9 @@ class RunWatch:
 
     def histogram(self, name: str) -> Histogram:
         """Return one latency histogram, from the stage that measures it."""
-        role = wiring.GATEWAY if name in wiring.GATEWAY_LATENCIES else wiring.STRATEGY
-        return histogram_of(self.view.histogram(role, name)[0])
+        if name in wiring.GATEWAY_LATENCIES:
+            return histogram_of(self.view.gateway_histogram(name)[0])
+        return histogram_of(self.view.histogram(wiring.STRATEGY, name)[0])
 
     def latencies(self) -> dict[str, Any]:
         """Return this second's percentiles and heat of every histogram."""
@@ -170,6 +171,11 @@ class RunWatch:
     def ingest_total(self, name: str) -> int:
         """Return one counter, summed over all sources."""
         roles = self.view.wiring.ingest_roles
+        return sum(self.sample.stages[role].counters[name] for role in roles)
+
+    def gateway_total(self, name: str) -> int:
+        """Return one counter, summed over all accounts."""
+        roles = self.view.wiring.gateway_roles
         return sum(self.sample.stages[role].counters[name] for role in roles)
 
     def seconds(self) -> float:

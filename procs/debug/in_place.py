@@ -39,7 +39,7 @@ def banner(role: str, instance: str) -> str:
     return "\n".join([
         f"{role} of {instance} runs here, as plain Python under pdb; the other stages continue.",
         "Nothing is traded: all quotes were pulled, and the gateway stays halted until you leave.",
-        MEANWHILE.get(role, INGEST_MEANWHILE),
+        MEANWHILE.get(wiring.kind_of(role), INGEST_MEANWHILE),
         "c continues, Ctrl-C returns to the prompt, q leaves and gives the stage back.",
     ])  # fmt: skip
 

@@ -15,7 +15,7 @@ from procs.debug.steps import standing
 from procs.debug.steps.apart import Start
 from procs.debug.steps.follow import Follower
 from procs.debug.steps.moments import Moment, rings_of
-from procs.debug.steps.repeat import Repeater, differences
+from procs.debug.steps.repeat import Repeater, all_differences, record_count
 from procs.debug.steps.stage_modules import modules_of, show_plain_numbers
 from procs.debug.steps.standing import NeverStill
 from procs.observe.samples.view import RunView
@@ -41,7 +41,7 @@ class Shadow:
         self.role = role
         self.launch = launch
         self.say = say
-        self.spec = view.rings[rings_of(view.wiring, role).output].spec
+        rings_of(view.wiring, role)  # refuses a stage whose steps cannot be repeated
         self.step_count = self.equal_count = self.differing_count = self.passed_count = 0
         self.step_seq = 0
         self.is_over = False
@@ -90,11 +90,11 @@ class Shadow:
     def compare(self, moment: Moment, repeater: Repeater) -> None:
         """Repeat one step and print where its output differs from the stage's."""
         outputs = repeater.step(moment)
-        found = differences(self.spec, outputs, moment.outputs)
+        found = all_differences(self.view.wiring, outputs, moment.outputs)
         self.step_count += 1
         self.step_seq = moment.step_seq + 1
         self.differing_count += len(found)
-        self.equal_count += max(len(moment.outputs) - len(found), 0)
+        self.equal_count += max(record_count(moment.outputs) - len(found), 0)
         for line in found:
             if self.differing_count <= TOLD_COUNT_MAX:
                 self.say(f"step {moment.step_seq} differs: {line}")

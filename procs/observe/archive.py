@@ -16,19 +16,20 @@ ARCHIVED_TABLES = (
     "instruments",
     "limits",
     "quoting",
-    "orders",
-    "positions",
     "touches",
     "standing",
     "wanted",
 )
+#: And these of each account.
+OF_ACCOUNTS = ("orders", "positions")
 
 
 def write(view: RunView, run_folder: Path) -> None:
     """Write ``report.json``, ``tables.npz`` and ``rings.npz`` into the run's folder."""
     text = msgspec.json.format(msgspec.json.encode(report.make(view)), indent=2)
     (run_folder / "report.json").write_bytes(text)
-    tables = {name: np.array(view.records(name)) for name in ARCHIVED_TABLES}
+    names = [account.named(name) for account in view.wiring.accounts for name in OF_ACCOUNTS]
+    tables = {name: np.array(view.records(name)) for name in (*ARCHIVED_TABLES, *names)}
     for role in view.wiring.roles:
         tables[f"counters.{role}"] = view.counters(role)
     save(run_folder / "tables.npz", tables)

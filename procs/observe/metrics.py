@@ -22,6 +22,7 @@ from ipc.histogram import bin_top_ns
 from procs.observe.samples import sample
 from procs.observe.samples.sample import Book, Histogram, Ring, Sample, StageSample
 from procs.observe.samples.view import RunView
+from procs.plan.wiring import is_gateway
 from vortex.codes import Reject
 
 NS = 1e-9
@@ -201,7 +202,8 @@ def of_books(books: dict[str, Book]) -> Iterator[Metric]:
 
 def of_orders(taken: Sample) -> Iterator[Metric]:
     """Yield the requests that were sent, and those that were refused."""
-    counts = taken.stages["gateway"].counters
+    gateways = [stage.counters for role, stage in taken.stages.items() if is_gateway(role)]
+    counts = {name: sum(each[name] for each in gateways) for name in gateways[0]}
     sent = counter("order_requests", "Requests sent to the venue.", ("kind",))
     for kind, name in SENT.items():
         sent.add_metric([kind], counts[name])

@@ -114,7 +114,7 @@ def keeping_house(view: RunView) -> Iterator[None]:
     """Keep this process on the housekeeping CPUs while it observes."""
     before = os.sched_getaffinity(0)
     with suppress(OSError):
-        launch = read_launch(launch_path(view.run_folder, wiring.GATEWAY))
+        launch = read_launch(launch_path(view.run_folder, wiring.BOOK))
         os.sched_setaffinity(0, launch.housekeeping_cpus or before)
     try:
         yield

@@ -1,7 +1,7 @@
 """The configuration file: TOML, read by msgspec; everything is checked before anything starts.
 
-Secrets do not stand here.  They come from the environment or from a file
-named by ``[secrets] file`` (``procs/plan/credentials.py``).
+Secrets do not stand here.  They come from the environment or from the file that an account
+names in ``secrets`` (``procs/plan/credentials.py``).
 """
 
 import tomllib
@@ -56,23 +56,6 @@ class SourceSymbol(NamedTuple):
     symbol: str
 
 
-class OrdersConfig(Strict, frozen=True, kw_only=True, omit_defaults=True):
-    """Where orders go."""
-
-    venue: Annotated[str, says("a file of vortex/venues")] = "binance_spot"
-    rest_url: Annotated[str, says("where the account is asked for: http(s)://")]
-    order_url: Annotated[str, says("the WebSocket API: ws(s)://, with its path")]
-    recv_window_ms: Annotated[
-        int, Meta(ge=1, le=60_000), says("a request that reaches the venue later is refused there")
-    ] = 5_000
-    orders_per_10s: Annotated[
-        PositiveInt, says("orders placed in ten seconds at most; keep it below the venue's own")
-    ] = 80
-    answer_timeout_ms: Annotated[
-        PositiveInt, says("an order not answered so long is unknown, and asked for")
-    ] = 1_000
-
-
 class Limits(Strict, frozen=True, kw_only=True, omit_defaults=True):
     """What the gateway enforces for one symbol; money in the quote asset, sizes in the base."""
 
@@ -87,6 +70,39 @@ class Limits(Strict, frozen=True, kw_only=True, omit_defaults=True):
     touch_age_ms: Annotated[
         Count, says("an order is refused while the touch is older; 0: a touch does not age")
     ] = 0
+
+
+class AccountConfig(Strict, frozen=True, kw_only=True, omit_defaults=True):
+    """One account at a venue, where orders go: one gateway process."""
+
+    name: Annotated[Name, says("its stage is gateway, or gateway-NAME where there are several")] = (
+        "main"
+    )
+    venue: Annotated[str, says("a file of vortex/venues")] = "binance_spot"
+    order_url: Annotated[str, says("where orders are sent: ws(s)://, with its path")]
+    private_url: Annotated[
+        str | None, says("where the account's own stream is, if not there: ws(s)://, with its path")
+    ] = None
+    rest_url: Annotated[str, says("where the account is asked for: http(s)://")]
+    secrets: Annotated[
+        str | None,
+        says(
+            "the file of its key, if that is not in the environment: NAME=VALUE, line by line, a "
+            "PEM whole; mode 600"
+        ),
+    ] = None
+    recv_window_ms: Annotated[
+        int, Meta(ge=1, le=60_000), says("a request that reaches the venue later is refused there")
+    ] = 5_000
+    orders_per_10s: Annotated[
+        PositiveInt, says("orders placed in ten seconds at most; keep it below the venue's own")
+    ] = 80
+    answer_timeout_ms: Annotated[
+        PositiveInt, says("an order not answered so long is unknown, and asked for")
+    ] = 1_000
+    limits: Annotated[
+        Limits | None, says("of each of its symbols whose strategy names none of its own")
+    ] = None
 
 
 class Quoting(Strict, frozen=True, kw_only=True, omit_defaults=True):
@@ -104,7 +120,8 @@ class StrategyChoice(Strict, frozen=True, kw_only=True, omit_defaults=True):
     name: Annotated[StrategyName | None, says("a file of vortex/strategies")] = None
     file: Annotated[str | None, says("a strategy file of your own, in place of `name`")] = None
     params: Annotated[dict[str, int | float], says("the strategy's own `Params`")] = {}
-    limits: Limits
+    account: Annotated[str | None, says("the account that trades the symbol; the only one")] = None
+    limits: Annotated[Limits | None, says("those of the account where left out")] = None
 
     @property
     def known_as(self) -> str:
@@ -198,14 +215,6 @@ class Logs(Strict, frozen=True, kw_only=True, omit_defaults=True):
     file_count: Annotated[int, Meta(ge=2, le=100), says("files kept, the oldest goes")] = 4
 
 
-class Secrets(Strict, frozen=True, kw_only=True, omit_defaults=True):
-    """Where the key is, if not in the environment."""
-
-    file: Annotated[
-        str, says("NAME=VALUE as in the environment, line by line, a PEM whole; mode 600")
-    ]
-
-
 class Tls(Strict, frozen=True, kw_only=True, omit_defaults=True):
     """Whom to trust: the system's certificate authorities, or those in a file."""
 
@@ -218,7 +227,7 @@ class Config(Strict, frozen=True, kw_only=True, omit_defaults=True):
     instance: Annotated[Name, says("what commands know the run by (`-n`)")] = "vortex"
     runs_folder: Annotated[str, says("where each run has its folder")] = "runs"
     sources: Annotated[list[Source], Meta(min_length=1, max_length=16)]
-    orders: OrdersConfig
+    accounts: Annotated[list[AccountConfig], Meta(min_length=1, max_length=7)]
     strategies: Annotated[list[StrategyChoice], Meta(min_length=1), says("one for each symbol")]
     quoting: Quoting = Quoting()
     rings: RingSizes = RingSizes()
@@ -229,7 +238,6 @@ class Config(Strict, frozen=True, kw_only=True, omit_defaults=True):
     latency: LatencyConfig = LatencyConfig()
     logs: Logs = Logs()
     tls: Tls = Tls()
-    secrets: Secrets | None = None
 
     @property
     def source_symbols(self) -> list[SourceSymbol]:
@@ -261,6 +269,31 @@ class Config(Strict, frozen=True, kw_only=True, omit_defaults=True):
         """Return what is configured for one instrument, by its name in ``symbols``."""
         index = self.symbols.index(name)
         return next(each for each in self.strategies if index in self.instrument_ids(each))
+
+    def account(self, choice: StrategyChoice) -> AccountConfig:
+        """Return the account that trades the symbol of a choice."""
+        if choice.account is None:
+            return self.accounts[0]
+        return next(account for account in self.accounts if account.name == choice.account)
+
+    def limits(self, choice: StrategyChoice) -> Limits:
+        """Return the limits of a choice: its own, or its account's."""
+        limits = choice.limits or self.account(choice).limits
+        assert limits is not None, "check refuses a choice without limits"
+        return limits
+
+    @property
+    def account_ids(self) -> list[int]:
+        """The account of each instrument, by its place in ``accounts``."""
+        names = [account.name for account in self.accounts]
+        choices = [self.choice(symbol) for symbol in self.symbols]
+        return [names.index(self.account(choice).name) for choice in choices]
+
+    @property
+    def venues(self) -> list[str]:
+        """Every venue that the run speaks to, once."""
+        names = {source.venue for source in self.sources}
+        return sorted(names | {account.venue for account in self.accounts})
 
     @property
     def strategy_source(self) -> str:
@@ -294,7 +327,9 @@ def load(path: Path) -> Config:
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     try:
-        config = msgspec.convert(tomllib.loads(text), Config)
+        tables = tomllib.loads(text)
+        _refuse_former_tables(tables, path)
+        config = msgspec.convert(tables, Config)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
     except msgspec.ValidationError as error:
@@ -304,14 +339,31 @@ def load(path: Path) -> Config:
         return str(path.parent.resolve() / Path(file).expanduser())
 
     config = config.with_strategy_files(beside)
-    if config.secrets is not None:
-        secrets = Secrets(file=beside(config.secrets.file))
-        config = msgspec.structs.replace(config, secrets=secrets)
+    accounts = [
+        msgspec.structs.replace(account, secrets=beside(account.secrets))
+        if account.secrets
+        else account
+        for account in config.accounts
+    ]
+    config = msgspec.structs.replace(config, accounts=accounts)
     if config.tls.ca_file is not None:
         tls = Tls(ca_file=beside(config.tls.ca_file))
         config = msgspec.structs.replace(config, tls=tls)
     check(config, str(path))
     return config
+
+
+#: Tables of a former version, and what is written now.
+FORMER_TABLES = {
+    "orders": "write [[accounts]] instead: the same keys, and `name` where there are several",
+    "secrets": "write `secrets` instead, the name of the file, in [[accounts]]",
+}
+
+
+def _refuse_former_tables(tables: dict[str, object], path: Path) -> None:
+    for name, advice in FORMER_TABLES.items():
+        if name in tables:
+            raise ConfigError(f"{path}: there is no table [{name}] any more; {advice}")
 
 
 def check(config: Config, path: str) -> None:
@@ -336,9 +388,7 @@ def check(config: Config, path: str) -> None:
         _check_venue(path, f"$.sources[{index}].venue", source.venue)
         _check_url(path, f"$.sources[{index}].stream_url", source.stream_url, "ws://", "wss://")
         _check_url(path, f"$.sources[{index}].rest_url", source.rest_url, "http://", "https://")
-    _check_venue(path, "$.orders.venue", config.orders.venue)
-    _check_url(path, "$.orders.order_url", config.orders.order_url, "ws://", "wss://")
-    _check_url(path, "$.orders.rest_url", config.orders.rest_url, "http://", "https://")
+    _check_accounts(config, path)
     if config.tls.ca_file is not None and not Path(config.tls.ca_file).is_file():
         raise ConfigError(f"{path}: `$.tls.ca_file`: there is no file {config.tls.ca_file}")
     if config.connections.ping_after_s >= config.connections.dead_after_s:
@@ -372,6 +422,42 @@ def _check_choices(config: Config, path: str) -> None:
             f"{path}: `$.strategies` must name each symbol of `$.sources` once: "
             f"{', '.join(config.symbols)}; it names {', '.join(named)}"
         )
+
+
+def _check_accounts(config: Config, path: str) -> None:
+    names = [account.name for account in config.accounts]
+    if len({name.replace("-", "_") for name in names}) != len(names):  # also as variables
+        raise ConfigError(f"{path}: two `$.accounts` have the same name")
+    for index, account in enumerate(config.accounts):
+        key = f"$.accounts[{index}]"
+        _check_venue(path, f"{key}.venue", account.venue)
+        _check_url(path, f"{key}.order_url", account.order_url, "ws://", "wss://")
+        _check_url(path, f"{key}.rest_url", account.rest_url, "http://", "https://")
+        if account.private_url is not None:
+            _check_url(path, f"{key}.private_url", account.private_url, "ws://", "wss://")
+    for index, choice in enumerate(config.strategies):
+        key = f"`$.strategies[{index}]"
+        if choice.account is None and len(names) > 1:
+            raise ConfigError(
+                f"{path}: {key}.account` must say which account trades {choice.symbol}: "
+                f"{', '.join(names)}"
+            )
+        if choice.account not in (None, *names):
+            raise ConfigError(
+                f"{path}: {key}.account`: no account {choice.account!r}; "
+                f"there are {', '.join(names)}"
+            )
+        if choice.limits is None and config.account(choice).limits is None:
+            raise ConfigError(
+                f"{path}: {key}.limits` is missing, and the account {config.account(choice).name} "
+                "has no limits for its symbols either"
+            )
+    for index, name in enumerate(names):
+        if index not in config.account_ids:
+            raise ConfigError(
+                f"{path}: `$.accounts[{index}]`: no strategy trades on the account {name}; "
+                "name it in one, or leave it out"
+            )
 
 
 def _check_venue(path: str, key: str, name: str) -> None:

@@ -1,4 +1,9 @@
-"""The key of the venue's account: where it comes from, and how it stays secret.
+"""The keys of the accounts: where they come from, and how they stay secret.
+
+A single account's key is in ``VORTEX_API_KEY`` and ``VORTEX_API_SECRET``, that of the account NAME
+of several in ``VORTEX_API_KEY_NAME`` and ``VORTEX_API_SECRET_NAME``: in the environment, or in the
+file that the account's ``secrets`` names, where the plain names do as well.  A process that plays a
+gateway finds the key of its own account alone, in the plain names.
 
 It imports nothing heavy: the first process to start must know which variables to hide.
 """
@@ -15,7 +20,7 @@ import msgspec
 from procs.plan.errors import ConfigError
 
 if TYPE_CHECKING:
-    from procs.plan.config import Config
+    from procs.plan.config import AccountConfig, Config
 
 KEY_VARIABLE = "VORTEX_API_KEY"
 SECRET_VARIABLE = "VORTEX_API_SECRET"
@@ -53,9 +58,14 @@ def leave_no_core() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
+def present_variables() -> list[str]:
+    """Return the variables of this process's environment that hold a key, of any account."""
+    return [name for name in os.environ if name.startswith(VARIABLES)]
+
+
 def forget_credentials() -> None:
     """Remove the keys from this process's environment."""
-    for name in VARIABLES:
+    for name in present_variables():
         os.environ.pop(name, None)
 
 
@@ -73,34 +83,65 @@ def stream_key() -> str:
     return key
 
 
-def credentials(config: "Config") -> Credentials:
-    """Return the key and secret from the environment or the secrets file.
+def own_credentials() -> Credentials:
+    """Return the key of the one account that this process sends orders for.
+
+    Raises
+    ------
+    ConfigError
+        When it was not given to this process.
+    """
+    key, secret = os.environ.get(KEY_VARIABLE), os.environ.get(SECRET_VARIABLE)
+    if not key or not secret:
+        raise ConfigError(f"no key: set {KEY_VARIABLE} and {SECRET_VARIABLE}")
+    return Credentials(key, secret.encode())
+
+
+def variables_of(config: "Config", account: "AccountConfig") -> tuple[str, str]:
+    """Return the variables that hold an account's key and secret."""
+    if len(config.accounts) == 1:
+        return KEY_VARIABLE, SECRET_VARIABLE
+    suffix = "_" + account.name.upper().replace("-", "_")
+    return KEY_VARIABLE + suffix, SECRET_VARIABLE + suffix
+
+
+def credentials(config: "Config") -> dict[str, Credentials]:
+    """Return the key and secret of each account by its name.
+
+    Raises
+    ------
+    ConfigError
+        When one has none, or when other users may read its file.
+    """
+    return {account.name: credentials_of(config, account) for account in config.accounts}
+
+
+def credentials_of(config: "Config", account: "AccountConfig") -> Credentials:
+    """Return one account's key and secret, from the environment or from its file.
 
     Raises
     ------
     ConfigError
         When there is none, or when other users may read the file.
     """
-    key, secret = os.environ.get(KEY_VARIABLE), os.environ.get(SECRET_VARIABLE)
+    where = f"`$.accounts[{config.accounts.index(account)}].secrets`"
+    names = variables_of(config, account)
+    key, secret = (os.environ.get(name) for name in names)
     if key and secret:
         return Credentials(key, secret.encode(), os.environ.get(STREAM_KEY_VARIABLE, ""))
-    if config.secrets is None:
-        raise ConfigError(
-            f"no key: set {KEY_VARIABLE} and {SECRET_VARIABLE}, or name a file in `$.secrets.file`"
-        )
-    path = Path(config.secrets.file)
+    if account.secrets is None:
+        raise ConfigError(f"no key: set {names[0]} and {names[1]}, or name a file in {where}")
+    path = Path(account.secrets)
     try:
         mode = path.stat().st_mode
         text = path.read_text()
     except OSError as error:
-        raise ConfigError(f"`$.secrets.file`: cannot read {path}: {error.strerror}") from error
+        raise ConfigError(f"{where}: cannot read {path}: {error.strerror}") from error
     if stat.S_IMODE(mode) & 0o077:
-        raise ConfigError(f"`$.secrets.file`: other users may read {path}; chmod 600 {path}")
-    pairs = dict(_PAIR.findall(text))
-    if not pairs.get(KEY_VARIABLE) or not pairs.get(SECRET_VARIABLE):
-        raise ConfigError(f"{path} must hold {KEY_VARIABLE}=... and {SECRET_VARIABLE}=...")
-    return Credentials(
-        pairs[KEY_VARIABLE].strip(),
-        pairs[SECRET_VARIABLE].strip().encode(),
-        pairs.get(STREAM_KEY_VARIABLE, "").strip(),
-    )
+        raise ConfigError(f"{where}: other users may read {path}; chmod 600 {path}")
+    pairs = {name: value.strip() for name, value in _PAIR.findall(text)}
+    key = pairs.get(names[0]) or pairs.get(KEY_VARIABLE)
+    secret = pairs.get(names[1]) or pairs.get(SECRET_VARIABLE)
+    if not key or not secret:
+        raise ConfigError(f"{path} must hold {names[0]}=... and {names[1]}=...")
+    return Credentials(key, secret.encode(), pairs.get(STREAM_KEY_VARIABLE, ""))

@@ -99,13 +99,18 @@ def share_out(
     return house, engine
 
 
+#: Of which kinds of stage a process holds one at most, and to what it is connected.
+CONNECTIONS = {"ingest": "market data", wiring.GATEWAY: "an account"}
+
+
 def groups_of(together: list[list[str]], roles: list[str]) -> tuple[tuple[str, ...], ...]:
     """Return the stages of each process, in the order of ``roles``.
 
     Raises
     ------
     ConfigError
-        When a named stage does not exist or occurs twice, or two ingest stages share a group.
+        When a named stage does not exist or occurs twice, or two stages share a group of which
+        each needs the process's one connection.
     """
     group_of: dict[str, tuple[str, ...]] = {role: (role,) for role in roles}
     seen: set[str] = set()
@@ -117,12 +122,13 @@ def groups_of(together: list[list[str]], roles: list[str]) -> tuple[tuple[str, .
             if name in seen:
                 raise ConfigError(f"{key}: {name} is listed twice; a stage runs in one process")
             seen.add(name)
-        ingests = [name for name in names if name not in wiring.AFTER_INGEST]
-        if len(ingests) > 1:
-            raise ConfigError(
-                f"{key}: {' and '.join(ingests)} cannot share a process, "
-                "which can have one connection to market data"
-            )
+        for kind, connection in CONNECTIONS.items():
+            alike = [name for name in names if wiring.kind_of(name) == kind]
+            if len(alike) > 1:
+                raise ConfigError(
+                    f"{key}: {' and '.join(alike)} cannot share a process, "
+                    f"which can have one connection to {connection}"
+                )
         group = tuple(role for role in roles if role in names)
         group_of |= dict.fromkeys(group, group)
     return tuple(dict.fromkeys(group_of.values()))

@@ -6,6 +6,8 @@ from vortex.records import SENT_FIELDS
 #: What an order passes.
 HOPS = ("ingest", "book", "strategy", "gateway")
 HOP_COUNT = len(HOPS)
+#: The most rings in a STEP record: of those that a stage reads, and of those that it writes.
+STEP_RING_COUNT_MAX = 8
 BLOCK_BYTES = 4_096
 
 MERGE = Layout(
@@ -35,9 +37,10 @@ STEP = Layout(
     "life did nothing; it gives the positions of the inputs.",
     Field("now_ns", "i8", "the time that the step was given"),
     Field("publish_ns", "i8", "when its output was committed"),
-    Field("consumed_seq", "i8", "records consumed of each input after it", (4,)),
-    Field("published_seq", "i8", "records published after it"),
-    Field("input_epoch", "i4", "epochs of the first two inputs after it", (2,)),
+    Field("consumed_seq", "i8", "records consumed of each input after it", (STEP_RING_COUNT_MAX,)),
+    Field("published_seq", "i8", "records published to each output", (STEP_RING_COUNT_MAX,)),
+    Field("input_epoch", "i4", "epoch of each input after it", (STEP_RING_COUNT_MAX,)),
+    reserved(16),
 )
 
 OUTLIER = Layout(

@@ -15,7 +15,7 @@ from ipc.log import EVENT_COUNT_MAX, LOG, TOLD
 from ipc.meter import STALL
 from ipc.segment import segment_name
 from ipc.shared import RingSpec
-from procs.plan.config import Config
+from procs.plan.config import AccountConfig, Config
 from procs.plan.run_records import (
     BLOCK,
     BLOCK_BYTES,
@@ -54,10 +54,12 @@ LOG_WRITER = "log_writer"
 #: The supervisor's lock on every segment; stages lock role 0 of their own status.
 SUPERVISOR_ROLE = 8
 BOOK, STRATEGY, GATEWAY = "book", "strategy", "gateway"
-#: The stages of which there is one; all others are ingest stages.
+#: The stages that follow ingest where there is one account.
 AFTER_INGEST = (BOOK, STRATEGY, GATEWAY)
 
-ORDER_ROWS = 256
+#: Rows of an order table at least, and for each quote: the order that stands, the one that is to
+#: replace it, and those that are over and wait for late reports.
+ORDER_ROWS_MIN, ORDER_ROWS_PER_QUOTE = 256, 8
 #: Records that observers can look back on.
 SENT_ROWS, WORST_ROWS, STALL_ROWS = 4_096, 1_024, 4_096
 LOG_ROWS = 4_096
@@ -85,18 +87,63 @@ class Table:
 
 
 @dataclass(frozen=True)
+class AccountWiring:
+    """One account: its gateway, the instruments that it trades, and what is its own.
+
+    Where there are several, names of their stages end in ``-NAME`` and names of their rings and
+    tables in ``.NAME``; a single account has neither.
+    """
+
+    account_id: int
+    settings: AccountConfig
+    role: str
+    suffix: str
+    instrument_ids: tuple[int, ...]
+
+    def named(self, name: str) -> str:
+        """Return what a ring or table of this account is called: ``orders``, ``orders.NAME``."""
+        return name + self.suffix
+
+
+@dataclass(frozen=True)
 class Wiring:
     """All of it."""
 
     instance: str
     ingest_roles: tuple[str, ...]
+    accounts: tuple[AccountWiring, ...]
     links: dict[str, RingLink]
     tables: dict[str, Table]
 
     @property
+    def gateway_roles(self) -> list[str]:
+        """The gateways, in the order of their accounts."""
+        return [account.role for account in self.accounts]
+
+    @property
+    def roles_before_gateways(self) -> list[str]:
+        """The stages without which no gateway may leave anything standing."""
+        return [*self.ingest_roles, BOOK, STRATEGY]
+
+    @property
     def roles(self) -> list[str]:
         """The stages, in the order in which a tick passes them."""
-        return [*self.ingest_roles, *AFTER_INGEST]
+        return [*self.roles_before_gateways, *self.gateway_roles]
+
+    def account_of(self, role: str) -> AccountWiring:
+        """Return the account of a gateway."""
+        return next(account for account in self.accounts if account.role == role)
+
+    def account_for(self, instrument_id: int) -> AccountWiring:
+        """Return the account that trades an instrument."""
+        return next(each for each in self.accounts if instrument_id in each.instrument_ids)
+
+    def hop_roles(self, gateway_role: str) -> list[int]:
+        """Return the stages that an order of one gateway passed, by their place in ``roles``.
+
+        That of the first hop is 0: which source it came from, the order itself says.
+        """
+        return [0, *(self.roles.index(role) for role in (BOOK, STRATEGY, gateway_role))]
 
     def segment(self, name: str) -> str:
         """Return the name of the segment that holds a ring or table."""
@@ -121,6 +168,45 @@ def ingest_roles(config: Config) -> tuple[str, ...]:
     if len(config.sources) == 1:
         return ("ingest",)
     return tuple(f"ingest-{source.name}" for source in config.sources)
+
+
+def account_wirings(config: Config) -> tuple[AccountWiring, ...]:
+    """Return the accounts with the names of what is theirs."""
+    is_one = len(config.accounts) == 1
+    return tuple(
+        AccountWiring(
+            account_id,
+            settings,
+            GATEWAY if is_one else f"{GATEWAY}-{settings.name}",
+            "" if is_one else f".{settings.name}",
+            tuple(i for i, owner_id in enumerate(config.account_ids) if owner_id == account_id),
+        )
+        for account_id, settings in enumerate(config.accounts)
+    )
+
+
+def is_gateway(role: str) -> bool:
+    """Return whether a role is a gateway's."""
+    return role == GATEWAY or role.startswith(f"{GATEWAY}-")
+
+
+def kind_of(role: str) -> str:
+    """Return which of the four kinds of stage a role is: ingest, book, strategy or gateway."""
+    if is_gateway(role):
+        return GATEWAY
+    return role if role in (BOOK, STRATEGY) else "ingest"
+
+
+def order_rows(config: Config, account: AccountWiring) -> int:
+    """Return the rows of an account's order table, a power of two.
+
+    An order's number says its row, so a row is used again after as many orders as there are rows.
+    """
+    open_max = sum(
+        max(QUOTE_COUNT, config.limits(config.choice(config.symbols[index])).open_orders)
+        for index in account.instrument_ids
+    )
+    return max(ORDER_ROWS_MIN, 1 << (ORDER_ROWS_PER_QUOTE * open_max - 1).bit_length())
 
 
 def market_ring(role: str) -> str:
@@ -149,10 +235,44 @@ def book_bytes(config: Config) -> int:
     return -(-need // BLOCK_BYTES) * BLOCK_BYTES
 
 
+def account_tables(config: Config, account: AccountWiring) -> list[Table]:
+    """Return the tables that the gateway of an account owns.
+
+    ``positions`` has a row for every instrument, so that an instrument's number says its row.
+    """
+    balance_rows = 2 * len(account.instrument_ids)
+    count = len(config.symbols)
+    return [
+        Table(account.named("orders"), ORDER, order_rows(config, account), account.role),
+        Table(account.named("positions"), POSITION, count, account.role),
+        Table(account.named("balances"), BALANCE, balance_rows, account.role),
+        Table(account.named("order_rate"), ORDER_RATE, 1, account.role),
+    ]
+
+
+def account_links(config: Config, account: AccountWiring) -> list[RingLink]:
+    """Return the rings between the strategy and an account's gateway, and those it reports in."""
+    role, sizes = account.role, config.rings
+    requests = RingSpec(
+        (REQUEST,), REQUEST.dtype.itemsize, 1 << sizes.requests_bits, QUOTE_COUNT, "publish_ns"
+    )
+    events = RingSpec(
+        (ORDER_EVENT,), ORDER_EVENT.dtype.itemsize, 1 << sizes.events_bits, 4, "publish_ns"
+    )
+    return [
+        RingLink(account.named("requests"), requests, STRATEGY, role),
+        RingLink(account.named("events"), events, role, STRATEGY),
+        RingLink(account.named("sent"), watched(SENT, SENT_ROWS), role, None),
+        RingLink(account.named("worst"), watched(OUTLIER, WORST_ROWS), role, None),
+    ]
+
+
 def wire(config: Config) -> Wiring:
     """Return the wiring of one configuration."""
     ingests = ingest_roles(config)
-    roles = [*ingests, *AFTER_INGEST]
+    accounts = account_wirings(config)
+    gateways = [each.role for each in accounts]
+    roles = [*ingests, BOOK, STRATEGY, *gateways]
     count = len(config.symbols)
     sizes = config.rings
     market = RingSpec(
@@ -163,29 +283,21 @@ def wire(config: Config) -> Wiring:
         "publish_ns",
     )
     tops = RingSpec((TOP, TRADE), TOP_SLOT_BYTES, 1 << sizes.tops_bits, 1, "publish_ns")
-    requests = RingSpec(
-        (REQUEST,), REQUEST.dtype.itemsize, 1 << sizes.requests_bits, QUOTE_COUNT, "publish_ns"
-    )
-    events = RingSpec(
-        (ORDER_EVENT,), ORDER_EVENT.dtype.itemsize, 1 << sizes.events_bits, 4, "publish_ns"
-    )
     steps = watched(STEP, 1 << sizes.steps_bits)
     block_count = count * (book_bytes(config) // BLOCK_BYTES)
     # fmt: off
     links = [
         *(RingLink(market_ring(role), market,   role,     BOOK)     for role in ingests),
         RingLink("tops",              tops,     BOOK,     STRATEGY),
-        RingLink("requests",          requests, STRATEGY, GATEWAY),
-        RingLink("events",            events,   GATEWAY,  STRATEGY),
+        *(link for each in accounts for link in account_links(config, each)),
         RingLink("steps.book",        steps,    BOOK,     None),
         RingLink("steps.strategy",    steps,    STRATEGY, None),
-        RingLink("sent",              watched(SENT, SENT_ROWS),     GATEWAY, None),
-        RingLink("worst",             watched(OUTLIER, WORST_ROWS), GATEWAY, None),
         *(RingLink(stall_ring(role), watched(STALL, STALL_ROWS), role, None) for role in roles),
         *(RingLink(log_ring(role), watched(LOG, LOG_ROWS), role, None) for role in roles),
     ]
     strategy_state = config.strategy.state
-    latencies = {BOOK: BOOK_LATENCIES, STRATEGY: STRATEGY_LATENCIES, GATEWAY: GATEWAY_LATENCIES}
+    latencies = {BOOK: BOOK_LATENCIES, STRATEGY: STRATEGY_LATENCIES}
+    latencies |= dict.fromkeys(gateways, GATEWAY_LATENCIES)
     tables = [
         Table("clock",            CLOCK,           1,           SUPERVISOR),
         Table("commands",         control.COMMAND, len(roles),  SUPERVISOR),
@@ -201,10 +313,7 @@ def wire(config: Config) -> Wiring:
         Table("wanted",           WANTED,          count,       STRATEGY),
         Table("view",             contract.VIEW, count,       STRATEGY),
         Table("strategy_state",   strategy_state,  count,       STRATEGY),
-        Table("orders",           ORDER,           ORDER_ROWS,  GATEWAY),
-        Table("positions",        POSITION,        count,       GATEWAY),
-        Table("balances",         BALANCE,         2 * count,   GATEWAY),
-        Table("order_rate",       ORDER_RATE,      1,           GATEWAY),
+        *(table for each in accounts for table in account_tables(config, each)),
         Table("log_marks",        LOG_MARK,        len(roles),  LOG_WRITER),
         *(Table(f"status.{role}",   control.STATUS, 1, role) for role in roles),
         *(Table(f"counters.{role}", COUNTERS,       1, role) for role in roles),
@@ -216,6 +325,7 @@ def wire(config: Config) -> Wiring:
     return Wiring(
         config.instance,
         ingests,
+        accounts,
         {link.name: link for link in links},
         {table.name: table for table in tables},
     )

@@ -47,6 +47,8 @@ CONTEXT = Layout(
     *GATHERING_FIELDS,
     Field("rings_address", "i8", "handles of the market rings"),
     Field("ring_count", "i8", "how many"),
+    Field("inputs_address", "i8", "addresses of these handles"),
+    Field("outputs_address", "i8", "address of the handle of the tops ring, for the steps"),
     Field("tops_address", "i8", "handle of the tops ring"),
     Field("steps_address", "i8", "handle of the ring of steps"),
     Field("instruments_address", "i8", "INSTRUMENT table"),
@@ -374,12 +376,11 @@ def begin_books(
 
 @compiled
 def tell_step(context_address: int, now: int, publish_ns: int) -> None:
-    """Tell observers of one step, by the first two market rings."""
+    """Tell observers of one step."""
     context = record_at(context_address, CONTEXT_DTYPE)
-    last_index = min(context.ring_count, 2) - 1
     log_step(
-        context.steps_address, now, publish_ns, context.rings_address,
-        context.rings_address + last_index * RING_BYTES, context.tops_address,
+        context.steps_address, now, publish_ns,
+        context.inputs_address, context.ring_count, context.outputs_address, 1,
     )  # fmt: skip
 
 
@@ -424,9 +425,15 @@ def build(stage: Stage) -> Built:
     stage.fill_common(context)
     inputs = [stage.reader(market_ring(name)).handle for name in stage.wiring.ingest_roles]
     touched = np.zeros(len(stage.config.symbols), np.int64)
-    context["rings_address"] = stage.keep(np.concatenate(inputs))
+    rings_address = stage.keep(np.concatenate(inputs))
+    context["rings_address"] = rings_address
     context["ring_count"] = len(inputs)
-    context["tops_address"] = stage.writer("tops").address
+    context["inputs_address"] = stage.keep_words(
+        rings_address + index * RING_BYTES for index in range(len(inputs))
+    )
+    tops_address = stage.writer("tops").address
+    context["tops_address"] = tops_address
+    context["outputs_address"] = stage.keep_words([tops_address])
     context["steps_address"] = stage.writer("steps.book").address
     context["instruments_address"] = stage.table("instruments").address
     context["instrument_count"] = len(touched)

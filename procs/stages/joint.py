@@ -103,13 +103,14 @@ def compile_loop() -> Any:
 
 
 def stage_module(role: str) -> ModuleType:
-    """Return the module of one stage; every role without a module of its own is an ingest."""
+    """Return the module of one stage."""
     modules = {
+        "ingest": ingest_stage,
         wiring.BOOK: book_stage,
         wiring.STRATEGY: strategy_stage,
         wiring.GATEWAY: gateway_stage,
     }
-    return modules.get(role, ingest_stage)
+    return modules[wiring.kind_of(role)]
 
 
 def fill(context: RecordArray, built: dict[str, Built]) -> None:

@@ -25,7 +25,6 @@ from procs.logs import hot_events
 from procs.plan.config import Config, params_of
 from procs.plan.launch import Launch
 from procs.plan.run_records import MERGE
-from procs.plan.wiring import ORDER_ROWS
 from procs.stages.base.gathering import GATHERING_FIELDS, mark_touched, merge_of
 from procs.stages.base.running import run_alone
 from procs.stages.base.stage import (
@@ -60,8 +59,10 @@ CONTEXT = Layout(
     "What the strategy's loop works with; addresses in this process.",
     *GATHERING_FIELDS,
     Field("tops_address", "i8", "handle of the tops ring"),
-    Field("events_address", "i8", "handle of the events ring"),
-    Field("requests_address", "i8", "handle of the requests ring"),
+    Field("inputs_address", "i8", "handles' addresses: the tops ring, each account's events ring"),
+    Field("outputs_address", "i8", "handles' addresses: each account's requests ring"),
+    Field("account_count", "i8", "how many accounts"),
+    Field("accounts_address", "i8", "the account of each instrument"),
     Field("steps_address", "i8", "handle of the ring of steps"),
     Field("instrument_count", "i8", "how many instruments"),
     Field("newest_address", "i8", "newest TOP of each instrument"),
@@ -70,7 +71,8 @@ CONTEXT = Layout(
     Field("deciders_address", "i8", "a DECIDER for each instrument"),
     Field("view_address", "i8", "VIEW table"),
     Field("quoting_address", "i8", "QUOTING record"),
-    Field("orders_address", "i8", "the gateway's order table, for a reload"),
+    Field("order_tables_address", "i8", "addresses: each account's order table, for a reload"),
+    Field("order_counts_address", "i8", "how many rows each of them has"),
     Field("row_copy_address", "i8", "where a row of it is copied to"),
     Field("latency_address", "i8", "tick-to-decision histogram"),
     multiple_bytes=8,
@@ -107,6 +109,27 @@ class StrategyCounter(IntEnum):
     PULLED = 6  # decisions on an invalid book: nothing is wanted
     RELOADS = 7  # the events ring began anew: what stands was read from the order table
     REQUESTS_FULL = 8  # decisions put off for want of room on the requests ring
+
+
+@compiled
+def account_of(context_address: int, instrument_id: int) -> int:
+    """Return the account that trades an instrument."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    return load_word(context.accounts_address + 8 * instrument_id)
+
+
+@compiled
+def events_of(context_address: int, account_id: int) -> int:
+    """Return the handle of the events ring of one account."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    return load_word(context.inputs_address + 8 * (1 + account_id))
+
+
+@compiled
+def requests_of(context_address: int, account_id: int) -> int:
+    """Return the handle of the requests ring of one account."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    return load_word(context.outputs_address + 8 * account_id)
 
 
 @compiled
@@ -179,19 +202,20 @@ def distrust_tops(context_address: int) -> None:
 
 
 @compiled
-def take_event(context_address: int, now_ns: int) -> int:
-    """Take one event of the gateway: 1 taken, 0 none waits."""
+def take_event(context_address: int, account_id: int, now_ns: int) -> int:
+    """Take one event of an account's gateway: 1 taken, 0 none waits."""
     context = record_at(context_address, CONTEXT_DTYPE)
-    waiting_count = ring.ready_count(context.events_address)
+    events_address = events_of(context_address, account_id)
+    waiting_count = ring.ready_count(events_address)
     if waiting_count == 0:
         return 0
     if waiting_count == NEW_EPOCH:
-        discarded_count = ring.enter_epoch(context.events_address)
-        if record_at(context.events_address, RING_DTYPE).epoch > 1:
+        discarded_count = ring.enter_epoch(events_address)
+        if record_at(events_address, RING_DTYPE).epoch > 1:
             tell(context.log_address, hot_events.RELOADED, now_ns, discarded_count)
-        reload(context_address)
+        reload(context_address, account_id)
         return 1
-    record_address = ring.slot(context.events_address, 0)
+    record_address = ring.slot(events_address, 0)
     event = record_at(record_address, EVENT_DTYPE)
     instrument_id = event.instrument_id
     standing_address = context.standing_address + instrument_id * STANDING_BYTES
@@ -204,20 +228,22 @@ def take_event(context_address: int, now_ns: int) -> int:
     elif event.kind == Kind.RESUMED:
         tell(context.log_address, hot_events.GOES_ON, now_ns, instrument_id)
     add(context.counters_address, StrategyCounter.EVENTS, 1)
-    ring.consume(context.events_address, 1)
+    ring.consume(events_address, 1)
     return 1
 
 
 @compiled
-def reload(context_address: int) -> None:
-    """Some events are missing: read what stands from the gateway's order table."""
+def reload(context_address: int, account_id: int) -> None:
+    """Some events of an account are missing: read what stands from its gateway's order table."""
     context = record_at(context_address, CONTEXT_DTYPE)
     add(context.counters_address, StrategyCounter.RELOADS, 1)
     for instrument_id in range(context.instrument_count):
-        quoting.forget_all(context.standing_address + instrument_id * STANDING_BYTES)
-        mark_touched(context_address, instrument_id)
-    for row_index in range(ORDER_ROWS):
-        row_address = context.orders_address + row_index * ORDER_BYTES
+        if account_of(context_address, instrument_id) == account_id:
+            quoting.forget_all(context.standing_address + instrument_id * STANDING_BYTES)
+            mark_touched(context_address, instrument_id)
+    orders_address = load_word(context.order_tables_address + 8 * account_id)
+    for row_index in range(load_word(context.order_counts_address + 8 * account_id)):
+        row_address = orders_address + row_index * ORDER_BYTES
         if cell.read_cell(row_address, context.row_copy_address, ORDER_BYTES):
             row = record_at(context.row_copy_address, ORDER_DTYPE)
             standing_address = context.standing_address + row.instrument_id * STANDING_BYTES
@@ -231,12 +257,16 @@ def stamp_requests(
     """Write into each request what caused it and how far the inputs were read."""
     context = record_at(context_address, CONTEXT_DTYPE)
     merge = record_at(merge_of(context_address, instrument_id), MERGE_DTYPE)
+    account_id = account_of(context_address, instrument_id)
+    events = record_at(events_of(context_address, account_id), RING_DTYPE)
+    requests = record_at(requests_of(context_address, account_id), RING_DTYPE)
     for index in range(count):
         request = record_at(requests_address + index * REQUEST_BYTES, REQUEST_DTYPE)
-        request.epoch = record_at(context.requests_address, RING_DTYPE).epoch
+        request.epoch = requests.epoch
+        request.account_id = account_id
         request.pick_ns = now_ns
         request.tops_consumed_seq = record_at(context.tops_address, RING_DTYPE).next_seq
-        request.events_consumed_seq = record_at(context.events_address, RING_DTYPE).next_seq
+        request.events_consumed_seq = events.next_seq
         if merge.merged_count > 0:
             request.cause_id = merge.cause_id
             request.merged_count = merge.merged_count
@@ -265,7 +295,8 @@ def clear_merge(context_address: int, instrument_id: int) -> None:
 def decide_one(context_address: int, instrument_id: int, now_ns: int) -> bool:
     """Ask the strategy about one instrument and request the difference; False without room."""
     context = record_at(context_address, CONTEXT_DTYPE)
-    requests_address = ring.claim(context.requests_address)
+    ring_address = requests_of(context_address, account_of(context_address, instrument_id))
+    requests_address = ring.claim(ring_address)
     if requests_address == 0:
         add(context.counters_address, StrategyCounter.REQUESTS_FULL, 1)
         tell(context.log_address, hot_events.REQUESTS_FULL, now_ns, instrument_id)
@@ -294,7 +325,7 @@ def decide_one(context_address: int, instrument_id: int, now_ns: int) -> bool:
         requests_address, now_ns,
     )  # fmt: skip
     stamp_requests(context_address, instrument_id, requests_address, count, now_ns)
-    ring.append(context.requests_address, count)
+    ring.append(ring_address, count)
     add(context.counters_address, StrategyCounter.REQUESTS, count)
     return True
 
@@ -321,8 +352,9 @@ def drain(context_address: int, now: int) -> int:
     """Take what waits, order events first and all of them; return how many records."""
     context = record_at(context_address, CONTEXT_DTYPE)
     event_count = 0
-    while take_event(context_address, now) > 0:
-        event_count += 1
+    for account_id in range(context.account_count):
+        while take_event(context_address, account_id, now) > 0:
+            event_count += 1
     top_count = 0
     while top_count < DRAIN_FRAME_MAX and take_top(context_address, now) > 0:
         top_count += 1
@@ -353,9 +385,17 @@ def tell_step(context_address: int, now: int, publish_ns: int) -> None:
     """Tell observers of one step."""
     context = record_at(context_address, CONTEXT_DTYPE)
     log_step(
-        context.steps_address, now, publish_ns,
-        context.tops_address, context.events_address, context.requests_address,
+        context.steps_address, now, publish_ns, context.inputs_address, 1 + context.account_count,
+        context.outputs_address, context.account_count,
     )  # fmt: skip
+
+
+@compiled
+def commit_requests(context_address: int, publish_ns: int) -> None:
+    """Make the requests just written visible to the gateway of each account."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    for account_id in range(context.account_count):
+        ring.commit(requests_of(context_address, account_id), publish_ns)
 
 
 @compiled
@@ -374,7 +414,7 @@ def turn(context_address: int) -> int:
     if context.touched_count > 0:
         finish(context_address, now)
         publish_ns = now_ns(context.clock_address)
-        ring.commit(context.requests_address, publish_ns)
+        commit_requests(context_address, publish_ns)
         record_decisions(context_address, publish_ns)
         tell_step(context_address, now, publish_ns)
     return end_turn(context_address, taken_count)
@@ -406,13 +446,15 @@ OWN_TABLES = {
 def begin_views(stage: Stage) -> int:
     """Fill what the strategy may know from the start; return the address of the table."""
     views = stage.own_table("view")
-    positions = stage.table("positions").records
     instruments, limits = stage.table("instruments").records, stage.table("limits").records
     views.records[:] = np.zeros(1, VIEW_DTYPE)
     for name in ("price_ticks_min", "price_ticks_max", "qty_lots_min", "notional_min"):
         views.records[name] = instruments[name]
     views.records["position_lots_max"] = limits["position_lots_max"]
-    views.records["position_lots"] = positions["base_lots"]
+    for account in stage.wiring.accounts:
+        held = stage.table(account.named("positions")).records["base_lots"]
+        own = list(account.instrument_ids)
+        views.records["position_lots"][own] = held[own]
     return views.address
 
 
@@ -437,14 +479,27 @@ def begin_deciders(stage: Stage) -> RecordArray:
     return deciders
 
 
+def begin_accounts(stage: Stage, context: RecordArray) -> None:
+    """Attach to the rings and order tables of every account, and to the tops."""
+    accounts = stage.wiring.accounts
+    events = [stage.reader(account.named("events")).address for account in accounts]
+    context["tops_address"] = stage.reader("tops").address
+    requests = [stage.writer(account.named("requests")).address for account in accounts]
+    orders = [stage.table(account.named("orders")) for account in accounts]
+    context["inputs_address"] = stage.keep_words([int(context["tops_address"][0]), *events])
+    context["outputs_address"] = stage.keep_words(requests)
+    context["order_tables_address"] = stage.keep_words(table.address for table in orders)
+    context["order_counts_address"] = stage.keep_words(len(table.records) for table in orders)
+    context["accounts_address"] = stage.keep_words(stage.config.account_ids)
+    context["account_count"] = len(accounts)
+
+
 def build(stage: Stage) -> Built:
     """Attach the strategy to its rings and tables, empty what is its own, and fill its context."""
     count = len(stage.config.symbols)
     context = np.zeros(1, CONTEXT_DTYPE)
     stage.fill_common(context)
-    context["events_address"] = stage.reader("events").address
-    context["tops_address"] = stage.reader("tops").address
-    context["requests_address"] = stage.writer("requests").address
+    begin_accounts(stage, context)
     context["steps_address"] = stage.writer("steps.strategy").address
     context["instrument_count"] = count
     context["deciders_address"] = stage.keep(begin_deciders(stage))
@@ -456,7 +511,6 @@ def build(stage: Stage) -> Built:
     stage.own_table("standing").records["is_halted"] = 1
     context["view_address"] = begin_views(stage)
     context["quoting_address"] = stage.table("quoting").address
-    context["orders_address"] = stage.table("orders").address
     context["row_copy_address"] = stage.keep(np.zeros(1, ORDER_DTYPE))
     context["touched_address"] = stage.keep(np.zeros(count, np.int64))
     context["latency_address"] = stage.own_table("latency.strategy").address

@@ -1,7 +1,7 @@
 """Lends a stage to a foreground process until that process ends."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from procs.logs.run_events import EventLog
 from procs.supervision.children.keeper import Keeper, Phase
@@ -85,9 +85,17 @@ class Loans:
         return [role for loan in self.loans if loan.halts for role in loan.keeper.roles]
 
     def answers(
-        self, command: Command, keeper: Keeper, caller: Caller, gateway: Keeper, timeout_s: float
+        self,
+        command: Command,
+        keeper: Keeper,
+        caller: Caller,
+        gateways: Sequence[Keeper],
+        timeout_s: float,
     ) -> bool:
-        """Begin a loan, or refuse a command for a lent stage; return False for other commands."""
+        """Begin a loan, or refuse a command for a lent stage; return False for other commands.
+
+        ``gateways`` are those that must pull first.
+        """
         error = ""
         if loan := self.of(keeper):
             error = f"{keeper.name} is played by process {loan.borrower.pid}, and ours again when "
@@ -96,7 +104,7 @@ class Loans:
             return False
         elif len(keeper.roles) > 1:
             error = f"{keeper.name} are one process; only a stage with its own can be run alone"
-        elif not gateway.is_alive:
+        elif not all(gateway.is_alive for gateway in gateways):
             error = "the gateway is not up, so open orders cannot be cancelled; start it first"
         else:
             try:
@@ -107,14 +115,17 @@ class Loans:
             caller.answer(CommandAnswer(error=error))
         return True
 
-    def see_to(self, *, is_flat: bool) -> None:
-        """Advance the requested loans; take back the stages of borrowers that have ended."""
+    def see_to(self, is_flat: Callable[[Keeper], bool]) -> None:
+        """Advance the requested loans; take back the stages of borrowers that have ended.
+
+        ``is_flat`` says whether no order is open of the accounts that trade through a stage.
+        """
         for loan in list(self.loans):
             if loan.is_over:
                 self.end(loan)
                 continue
             was_lent = loan.is_lent
-            loan.go_on(is_flat=is_flat)
+            loan.go_on(is_flat=is_flat(loan.keeper))
             if loan.is_lent and not was_lent:
                 self.events.append("lent", loan.keeper.name, pid=loan.borrower.pid)
 

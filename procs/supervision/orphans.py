@@ -34,7 +34,7 @@ def abandoned_run(config: Config, mark: Mark | None) -> Mark | None:
     """
     if mark is None or not any(is_live(name) for name in list_segments(config.instance)):
         return None
-    launch = read_launch(launch_path(Path(mark.run_folder), wiring.GATEWAY))
+    launch = read_launch(launch_path(Path(mark.run_folder), wiring.BOOK))
     if launch.config != config.with_strategy_files(strategy_files.keep):
         raise StartError(
             f"stages of a run with another configuration still live; "
@@ -69,11 +69,13 @@ def end_stages(run_folder: Path, say: Callable[[str], object]) -> None:
         if view.is_alive(role):
             living[role] = os.pidfd_open(int(view.status(role)["pid"]))
         control.give_pull(commands.record_address(index), 1)
-    if wiring.GATEWAY not in living:
-        say("the gateway is dead: orders may be open at the venue; the next start cancels them")
+    gateways = view.wiring.gateway_roles
+    for role in gateways:
+        if role not in living:
+            say(f"the {role} is dead: orders may be open at the venue; the next start cancels them")
     deadline = time.monotonic() + LEAVE_S
-    while wiring.GATEWAY in living and time.monotonic() < deadline:
-        if view.status(wiring.GATEWAY)["is_flat"] == 1:
+    while time.monotonic() < deadline:
+        if all(view.status(role)["is_flat"] == 1 for role in gateways if role in living):
             break
         time.sleep(0.02)
     for index in range(len(view.wiring.roles)):

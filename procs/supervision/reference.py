@@ -1,5 +1,6 @@
 """Fetches the instruments of a run; converts our limits to their ticks and lots."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,8 @@ from ipc.shared import SharedTable
 from ipc.types import RecordArray
 from procs.connections import http
 from procs.connections.handshake import HandshakeError, check_certificate
-from procs.plan.config import Config, Source, StrategyChoice
-from procs.plan.credentials import KEY_VARIABLE, SECRET_VARIABLE, Credentials
+from procs.plan.config import Config, Limits, Source
+from procs.plan.credentials import Credentials, variables_of
 from procs.plan.errors import ConfigError
 from procs.plan.wiring import Wiring
 from vortex import units, venues
@@ -65,19 +66,21 @@ def fetch_pages(market: MarketData, source: Source, ca_file: str | None) -> list
     return bodies
 
 
-def check_key(config: Config, key: Credentials) -> None:
-    """Check that the account's key can send orders.
+def check_keys(config: Config, keys: dict[str, Credentials]) -> None:
+    """Check that each account's key can send orders.
 
     Raises
     ------
     ConfigError
         When it cannot.
     """
-    venue = venues.load(config.orders.venue)
-    try:
-        venue.new_session(key.key, signer_of(key.secret), 1, 1, config.orders.recv_window_ms)
-    except ValueError as error:
-        raise ConfigError(f"{KEY_VARIABLE}, {SECRET_VARIABLE}: {error}") from error
+    for account in config.accounts:
+        venue, key = venues.load(account.venue), keys[account.name]
+        try:
+            venue.new_session(key.key, signer_of(key.secret), 1, 1, account.recv_window_ms)
+        except ValueError as error:
+            names = ", ".join(variables_of(config, account))
+            raise ConfigError(f"{names}: {error}") from error
 
 
 def check_certificates(config: Config) -> None:
@@ -89,7 +92,10 @@ def check_certificates(config: Config) -> None:
         When one does not verify, or does not answer.
     """
     urls = {f"$.sources[{i}].stream_url": s.stream_url for i, s in enumerate(config.sources)}
-    urls["$.orders.order_url"] = config.orders.order_url
+    for index, account in enumerate(config.accounts):
+        urls[f"$.accounts[{index}].order_url"] = account.order_url
+        if account.private_url is not None:
+            urls[f"$.accounts[{index}].private_url"] = account.private_url
     for key, url in urls.items():
         try:
             check_certificate(url, config.tls.ca_file)
@@ -107,18 +113,36 @@ def shows_key(config: Config, wires: Wiring, role: str) -> bool:
     return bool(venues.market_of(source.venue).key_headers)
 
 
+def variables_for(
+    config: Config, wires: Wiring, roles: Sequence[str], keys: dict[str, Credentials]
+) -> dict[str, str]:
+    """Return the keys that the process of some stages needs, as environment variables.
+
+    A gateway gets the key of its account.  A market stream that needs a key shows the one of
+    ``VORTEX_STREAM_KEY``, or else the first account's.
+    """
+    found: dict[str, str] = {}
+    if any(shows_key(config, wires, role) for role in roles):
+        found |= keys[config.accounts[0].name].variables(for_orders=False, for_streams=True)
+    for role in wires.gateway_roles:
+        if role in roles:
+            key = keys[wires.account_of(role).settings.name]
+            found |= key.variables(for_orders=True, for_streams=False)
+    return found
+
+
 def fill_tables(config: Config, tables: dict[str, SharedTable], instruments: RecordArray) -> None:
     """Fill the tables that the supervisor owns."""
     tables["instruments"].records[:] = instruments
     for index, symbol in enumerate(config.symbols):
-        row = limits_row(config.choice(symbol), instruments[index])
+        row = limits_row(symbol, config.limits(config.choice(symbol)), instruments[index])
         tables["limits"].records[index] = row[0]
     quoting = tables["quoting"].records[0]
     quoting["reprice_ticks_min"] = config.quoting.reprice_ticks
     quoting["reject_pause_ns"] = config.quoting.reject_pause_ms * NS_PER_MS
 
 
-def limits_row(choice: StrategyChoice, instrument: Any) -> RecordArray:
+def limits_row(symbol: str, limits: Limits, instrument: Any) -> RecordArray:
     """Return one symbol's limits in its ticks and lots, rounded in the safe direction.
 
     Raises
@@ -126,9 +150,8 @@ def limits_row(choice: StrategyChoice, instrument: Any) -> RecordArray:
     ConfigError
         When a limit is not a number, or is smaller than the venue's smallest order.
     """
-    limits = choice.limits
     tick_e8, lot_e8 = int(instrument["tick_e8"]), int(instrument["lot_e8"])
-    where = f"limits of {choice.symbol}"
+    where = f"limits of {symbol}"
     try:
         order_e8 = units.to_e8(limits.order_qty)
         position_e8 = units.to_e8(limits.position_qty)

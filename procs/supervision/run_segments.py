@@ -69,9 +69,9 @@ class RunMemory:
         for role in roles:
             control.give_order(self.command_address(role), order)
 
-    def give_pull(self, pull: int) -> None:
-        """Order all stages to pull (1), or end the pull (0)."""
-        for role in self.wiring.roles:
+    def give_pull(self, gateway_roles: Iterable[str], pull: int) -> None:
+        """Order some gateways to pull (1), or end the pull (0)."""
+        for role in gateway_roles:
             control.give_pull(self.command_address(role), pull)
 
     def command_address(self, role: str) -> int:

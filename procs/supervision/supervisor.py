@@ -65,9 +65,10 @@ SECOND_S = 1.0
 class Supervisor:
     """One run from its start to its end."""
 
-    def __init__(self, config: Config, key: Credentials) -> None:
+    def __init__(self, config: Config, keys: dict[str, Credentials]) -> None:
+        """``keys`` are those of the accounts, by name."""
         self.config = config.with_strategy_files(strategy_files.keep)
-        self.credentials = key
+        self.keys = keys
         self.log = process_log.logger(wiring.SUPERVISOR)
         self.wiring = wiring.wire(self.config)
         self.plan: Plan = placement.plan(config.placement, self.wiring.roles)
@@ -79,7 +80,8 @@ class Supervisor:
         self.view: RunView | None = None
         self.compiler = Compiler()
         self.is_starting = True
-        self.is_whole = False
+        #: The gateways that were ordered to pull.
+        self.pulled = set(self.wiring.gateway_roles)
         self.stopping = False
         self._next_second = time.monotonic()
 
@@ -117,7 +119,7 @@ class Supervisor:
         calibrating.start()  # takes half a second, in parallel with the next steps
         self.write_launches()
         self.compile()
-        reference.check_key(self.config, self.credentials)
+        reference.check_keys(self.config, self.keys)
         instruments = reference.fetch_instruments(self.config)
         reference.check_certificates(self.config)
         for name in remove_stale(self.config.instance):
@@ -141,7 +143,7 @@ class Supervisor:
             role: StagePlace(launch.cpu_indexes[role], Wait(launch.wait))
             for role, launch in launches.items()
         }
-        housekeeping_cpus = tuple(launches[wiring.GATEWAY].housekeeping_cpus)
+        housekeeping_cpus = tuple(launches[wiring.BOOK].housekeeping_cpus)
         self.plan = Plan(places, housekeeping_cpus, self.plan.groups)
 
     def adopt(self) -> None:
@@ -167,18 +169,16 @@ class Supervisor:
         # Only now: a start may use every CPU, and the stages pinned themselves.
         os.sched_setaffinity(0, self.plan.housekeeping_cpus)
         self.order(self.wiring.roles, StageOrder.RUN)
-        while not self.is_settled():
+        while not self.is_settled(self.wiring.roles):
             self.turn()
         self.is_starting = False
         self.events.append("ready", pid=os.getpid())
 
-    def is_settled(self) -> bool:
-        """Return whether every loop waits in the mode of its placement."""
+    def is_settled(self, roles: Iterable[str]) -> bool:
+        """Return whether the loops of some stages wait in the mode of their placement."""
         assert self.view is not None
-        return all(
-            self.view.status(role)["wait_mode"] == place.wait
-            for role, place in self.plan.places.items()
-        )
+        places = self.plan.places
+        return all(self.view.status(role)["wait_mode"] == places[role].wait for role in roles)
 
     def write_launches(self) -> None:
         """Write each stage's launch file."""
@@ -193,7 +193,7 @@ class Supervisor:
     def compile(self) -> None:
         """Compile every function that is not in the cache."""
         if not warm.is_warm(self.config):
-            self.compiler.run(instance.launch_path(self.run_folder, wiring.GATEWAY), say)
+            self.compiler.run(instance.launch_path(self.run_folder, wiring.BOOK), say)
 
     def wait_ready(self) -> None:
         """Wait until every stage is ready and every book in sync.
@@ -240,12 +240,9 @@ class Supervisor:
         return list(dict.fromkeys(self.keepers.values()))
 
     def spawn(self, roles: tuple[str, ...]) -> Child:
-        """Start one process; only the gateway's process gets the secret."""
+        """Start one process; only a gateway's process gets a secret, that of its account."""
         self.order(roles, StageOrder.SETTLE if self.is_starting else StageOrder.RUN)
-        variables = self.credentials.variables(
-            for_orders=wiring.GATEWAY in roles,
-            for_streams=any(reference.shows_key(self.config, self.wiring, role) for role in roles),
-        )
+        variables = reference.variables_for(self.config, self.wiring, roles, self.keys)
         launch = instance.launch_path(self.run_folder, roles[0])
         log = process_log.log_path(self.run_folder, placement.process_name(roles))
         return nursery.spawn(run_stage.enter, roles, launch, log, variables)
@@ -291,10 +288,10 @@ class Supervisor:
         """Order the stages of one process to end."""
         self.order(roles, StageOrder.STOP)
 
-    def give_pull(self, pull: int) -> None:
-        """Order all stages to pull (1), or end the pull (0)."""
+    def give_pull(self, gateway_roles: Iterable[str], pull: int) -> None:
+        """Order gateways to pull (1), or end the pull (0)."""
         assert self.memory is not None, "orders are in shared memory"
-        self.memory.give_pull(pull)
+        self.memory.give_pull(gateway_roles, pull)
 
     # Watching.
 
@@ -310,7 +307,7 @@ class Supervisor:
                 self.watch_keeper(keeper)
             self.look_after(keeper)
         self.log_keeper.see_to(now_s)
-        self.loans.see_to(is_flat=self.is_flat())
+        self.loans.see_to(self.is_flat_for)
         self.judge()
         self.answer_waiting()
         if now_s >= self._next_second:
@@ -341,22 +338,40 @@ class Supervisor:
             keeper.child.kill()
 
     def judge(self) -> None:
-        """Pull while any stage is not ready; end the pull when all are."""
+        """Pull while a stage is not ready; end the pull when all are.
+
+        A gateway that is not ready pulls its own account; any other stage pulls all of them.
+        """
         if self.is_starting or self.stopping or self.view is None:
             return
         self.turns.see_to(self.running_threads())
         lent = self.loans.pulling
-        late = lent or [r for r in self.wiring.roles if self.view.state(r) != State.READY]
-        is_whole = not late
-        if is_whole and self.is_settled() and not self.is_whole:
-            self.is_whole = True
-            self.give_pull(0)
-            self.events.append("whole")
-        elif not is_whole and self.is_whole:
-            self.is_whole = False
-            self.give_pull(1)
+        unready = [r for r in self.wiring.roles if self.view.state(r) != State.READY]
+        halted = {
+            role
+            for role in self.wiring.gateway_roles
+            if {*lent, *unready} & {*self.roles_through(role)}
+        }
+        if newly := halted - self.pulled:
+            self.give_pull(newly, 1)
+            self.pulled |= newly
             reason = "lent" if lent else "not ready"
-            self.events.append("pulled", note=f"{reason}: {', '.join(late)}")
+            self.events.append("pulled", note=f"{reason}: {', '.join(lent or unready)}")
+        over = {role for role in self.pulled - halted if self.is_settled(self.roles_through(role))}
+        if over:
+            self.give_pull(over, 0)
+            self.pulled -= over
+            if not self.pulled:
+                self.events.append("whole")
+
+    def roles_through(self, gateway_role: str) -> list[str]:
+        """Return the stages that an order of one gateway passes."""
+        return [*self.wiring.roles_before_gateways, gateway_role]
+
+    def gateways_of(self, keeper: Keeper) -> list[str]:
+        """Return the gateways that trade through a process."""
+        roles = self.wiring.gateway_roles
+        return [role for role in roles if {*keeper.roles} & {*self.roles_through(role)}]
 
     def running_threads(self) -> dict[str, int]:
         """Return the hot threads to line up, by role: not those under a debugger."""
@@ -391,8 +406,9 @@ class Supervisor:
             caller.answer(CommandAnswer(error="the run is just starting; try again"))
             return
         self.log.info("asked: %s", command)
-        gateway, timeout_s = self.keepers[wiring.GATEWAY], self.config.liveness.stop_timeout_s
-        if self.loans.answers(command, keeper, caller, gateway, timeout_s):
+        gateways = [self.keepers[role] for role in self.gateways_of(keeper)]
+        timeout_s = self.config.liveness.stop_timeout_s
+        if self.loans.answers(command, keeper, caller, gateways, timeout_s):
             self.judge()
             return
         if isinstance(command, StopStage):
@@ -420,9 +436,12 @@ class Supervisor:
             caller.answer(CommandAnswer(error=error))
 
     def is_back(self, keeper: Keeper) -> bool:
-        """Return whether a process runs and the run is whole again."""
+        """Return whether a process runs, and the accounts that trade through it are whole again."""
         assert self.view is not None
-        return keeper.phase == Phase.UP and self.is_whole and self.view.ready()
+        view = self.view
+        is_up = keeper.phase == Phase.UP and not self.pulled & {*self.gateways_of(keeper)}
+        is_ready = all(view.state(role) == State.READY for role in keeper.roles)
+        return is_up and is_ready and view.books_in_sync()
 
     # Lending.
 
@@ -435,9 +454,14 @@ class Supervisor:
             keeper.deaths.clear()
             self.start_keeper(keeper)
 
-    def is_flat(self) -> bool:
-        """Return whether the gateway reports that no order of ours is open."""
-        return self.view is not None and self.view.status(wiring.GATEWAY)["is_flat"] == 1
+    def is_flat(self, gateway_roles: Iterable[str]) -> bool:
+        """Return whether some gateways report that no order of theirs is open."""
+        view = self.view
+        return view is not None and all(view.status(r)["is_flat"] == 1 for r in gateway_roles)
+
+    def is_flat_for(self, keeper: Keeper) -> bool:
+        """Return whether no order is open of the accounts that trade through a process."""
+        return self.is_flat(self.gateways_of(keeper))
 
     # Ending.
 
@@ -474,24 +498,33 @@ class Supervisor:
             self.memory.remove()
 
     def pull(self) -> None:
-        """Order the gateway to pull, and wait until no order is open."""
-        self.give_pull(1)
-        gateway = self.keepers[wiring.GATEWAY]
-        if self.view is None or self.view.status(wiring.GATEWAY)["started_ns"] == 0:
+        """Order the gateways to pull, and wait until no order is open."""
+        self.give_pull(self.wiring.gateway_roles, 1)
+        if self.view is None:
             return
-        loan = self.loans.of(gateway)
-        if loan is not None and loan.is_lent and loan.halts:
-            return  # it was pulled before, and has traded nothing since
-        if not gateway.is_alive and loan is None:
-            self.log.warning("the gateway is dead; starting it again to cancel open orders")
-            self.start_keeper(gateway)
+        roles = self.wiring.gateway_roles
+        started = [role for role in roles if self.view.status(role)["started_ns"] != 0]
+        gateways = {role: self.keepers[role] for role in started if self.may_trade(role)}
+        if not gateways:
+            return
+        for role, gateway in gateways.items():
+            if not gateway.is_alive and self.loans.of(gateway) is None:
+                self.log.warning("the %s is dead; starting it again to cancel open orders", role)
+                self.start_keeper(gateway)
         for keeper in self.processes():
             if keeper.child is not None:
                 keeper.child.send_signal(signal.SIGCONT)
         deadline = time.monotonic() + self.config.liveness.stop_timeout_s
-        while (gateway.is_alive or self.loans.of(gateway)) and time.monotonic() < deadline:
-            if self.is_flat():
+        while time.monotonic() < deadline:
+            if self.is_flat(gateways):
                 self.log.info("no order of ours is open at the venue")
                 return
+            if not any(each.is_alive or self.loans.of(each) for each in gateways.values()):
+                break
             self.turn()
         self.log.error("could not confirm that no order is open; check the venue")
+
+    def may_trade(self, gateway_role: str) -> bool:
+        """Return whether a gateway may have traded since it was lent."""
+        loan = self.loans.of(self.keepers[gateway_role])
+        return loan is None or not (loan.is_lent and loan.halts)

@@ -37,7 +37,7 @@ rest_url = "{rest_url}"
 stream_url = "{stream_url}"
 symbols = ["{symbol}"]
 
-[orders]
+[[accounts]]
 rest_url = "{rest_url}"
 order_url = "{stream_url}/ws-api/v3"
 orders_per_10s = 10000000

@@ -62,7 +62,7 @@ class Chaos:
     @property
     def rest_url(self) -> str:
         """The REST address of the exchange."""
-        return self.demo.config.orders.rest_url
+        return self.demo.config.accounts[0].rest_url
 
     def start_exchange(self) -> None:
         """Start the exchange, at its former address if there was one; its ids only grow."""
@@ -149,7 +149,7 @@ class Chaos:
         except (instance.NotRunning, instance.NotReady):
             return False
         try:
-            return view.ready() and int(view.records("positions")["open_order_count"].sum()) > 0
+            return view.ready() and view.open_order_count() > 0
         finally:
             view.close()
 

@@ -47,7 +47,7 @@ class Soak:
 
     def market_s(self) -> float:
         """Return how much time has passed in the exchange's market."""
-        url = f"{self.demo.config.orders.rest_url}/vortex/status"
+        url = f"{self.demo.config.accounts[0].rest_url}/vortex/status"
         with urllib.request.urlopen(url, timeout=30) as answer:
             return float(json.loads(answer.read())["market_ms"]) / 1e3
 
@@ -88,7 +88,7 @@ class Soak:
 
     def compare(self, run_folder: Path) -> None:
         """Compare the engine's positions with the exchange's books."""
-        orders = aftermath.orders_of_ours(aftermath.audit(self.demo.config.orders.rest_url))
+        orders = aftermath.orders_of_ours(aftermath.audit(self.demo.config.accounts[0].rest_url))
         standing = aftermath.standing_client_ids(orders)
         self.faults += aftermath.order_faults(orders, standing)
         traded = {

@@ -181,6 +181,7 @@ def next_event(desk_address: int, kind: int, instrument_id: int, reason: int) ->
     event.reason = reason
     position = record_at(position_of(desk_address, instrument_id), POSITION_DTYPE)
     event.position_lots = position.base_lots
+    event.account_id = position.account_id
     return int(event_address)
 
 

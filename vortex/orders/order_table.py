@@ -135,6 +135,7 @@ def begin_order(
     order.order_id = order_id
     order.venue_order_id = 0
     order.instrument_id = instrument_id
+    order.account_id = record_at(position_address, POSITION_DTYPE).account_id
     order.quote_index = quote_index
     order.state = OrderState.FREE
     order.side = side

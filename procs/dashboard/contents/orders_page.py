@@ -24,10 +24,13 @@ ORDERS_A_LOOK, EVENTS_A_LOOK = 512, 1_024
 
 def whole_orders(view: RunView) -> "np.ndarray[Any, Any]":
     """Return the rows of the order table that were not being written."""
-    rows = view.records("orders")
-    copy = np.array(rows)
-    is_whole = (copy["version"] == rows["version"]) & (copy["version"] % 2 == 0)
-    return copy[is_whole]
+    found = []
+    for account in view.wiring.accounts:
+        rows = view.records(account.named("orders"))
+        copy = np.array(rows)
+        is_whole = (copy["version"] == rows["version"]) & (copy["version"] % 2 == 0)
+        found.append(copy[is_whole])
+    return np.concatenate(found)
 
 
 class Slowest:
@@ -66,7 +69,10 @@ class OrderWatch:
     def __init__(self, view: RunView, units: DisplayUnits) -> None:
         self.view, self.units = view, units
         self.sent = SentOrders(view, ORDERS_A_LOOK)
-        self.events = Tap(view.rings["events"], from_oldest=False)
+        self.events = [
+            Tap(view.rings[account.named("events")], from_oldest=False)
+            for account in view.wiring.accounts
+        ]
         # All of its pages now, as in SentOrders.
         self._event_rows: RecordArray = np.full(EVENTS_A_LOOK, 0, ORDER_EVENT.dtype)
         self.budget_ns = view.config.latency.budget_us * 1_000
@@ -78,7 +84,8 @@ class OrderWatch:
         """Take the records since the last look."""
         rows = self.sent.take()
         self.slowest.take(rows[rows["kind"] != Kind.CANCEL])
-        self.keep_events(self.events.fill(self._event_rows))
+        for events in self.events:
+            self.keep_events(events.fill(self._event_rows))
 
     def facts_of(self, row: Any) -> dict[str, Any]:
         """Return one order (an OUTLIER) for people; times in microseconds."""

@@ -11,12 +11,8 @@ import numpy as np
 
 from procs.debug.steps.apart import RingPosition, Start
 from procs.observe.taps.tap import Copy
-from procs.plan import wiring
-from procs.plan.run_records import STEP
+from procs.plan.run_records import STEP, STEP_RING_COUNT_MAX
 from procs.plan.wiring import Wiring
-
-#: The number of inputs in a STEP record.
-INPUT_COUNT_MAX = 2
 
 
 class NotRepeatable(Exception):
@@ -32,7 +28,7 @@ class Moment(NamedTuple):
     publish_ns: int
     inputs: Mapping[str, list[Copy]]
     places: Mapping[str, RingPosition]
-    outputs: list[Copy]
+    outputs: Mapping[str, list[Copy]]
     #: How far the sequences of its inputs are behind those of the ring, after a renumbering.
     shift: int = 0
 
@@ -41,13 +37,13 @@ class StepRings(NamedTuple):
     """The rings of one stage by name."""
 
     inputs: tuple[str, ...]
-    output: str
+    outputs: tuple[str, ...]
     steps: str
 
     @property
     def all(self) -> tuple[str, ...]:
         """All of them."""
-        return (*self.inputs, self.output, self.steps)
+        return (*self.inputs, *self.outputs, self.steps)
 
 
 def rings_of(wires: Wiring, role: str) -> StepRings:
@@ -66,16 +62,15 @@ def rings_of(wires: Wiring, role: str) -> StepRings:
             f"can be repeated; `vortexctl run {role} --pdb` debugs it in its place"
         )
     links = wires.links.values()
-    # As the stage counts them in its STEP records.
-    order = {wiring.STRATEGY: ("tops", "events")}
-    inputs = order.get(role) or tuple(link.name for link in links if link.reader == role)
-    if len(inputs) > INPUT_COUNT_MAX:
+    # In the order of the wiring, as the stage counts them in its STEP records.
+    inputs = tuple(link.name for link in links if link.reader == role)
+    outputs = tuple(link.name for link in links if link.writer == role and link.reader is not None)
+    if len(inputs) > STEP_RING_COUNT_MAX:
         raise NotRepeatable(
-            f"{role} reads {len(inputs)} rings, its STEP records hold {INPUT_COUNT_MAX}; debug "
+            f"{role} reads {len(inputs)} rings, its STEP records hold {STEP_RING_COUNT_MAX}; debug "
             "it on an instance with fewer sources"
         )
-    (output,) = (link.name for link in links if link.writer == role and link.reader is not None)
-    return StepRings(inputs, output, steps)
+    return StepRings(inputs, outputs, steps)
 
 
 def places_after(rings: StepRings, step: Any) -> dict[str, RingPosition]:
@@ -84,6 +79,11 @@ def places_after(rings: StepRings, step: Any) -> dict[str, RingPosition]:
         name: RingPosition(int(step["consumed_seq"][index]), int(step["input_epoch"][index]))
         for index, name in enumerate(rings.inputs)
     }
+
+
+def published_after(rings: StepRings, step: Any) -> dict[str, int]:
+    """Return the ends of the outputs after a step, from its STEP record."""
+    return {name: int(step["published_seq"][i]) for i, name in enumerate(rings.outputs)}
 
 
 class Gatherer:
@@ -96,7 +96,7 @@ class Gatherer:
         self.rings = rings
         self.start = start
         self.places = {name: start.places[name] for name in rings.inputs}
-        self.output_seq = start.places[rings.output].seq
+        self.output_seqs = {name: start.places[name].seq for name in rings.outputs}
         self.step_seq = start.places[rings.steps].seq
         self.waiting: dict[str, deque[Copy]] = {name: deque() for name in rings.all}
         self.broken = ""
@@ -115,31 +115,30 @@ class Gatherer:
             return None
         step = np.frombuffer(steps[0].raw, STEP.dtype, 1)[0]
         places = places_after(self.rings, step)
-        output_seq = int(step["published_seq"])
+        output_seqs = published_after(self.rings, step)
         for name, place in self.places.items():
             # At the beginning of a ring there is nothing that its first writer could discard.
             if places[name].epoch != place.epoch and place.seq > 0:
                 self.broken = f"{name} restarted"
                 return None
         ends = {name: place.seq for name, place in places.items()}
-        inputs: dict[str, list[Copy]] = {}
-        for name, end_seq in (*ends.items(), (self.rings.output, output_seq)):
+        found: dict[str, list[Copy]] = {}
+        for name, end_seq in {**ends, **output_seqs}.items():
             copies = self._up_to(name, end_seq)
             if copies is None:
                 self.broken = f"records of {name} are missing"
                 return None
-            inputs[name] = copies
-        outputs = inputs.pop(self.rings.output)
+            found[name] = copies
+        outputs = {name: found.pop(name) for name in self.rings.outputs}
         copy = steps.popleft()
         self.step_seq = copy.seq + 1
-        self.places, self.output_seq = places, output_seq
+        self.places, self.output_seqs = places, output_seqs
         now_ns, publish_ns = int(step["now_ns"]), int(step["publish_ns"])
-        return Moment(copy.seq, copy.raw, now_ns, publish_ns, inputs, places, outputs)
+        return Moment(copy.seq, copy.raw, now_ns, publish_ns, found, places, outputs)
 
     def _up_to(self, name: str, end_seq: int) -> list[Copy] | None:
         """Take the records of a ring that follow up to ``end_seq``; None when one is missing."""
-        is_output = name == self.rings.output
-        start_seq = self.output_seq if is_output else self.places[name].seq
+        start_seq = self.output_seqs[name] if name in self.output_seqs else self.places[name].seq
         waiting, found = self.waiting[name], []
         while waiting and waiting[0].seq < end_seq:
             copy = waiting.popleft()

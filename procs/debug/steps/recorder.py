@@ -80,7 +80,8 @@ class Recorder:
         """Yield the inputs of a step, its output, and its STEP record, which ends it."""
         for name, copies in moment.inputs.items():
             yield from (self.line_of(name, copy) for copy in copies)
-        yield from (self.line_of(self.rings.output, copy) for copy in moment.outputs)
+        for name, copies in moment.outputs.items():
+            yield from (self.line_of(name, copy) for copy in copies)
         yield self.line_of(self.rings.steps, Copy(moment.step_seq, moment.step))
 
     def line_of(self, name: str, copy: Copy) -> str:

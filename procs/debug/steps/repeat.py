@@ -1,5 +1,7 @@
 """Repeats the steps of a stage by its own functions in private memory."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ipc import ring
@@ -12,6 +14,7 @@ from procs.observe.taps import decode
 from procs.observe.taps.tap import Copy
 from procs.plan import wiring
 from procs.plan.launch import Launch
+from procs.plan.wiring import Wiring
 from procs.stages.base.gathering import GATHERING_DTYPE
 from procs.stages.base.stage import Stage
 from procs.stages.joint import stage_module
@@ -42,8 +45,8 @@ class Repeater:
         words_at(int(context.touched_address), len(merges))[: len(touched)] = touched
         context.touched_count = len(touched)
 
-    def step(self, moment: Moment) -> list[Copy]:
-        """Take one step; return its output."""
+    def step(self, moment: Moment) -> dict[str, list[Copy]]:
+        """Take one step; return its output to each ring."""
         address, now_ns = self.context_address, moment.now_ns
         for name, copies in moment.inputs.items():
             for copy in copies:
@@ -52,9 +55,10 @@ class Repeater:
         while self.module.drain(address, now_ns) > 0:
             pass
         self.module.finish(address, now_ns)
-        output = self.memory.rings[self.rings.output]
-        ring.commit(output.shared.address, moment.publish_ns)
-        return output.take()
+        outputs = {name: self.memory.rings[name] for name in self.rings.outputs}
+        for output in outputs.values():
+            ring.commit(output.shared.address, moment.publish_ns)
+        return {name: output.take() for name, output in outputs.items()}
 
     def tables(self) -> dict[str, RecordArray]:
         """Return the stage's own tables, live, without the books' pages and the counts."""
@@ -69,6 +73,22 @@ class Repeater:
     def close(self) -> None:
         """Release everything."""
         self.stage.close()
+
+
+def all_differences(
+    wires: Wiring, ours: Mapping[str, list[Copy]], theirs: Mapping[str, list[Copy]]
+) -> list[str]:
+    """Return where the outputs of a step differ, ring by ring, as ``differences`` does."""
+    return [
+        f"{name} {line}" if len(theirs) > 1 else line
+        for name, copies in theirs.items()
+        for line in differences(wires.links[name].spec, ours[name], copies)
+    ]
+
+
+def record_count(outputs: Mapping[str, list[Copy]]) -> int:
+    """Return how many records were published to all rings."""
+    return sum(len(copies) for copies in outputs.values())
 
 
 def differences(spec: RingSpec, ours: list[Copy], theirs: list[Copy]) -> list[str]:

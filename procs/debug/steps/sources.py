@@ -14,6 +14,7 @@ from procs.debug.steps.moments import (
     NotRepeatable,
     StepRings,
     places_after,
+    published_after,
     rings_of,
 )
 from procs.debug.steps.step_recording import BadRecording, Head, copy_of, read_head
@@ -168,7 +169,7 @@ def messages(head: Head, rings: StepRings, wires: Wiring, lines: Lines) -> Itera
         inputs = {name: message if name == head.ring else [] for name in rings.inputs}
         shift = int(facts["seq"]) - message[-1].seq
         seq = message[0].seq + shift
-        yield Moment(seq, b"", publish_ns, publish_ns, inputs, places, [], shift)
+        yield Moment(seq, b"", publish_ns, publish_ns, inputs, places, {}, shift)
 
 
 # Folders.
@@ -210,10 +211,11 @@ def parts_of_folder(
         if index is None:
             continue
         begun = np.frombuffer(steps[index].raw, run_records.STEP.dtype, 1)[0]
-        life = life_of(wires, rings, int(begun["published_seq"]), copies)
+        ends = published_after(rings, begun)
+        life = life_of(wires, ends, copies)
         places = {
             **places_after(rings, begun),
-            rings.output: RingPosition(int(begun["published_seq"]), life),
+            **{name: RingPosition(end_seq, life) for name, end_seq in ends.items()},
             rings.steps: RingPosition(steps[index].seq + 1, life),
         }
         gatherer = Gatherer(rings, Start(int(begun["now_ns"]), life, places, known))
@@ -248,16 +250,18 @@ def first_repeatable(
     for index, copy in enumerate(steps):
         step = np.frombuffer(copy.raw, run_records.STEP.dtype, 1)[0]
         has_inputs = all(oldest[n] <= p.seq for n, p in places_after(rings, step).items())
-        if has_inputs and oldest[rings.output] <= int(step["published_seq"]):
+        ends = published_after(rings, step)
+        if has_inputs and all(oldest[name] <= end_seq for name, end_seq in ends.items()):
             return index
     return None
 
 
-def life_of(wires: Wiring, rings: StepRings, seq: int, copies: dict[str, list[Copy]]) -> int:
-    """Return the life that published the records after ``seq``; 1 when not known."""
-    spec = wires.links[rings.output].spec
-    for copy in copies[rings.output]:
-        layout = decode.layout_of(spec, copy.raw) if copy.seq >= seq else None
-        if layout is not None and any(field.name == "epoch" for field in layout.fields):
-            return int(np.frombuffer(copy.raw, layout.dtype, 1)[0]["epoch"])
+def life_of(wires: Wiring, ends: dict[str, int], copies: dict[str, list[Copy]]) -> int:
+    """Return the life that published the records after ``ends`` of its rings; 1 if not known."""
+    for name, seq in ends.items():
+        for copy in copies[name]:
+            spec = wires.links[name].spec
+            layout = decode.layout_of(spec, copy.raw) if copy.seq >= seq else None
+            if layout is not None and any(field.name == "epoch" for field in layout.fields):
+                return int(np.frombuffer(copy.raw, layout.dtype, 1)[0]["epoch"])
     return 1

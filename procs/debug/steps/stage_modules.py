@@ -22,8 +22,9 @@ def modules_of(role: str, config: Config) -> list[ModuleType]:
         return [module]
     if role == wiring.STRATEGY:
         functions = [config.strategy.decide]
-    elif role == wiring.GATEWAY:
-        functions = [function for function, _ in module.plugs(config.orders.venue).values()]
+    elif wiring.is_gateway(role):
+        account = wiring.wire(config).account_of(role)
+        functions = [function for function, _ in module.plugs(account.settings.venue).values()]
     else:
         source = config.sources[wiring.ingest_roles(config).index(role)]
         functions = [function for function, _ in module.plugs(source.venue).values()]

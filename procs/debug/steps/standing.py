@@ -14,14 +14,16 @@ from ipc.ring import EPOCH_BYTES, observe
 from ipc.shared import SharedRing
 from ipc.types import RecordArray
 from procs.debug.steps.apart import RingPosition, Start
-from procs.debug.steps.moments import StepRings, rings_of
+from procs.debug.steps.moments import StepRings, published_after, rings_of
 from procs.observe.samples.view import RunView
 from procs.plan.run_records import STEP
 
 PATIENCE_S = 10.0
 PAUSE_S = 0.0002
 #: The tables of other owners that a stage reads; the clock of a private stage does not run.
-READ_BESIDES = ("instruments", "limits", "quoting", "positions", "orders")
+READ_BESIDES = ("instruments", "limits", "quoting")
+#: And these of each account.
+READ_OF_ACCOUNTS = ("positions", "orders")
 
 
 class NeverStill(Exception):
@@ -34,7 +36,7 @@ class Standing(NamedTuple):
     life: int
     step_seq: int
     inputs: tuple[RingPosition, ...]
-    output: RingPosition
+    outputs: tuple[RingPosition, ...]
 
 
 def place(shared: SharedRing, seq: int) -> RingPosition:
@@ -45,7 +47,8 @@ def place(shared: SharedRing, seq: int) -> RingPosition:
 
 def standing(view: RunView, role: str, rings: StepRings) -> Standing | None:
     """Return the positions of a stage, or None when it may be in the middle of a step."""
-    steps, output = view.rings[rings.steps], view.rings[rings.output]
+    steps = view.rings[rings.steps]
+    outputs = [view.rings[name] for name in rings.outputs]
     inputs = [view.rings[name] for name in rings.inputs]
     step_seq = steps.published_seq
     newest = np.zeros(1, STEP.dtype)
@@ -56,10 +59,11 @@ def standing(view: RunView, role: str, rings: StepRings) -> Standing | None:
         RingPosition(int(newest[0]["consumed_seq"][index]), int(newest[0]["input_epoch"][index]))
         for index in range(len(inputs))
     )
-    end = place(output, output.published_seq)
-    if read != places or int(newest[0]["published_seq"]) != end.seq:
+    ends = tuple(place(output, output.published_seq) for output in outputs)
+    published = list(published_after(rings, newest[0]).values())
+    if read != places or published != [end.seq for end in ends]:
         return None
-    return Standing(int(view.status(role)["epoch"]), step_seq, places, end)
+    return Standing(int(view.status(role)["epoch"]), step_seq, places, ends)
 
 
 def take(view: RunView, role: str) -> Start:
@@ -101,8 +105,9 @@ def start_of(
     view: RunView, rings: StepRings, at: Standing, copies: dict[str, RecordArray]
 ) -> Start:
     """Return the start of a repetition, with the tables of others that the stage reads."""
-    others = {name: np.array(view.records(name)) for name in READ_BESIDES}
+    names = [each.named(name) for each in view.wiring.accounts for name in READ_OF_ACCOUNTS]
+    others = {name: np.array(view.records(name)) for name in (*READ_BESIDES, *names)}
     places = dict(zip(rings.inputs, at.inputs, strict=True))
-    places[rings.output] = at.output
+    places |= dict(zip(rings.outputs, at.outputs, strict=True))
     places[rings.steps] = RingPosition(at.step_seq, 1)
     return Start(view.now_ns(), at.life, places, {**others, **copies})

@@ -9,7 +9,7 @@ import numpy as np
 
 from ipc.types import RecordArray
 from procs.debug.steps.moments import Moment
-from procs.debug.steps.repeat import Repeater, differences
+from procs.debug.steps.repeat import Repeater, all_differences, record_count
 from procs.debug.steps.sources import Part, StepSource
 from procs.observe.taps import decode
 from procs.observe.taps.tap import Copy
@@ -29,7 +29,7 @@ class Stepper:
         self.step_count = self.equal_count = self.differing_count = 0
         self.repeater: Repeater | None = None
         self.moment: Moment | None = None
-        self.outputs: list[Copy] = []
+        self.outputs: dict[str, list[Copy]] = {}
         self._compares = False
         self._last_ns = 0
         self._moments = self._all_moments()
@@ -63,7 +63,8 @@ class Stepper:
             self._tell("in ", name, copies, moment.shift)
         self.moment, self.outputs = moment, self.repeater.step(moment)
         self.step_count += 1
-        self._tell("out", self.repeater.rings.output, self.outputs)
+        for name, copies in self.outputs.items():
+            self._tell("out", name, copies)
         self._compare(moment)
         for line in self._changes(before)[:CHANGES_SHOWN]:
             self.say(f"  now {line}")
@@ -85,10 +86,9 @@ class Stepper:
         if not self._compares:
             return
         assert self.repeater is not None, "next comes first"
-        spec = self.repeater.stage.wiring.links[self.repeater.rings.output].spec
-        found = differences(spec, self.outputs, moment.outputs)
+        found = all_differences(self.repeater.stage.wiring, self.outputs, moment.outputs)
         self.differing_count += len(found)
-        self.equal_count += max(len(moment.outputs) - len(found), 0)
+        self.equal_count += max(record_count(moment.outputs) - len(found), 0)
         for line in found:
             self.say(f"  DIFFERS {line}")
 
@@ -114,7 +114,13 @@ class Stepper:
         """Return the names for an expression: the stage's tables, and the step's records."""
         assert self.repeater is not None, "next comes first"
         rows = {name: table.view(np.recarray) for name, table in self.repeater.tables().items()}
-        return {"symbols": self.symbols, "np": np, "step": self.moment, "out": self.outputs, **rows}
+        return {
+            "symbols": self.symbols,
+            "np": np,
+            "step": self.moment,
+            "out": [each for copies in self.outputs.values() for each in copies],
+            **rows,
+        }
 
     def summary(self) -> str:
         """Return the counts of the steps."""

@@ -132,7 +132,7 @@ def of_instance(name: str, count: int) -> list[Death]:
 def of_archive(run_folder: Path) -> Remains:
     """Return the deaths of a run that has ended."""
     try:
-        config = read_launch(launch_path(run_folder, wiring.GATEWAY)).config
+        config = read_launch(launch_path(run_folder, wiring.BOOK)).config
     except msgspec.DecodeError as error:
         raise OtherVersion(f"{run_folder} was written by another version: {error}") from error
     except FileNotFoundError as error:

@@ -230,7 +230,7 @@ def living_pid(view: RunView) -> int | None:
 
 def process_title(run_folder: Path) -> str:
     """Return the title of the process of a run's log writer."""
-    launch_path = instance.launch_path(run_folder, wiring.GATEWAY)
+    launch_path = instance.launch_path(run_folder, wiring.BOOK)
     return f"vortex {wiring.LOG_WRITER} {launch_path}"
 
 

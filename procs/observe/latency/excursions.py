@@ -82,7 +82,7 @@ def worst_of(found: Sequence[Excursion]) -> list[Excursion]:
 def bins_of(view: RunView) -> dict[str, Int64Array]:
     """Return a copy of the bins of the gateway's histograms, by name."""
     return {
-        name: np.array(view.histogram(wiring.GATEWAY, name)[0]["bin_count"])
+        name: np.array(view.gateway_histogram(name)[0]["bin_count"])
         for name in wiring.GATEWAY_LATENCIES
     }
 

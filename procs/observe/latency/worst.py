@@ -91,7 +91,11 @@ def of_instance(name: str) -> list[Slow]:
     if isinstance(view, Path):
         return of_archive(view)
     try:
-        raws = [raw for _, raw in view.last_records("worst", wiring.WORST_ROWS)]
+        raws = [
+            raw
+            for account in view.wiring.accounts
+            for _, raw in view.last_records(account.named("worst"), wiring.WORST_ROWS)
+        ]
         instruments, clock = (np.array(view.records(each)) for each in ("instruments", "clock"))
         return slowest(raws, view.config.symbols, instruments, clock)
     finally:
@@ -101,15 +105,19 @@ def of_instance(name: str) -> list[Slow]:
 def of_archive(run_folder: Path) -> list[Slow]:
     """Return the slow orders of an ended run; raises the same as ``of_instance``."""
     try:
-        symbols = read_launch(launch_path(run_folder, wiring.GATEWAY)).config.symbols
-        raws = [raw for _, raw in archive.read_ring(run_folder, "worst")]
+        config = read_launch(launch_path(run_folder, wiring.BOOK)).config
+        raws = [
+            raw
+            for account in wiring.account_wirings(config)
+            for _, raw in archive.read_ring(run_folder, account.named("worst"))
+        ]
         instruments = archive.read_table(run_folder, "instruments")
         clock = archive.read_table(run_folder, "clock")
     except FileNotFoundError as error:
         raise NothingKept(f"the last run left no archive in {run_folder}") from error
     except (KeyError, msgspec.DecodeError) as error:
         raise OtherVersion(f"{run_folder} was written by another version: {error}") from error
-    return slowest(raws, symbols, instruments, clock)
+    return slowest(raws, config.symbols, instruments, clock)
 
 
 def slowest(raws: list[bytes], symbols: list[str], instruments: Any, clock: Any) -> list[Slow]:

@@ -16,7 +16,7 @@ def cost(role: str, shared_with: list[str]) -> str:
     consequence = (
         "no order is sent and none can be cancelled: open orders stay open at the venue until "
         "you leave"
-        if wiring.GATEWAY in (role, *shared_with)
+        if any(wiring.is_gateway(each) for each in (role, *shared_with))
         else "the gateway pulls all quotes when the heartbeat is older than its lease"
     )
     return (

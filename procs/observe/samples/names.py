@@ -2,12 +2,14 @@
 
 from enum import IntEnum
 
+from ipc.layout import Layout
 from procs.plan import wiring
-from procs.plan.wiring import RingLink, Wiring
+from procs.plan.wiring import RingLink, Wiring, kind_of
 from procs.stages import book_stage, strategy_stage
 from procs.stages.gateway import context
 from procs.stages.ingest import ingest_stage
 from vortex.codes import Refusal, Reject
+from vortex.records import ORDER_EVENT, REQUEST, TOP
 
 #: Counters of each stage by its kind; ingest stages may have other names.
 COUNTERS: dict[str, type[IntEnum]] = {
@@ -23,11 +25,6 @@ LATENCIES: dict[str, tuple[str, ...]] = {
     wiring.STRATEGY: wiring.STRATEGY_LATENCIES,
     wiring.GATEWAY: wiring.GATEWAY_LATENCIES,
 }
-
-
-def kind_of(role: str) -> str:
-    """Return the kind of a role's stage, one of four."""
-    return role if role in wiring.AFTER_INGEST else "ingest"
 
 
 def counter_names(role: str) -> dict[int, str]:
@@ -48,15 +45,21 @@ def lost_counter(link: RingLink) -> tuple[str, str] | None:
     """Return the (role, counter) of records that a ring's writer dropped; None if it never does."""
     if kind_of(link.writer) == "ingest":
         return link.writer, "dropped"
-    return {"events": (link.writer, "events_lost")}.get(link.name)
+    return (link.writer, "events_lost") if carries(link, ORDER_EVENT) else None
 
 
 def wait_counter(link: RingLink) -> tuple[str, str] | None:
     """Return the (role, counter) of the times that a ring's writer found it full."""
     if kind_of(link.writer) == "ingest":
         return link.writer, "stalls"
-    counters = {"tops": "tops_full", "requests": "requests_full", "events": "events_lost"}
-    return (link.writer, counters[link.name]) if link.name in counters else None
+    counters = {"tops_full": TOP, "requests_full": REQUEST, "events_lost": ORDER_EVENT}
+    found = (name for name, layout in counters.items() if carries(link, layout))
+    return next(((link.writer, name) for name in found), None)
+
+
+def carries(link: RingLink, layout: Layout) -> bool:
+    """Return whether a ring is one for records of ``layout``."""
+    return link.spec.layouts[0] is layout
 
 
 def ring_names(wired: Wiring, role: str) -> list[str]:

@@ -5,6 +5,7 @@ import numpy as np
 
 from ipc.histogram import PERCENTILES, bin_top_ns, percentile_ns
 from procs.observe.samples.sample import Histogram, Ring, Sample, StageSample
+from procs.plan.wiring import is_gateway
 
 SCHEMA = 1
 
@@ -66,7 +67,7 @@ def between(before: Sample, after: Sample) -> Rates:
         for role, stage in after.stages.items()
     }
     rings = {name: ring_rates(before.rings[name], r, seconds) for name, r in after.rings.items()}
-    gateway = stages["gateway"].counters_per_s
+    gateways = [stages[role].counters_per_s for role in stages if is_gateway(role)]
     messages = (
         s.counters_per_s["messages"] for s in stages.values() if "bytes" in s.counters_per_s
     )
@@ -74,8 +75,8 @@ def between(before: Sample, after: Sample) -> Rates:
         schema=SCHEMA,
         seconds=seconds,
         messages_per_s=sum(messages),
-        orders_per_s=gateway["placed"] + gateway["replaced"],
-        fills_per_s=gateway["fills"],
+        orders_per_s=sum(each["placed"] + each["replaced"] for each in gateways),
+        fills_per_s=sum(each["fills"] for each in gateways),
         stages=stages,
         rings=rings,
     )

@@ -31,7 +31,7 @@ def text(value: Decimal) -> str:
 def position_text(view: RunView, instrument_id: int) -> str:
     """Return the position of one instrument in base units."""
     instrument = view.records("instruments")[instrument_id]
-    lots = int(view.records("positions")[instrument_id]["base_lots"])
+    lots = int(view.position(instrument_id)["base_lots"])
     return text(Decimal(lots * int(instrument["lot_e8"])) / E8)
 
 
@@ -42,7 +42,7 @@ def profit(view: RunView) -> Decimal:
     """
     total = 0
     for index, instrument in enumerate(view.records("instruments")):
-        touch, position = view.cell("touches", index), view.cell("positions", index)
+        touch, position = view.cell("touches", index), view.position(index)
         bid_ticks, ask_ticks = int(touch["bid_ticks"]), int(touch["ask_ticks"])
         if not bid_ticks or not ask_ticks:
             bid_ticks = ask_ticks = int(view.records("view")[index]["last_trade_ticks"])
@@ -54,7 +54,7 @@ def rejects(view: RunView) -> dict[str, int]:
     """Return how many requests were refused, by reason, ours and the venue's."""
     counts = {}
     for reason in Reject:
-        count = view.counter(wiring.GATEWAY, context.REJECT_BASE + reason)
+        count = view.gateway_counter(context.REJECT_BASE + reason)
         if reason != Reject.NONE and count:
             counts[reason.name.lower()] = count
     return counts
@@ -72,7 +72,7 @@ def refusals(view: RunView) -> dict[str, int]:
 
 def dropped(view: RunView) -> int:
     """Return how many records were lost on the way: none in a healthy run."""
-    lost_events = view.counter(wiring.GATEWAY, context.GatewayCounter.EVENTS_LOST)
+    lost_events = view.gateway_counter(context.GatewayCounter.EVENTS_LOST)
     return ingest_sum(view, ingest_stage.IngestCounter.DROPPED) + lost_events
 
 
@@ -84,23 +84,37 @@ def merged(view: RunView) -> int:
 
 def orders(view: RunView) -> int:
     """Return how many new orders were sent, replacements included."""
-    placed = view.counter(wiring.GATEWAY, context.GatewayCounter.PLACED)
-    return placed + view.counter(wiring.GATEWAY, context.GatewayCounter.REPLACED)
+    placed = view.gateway_counter(context.GatewayCounter.PLACED)
+    return placed + view.gateway_counter(context.GatewayCounter.REPLACED)
 
 
 def cancels(view: RunView) -> int:
     """Return how many cancels were sent, replacements included."""
-    canceled = view.counter(wiring.GATEWAY, context.GatewayCounter.CANCELED)
-    return canceled + view.counter(wiring.GATEWAY, context.GatewayCounter.REPLACED)
+    canceled = view.gateway_counter(context.GatewayCounter.CANCELED)
+    return canceled + view.gateway_counter(context.GatewayCounter.REPLACED)
 
 
 def latency(view: RunView, name: str) -> dict[str, int | None]:
     """Return the summary of one of the gateway's histograms."""
-    return summary(view.histogram(wiring.GATEWAY, name)[0])
+    return summary(view.gateway_histogram(name)[0])
+
+
+def account_facts(view: RunView, role: str) -> dict[str, Any]:
+    """Return what the gateway of one account counted and measured."""
+    count = {each: view.counter(role, each) for each in context.GatewayCounter}
+    replaced = count[context.GatewayCounter.REPLACED]
+    return {
+        "stage": role,
+        "orders": count[context.GatewayCounter.PLACED] + replaced,
+        "cancels": count[context.GatewayCounter.CANCELED] + replaced,
+        "fills": count[context.GatewayCounter.FILLS],
+        "tick_to_order_ns": summary(view.histogram(role, "tick_to_order_ns")[0]),
+        "order_round_trip_ns": summary(view.histogram(role, "order_round_trip_ns")[0]),
+    }
 
 
 def make(view: RunView) -> dict[str, Any]:
-    """Return the report of the run so far."""
+    """Return the report of the run so far; counts and latencies are those of all accounts."""
     started_ns = min(int(view.status(role)["started_ns"]) for role in view.wiring.roles)
     seconds = (view.now_ns() - started_ns) / 1e9 if started_ns else 0.0
     decision = view.histogram(wiring.STRATEGY, "tick_to_decision_ns")[0]
@@ -111,13 +125,13 @@ def make(view: RunView) -> dict[str, Any]:
         "book_updates": view.counter(wiring.BOOK, book_stage.BookCounter.UPDATES),
         "orders": orders(view),
         "cancels": cancels(view),
-        "fills": view.counter(wiring.GATEWAY, context.GatewayCounter.FILLS),
+        "fills": view.gateway_counter(context.GatewayCounter.FILLS),
         "rejects": rejects(view),
         "merged": merged(view),
         "dropped": dropped(view),
         "gaps": view.counter(wiring.BOOK, book_stage.BookCounter.GAPS),
         "invalid_messages": ingest_sum(view, ingest_stage.IngestCounter.INVALID)
-        + view.counter(wiring.GATEWAY, context.GatewayCounter.INVALID),
+        + view.gateway_counter(context.GatewayCounter.INVALID),
         "general_messages": ingest_sum(view, ingest_stage.IngestCounter.GENERAL),
         "refusals": refusals(view),
         "position": {s: position_text(view, i) for i, s in enumerate(view.config.symbols)},
@@ -130,6 +144,9 @@ def make(view: RunView) -> dict[str, Any]:
         "hops_ns": {
             hop: {part: latency(view, f"{hop}_{part}_ns") for part in ("wait", "service")}
             for hop in run_records.HOPS
+        },
+        "accounts": {
+            each.settings.name: account_facts(view, each.role) for each in view.wiring.accounts
         },
         "placement": view.placement(),
     }

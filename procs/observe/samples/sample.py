@@ -5,6 +5,7 @@ stage does not notice.  All counts only grow; ``rates`` takes the difference of 
 ``json_of`` encodes a sample for programs, which recognise it by ``schema``.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ from ipc.types import Int64Array
 from ipc.waiting import Wait
 from procs.observe.samples import kernel, names, report
 from procs.observe.samples.view import RunView
-from procs.plan.wiring import SUPERVISOR_ROLE
+from procs.plan.wiring import SUPERVISOR_ROLE, kind_of
 from vortex.codes import BookState, Kind, OrderState, Side
 from vortex.orders.order_table import is_open
 
@@ -128,8 +129,8 @@ class Sample(msgspec.Struct, frozen=True):
     wall_ns: int
     is_supervised: bool
     is_ready: bool
-    is_pulled: bool  # the supervisor orders the gateway to pull
-    is_flat: bool  # the gateway reports that none of our orders is open
+    is_pulled: bool  # the supervisor orders a gateway to pull
+    is_flat: bool  # every gateway reports that none of our orders is open
     profit: str  # in the quote asset, marked at mid, after fees
     stages: dict[str, StageSample]
     rings: dict[str, Ring]
@@ -156,8 +157,8 @@ def take(view: RunView, *, has_latencies: bool = True) -> Sample:
         role: stage_of(view, role, state, has_latencies=has_latencies)
         for role, state in states.items()
     }
-    gateway = view.wiring.roles.index("gateway")
-    command = view.records("commands")[gateway]
+    commands = view.records("commands")
+    ordered = [commands[view.wiring.roles.index(role)] for role in view.wiring.gateway_roles]
     is_ready = all(state == State.READY for state in states.values()) and view.books_in_sync()
     return Sample(
         schema=SCHEMA,
@@ -167,8 +168,8 @@ def take(view: RunView, *, has_latencies: bool = True) -> Sample:
         wall_ns=now_ns + int(view.records("clock")[0]["wall_offset_ns"]),
         is_supervised=is_supervised(view),
         is_ready=is_ready,
-        is_pulled=bool(command["pull"]) or int(command["order"]) == StageOrder.STOP,
-        is_flat=bool(view.status("gateway")["is_flat"]),
+        is_pulled=any(each["pull"] or each["order"] == StageOrder.STOP for each in ordered),
+        is_flat=view.is_flat(),
         profit=report.text(report.profit(view)),
         stages=stages,
         rings={name: ring_of(view, name, stages) for name in view.rings},
@@ -187,7 +188,7 @@ def stage_of(view: RunView, role: str, state: State, *, has_latencies: bool) -> 
     status = view.status(role)
     pid, thread_id = int(status["pid"]), int(status["thread_id"])
     values = view.counters(role)
-    latencies = names.LATENCIES[names.kind_of(role)] if has_latencies else ()
+    latencies = names.LATENCIES[kind_of(role)] if has_latencies else ()
     return StageSample(
         state=state.name.lower(),
         pid=pid,
@@ -243,7 +244,7 @@ def ring_of(view: RunView, name: str, stages: dict[str, StageSample]) -> Ring:
 
 def book_of(view: RunView, index: int) -> Book:
     """Return a sample of one instrument."""
-    touch, position = view.cell("touches", index), view.cell("positions", index)
+    touch, position = view.cell("touches", index), view.position(index)
     instrument = view.records("instruments")[index]
     return Book(
         tick_e8=int(instrument["tick_e8"]),
@@ -268,10 +269,8 @@ def book_of(view: RunView, index: int) -> Book:
 def open_orders(view: RunView) -> list[OrderSample]:
     """Return the orders that are open or may be open, the best price of each side first."""
     found = []
-    for index, state in enumerate(view.records("orders")["state"].tolist()):
-        if not is_open(state):
-            continue
-        row = view.cell("orders", index)
+    for name, index in open_rows(view):
+        row = view.cell(name, index)
         if not is_open(int(row["state"])):
             continue  # it ended in between
         request = int(row["request_kind"])
@@ -290,3 +289,12 @@ def open_orders(view: RunView) -> list[OrderSample]:
             )
         )
     return sorted(found, key=lambda order: (order.symbol, -order.price_ticks))
+
+
+def open_rows(view: RunView) -> Iterator[tuple[str, int]]:
+    """Yield the table and the row of each order, of any account, that is open or may be open."""
+    for account in view.wiring.accounts:
+        name = account.named("orders")
+        for index, state in enumerate(view.records(name)["state"].tolist()):
+            if is_open(state):
+                yield name, index

@@ -51,7 +51,7 @@ class RunView:
     @classmethod
     def of_run(cls, run_folder: Path) -> Self:
         """Attach to the run whose launch files are in ``run_folder``."""
-        launch = read_launch(launch_path(run_folder, wiring.GATEWAY))
+        launch = read_launch(launch_path(run_folder, wiring.BOOK))
         return cls(launch.config, run_folder, launch.run_id)
 
     def records(self, name: str) -> RecordArray:
@@ -82,14 +82,41 @@ class RunView:
 
     def histogram(self, role: str, name: str) -> RecordArray:
         """Return a copy of one latency histogram, as an array of one record."""
-        names = {
-            wiring.STRATEGY: wiring.STRATEGY_LATENCIES,
-            wiring.GATEWAY: wiring.GATEWAY_LATENCIES,
-        }[role]
+        is_gateway = wiring.kind_of(role) == wiring.GATEWAY
+        names = wiring.GATEWAY_LATENCIES if is_gateway else wiring.STRATEGY_LATENCIES
         index = names.index(name)
         copy = np.zeros(1, HISTOGRAM.dtype)
         copy[0] = self.records(f"latency.{role}")[index]
         return copy
+
+    # All accounts together.
+
+    def gateway_counter(self, index: int) -> int:
+        """Return one counter of the gateways, summed over all accounts."""
+        return sum(self.counter(role, index) for role in self.wiring.gateway_roles)
+
+    def gateway_histogram(self, name: str) -> RecordArray:
+        """Return one latency of the gateways, merged over all accounts, as ``histogram`` does."""
+        first, *others = (self.histogram(role, name) for role in self.wiring.gateway_roles)
+        for other in others:
+            for field in ("value_count", "sum_ns", "negative_count", "bin_count"):
+                first[field] += other[field]
+            first["max_ns"] = np.maximum(first["max_ns"], other["max_ns"])
+        return first
+
+    def position(self, instrument_id: int) -> Any:
+        """Return a whole copy of the POSITION of one instrument, on the account that trades it."""
+        account = self.wiring.account_for(instrument_id)
+        return self.cell(account.named("positions"), instrument_id)
+
+    def open_order_count(self) -> int:
+        """Return the number of orders that are open or may be open, on all accounts."""
+        names = [account.named("positions") for account in self.wiring.accounts]
+        return sum(int(self.records(name)["open_order_count"].sum()) for name in names)
+
+    def is_flat(self) -> bool:
+        """Return whether every gateway reports that no order of its account is open."""
+        return all(self.status(role)["is_flat"] == 1 for role in self.wiring.gateway_roles)
 
     def now_ns(self) -> int:
         """Return the run's clock."""

@@ -23,6 +23,9 @@ BAR_SIZE = 30
 #: Edges of the bars of a histogram, in nanoseconds: 1, 2 and 5 of each decade.
 EDGES_NS = [digit * 10**power for power in range(2, 11) for digit in (1, 2, 5)]
 
+#: Stages that are the only one of their kind; of the others, a row of latencies names the stage.
+ONLY_ONES = (wiring.STRATEGY, wiring.GATEWAY)
+
 Page = Callable[[Sample, Rates, int], list[Line]]
 
 
@@ -103,15 +106,18 @@ class StagePages:
 
     def latency_names(self) -> list[tuple[str, str]]:
         """Return the (role, name) of the histograms of this stage's hop, in any stage."""
-        kind = names.kind_of(self.role)
+        kind = wiring.kind_of(self.role)
         own = [(self.role, name) for name in names.LATENCIES[kind]]
-        hop = [(wiring.GATEWAY, f"{kind}_{part}_ns") for part in ("wait", "service")]
+        gateways = [self.role] if kind == wiring.GATEWAY else self.watch.view.wiring.gateway_roles
+        hop = [(role, f"{kind}_{part}_ns") for part in ("wait", "service") for role in gateways]
         return hop + [each for each in own if each not in hop]
 
     def latency_rows(self, rates: Rates, width: int) -> list[Line]:
         """Return the latencies of the last interval."""
         rows = [
-            top.latency_row(name, rates.stages[role].latencies[name])
+            top.latency_row(
+                name, rates.stages[role].latencies[name], "" if role in ONLY_ONES else role
+            )
             for role, name in self.latency_names()
         ]
         return table_text.table(top.LATENCY_COLUMNS, rows, width)

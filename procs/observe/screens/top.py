@@ -203,15 +203,26 @@ LATENCY_COLUMNS = (
 )
 
 
-def latency_row(name: str, latency: LatencyRate) -> TextRow:
-    """Return one histogram's row."""
+def latency_row(name: str, latency: LatencyRate, role: str = "") -> TextRow:
+    """Return one histogram's row; ``role`` is named where several stages measure it."""
     values = (latency.p50, latency.p90, latency.p99, latency.p99_9, latency.max_ns)
     label = name.removesuffix("_ns").replace("_", "-")
-    return TextRow([label, table_text.count(latency.count), *map(table_text.micros, values)])
+    return TextRow(
+        [
+            f"{label} {role}".rstrip(),
+            table_text.count(latency.count),
+            *map(table_text.micros, values),
+        ]
+    )
 
 
 def latency_table(rates: Rates, width: int) -> list[Line]:
     """Return the latencies of the last interval; a percentile of too few values is a dash."""
-    rows = [latency_row(name, rates.stages[role].latencies[name]) for role, name in SHOWN_LATENCIES]
+    rows = [
+        latency_row(name, rates.stages[role].latencies[name], role if role != kind else "")
+        for kind, name in SHOWN_LATENCIES
+        for role in rates.stages
+        if wiring.kind_of(role) == kind
+    ]
     note = Line(f"(of the last {rates.seconds:.1f} s)", Tone.FAINT)
     return [*table_text.table(LATENCY_COLUMNS, rows, width), *table_text.fit([note], width)]

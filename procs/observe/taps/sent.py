@@ -10,7 +10,7 @@ from ipc.types import RecordArray
 from procs.observe.samples.view import RunView
 from procs.observe.taps.tap import Tap
 from procs.plan.run_records import HOPS, OUTLIER
-from procs.plan.wiring import SENT_ROWS, STALL_ROWS, stall_ring
+from procs.plan.wiring import SENT_ROWS, STALL_ROWS, AccountWiring, stall_ring
 from procs.stages.base.outliers import Cause, StallWatch, cause_of, explain
 from vortex.records import SENT
 
@@ -22,31 +22,23 @@ STAMPS = (
 PARTS = tuple(f"{hop} {part}" for hop in HOPS for part in ("wait", "service"))
 
 
-class SentOrders:
-    """Follows the orders of a running instance; call ``take`` often enough to miss none."""
+class SentByAccount:
+    """Follows what the gateway of one account sends."""
 
-    def __init__(self, view: RunView, row_count: int = SENT_ROWS) -> None:
-        """``row_count`` bounds one call's records, and so the memory, which never grows."""
+    def __init__(self, view: RunView, account: AccountWiring, row_count: int) -> None:
         roles = view.wiring.roles
-        self.tap = Tap(view.rings["sent"], from_oldest=False)
+        self.tap = Tap(view.rings[account.named("sent")], from_oldest=False)
         self._rings = [view.rings[stall_ring(role)].handle for role in roles]
         self._cpus = [int(view.status(role)["cpu_index"]) for role in roles]
-        self._watch = StallWatch(self._rings, self._cpus, STALL_ROWS)
+        hop_roles = view.wiring.hop_roles(account.role)
+        self._watch = StallWatch(self._rings, self._cpus, hop_roles, STALL_ROWS)
         # Filled, not np.zeros: the kernel would allocate those pages one by one at each write.
         self._room: RecordArray = np.full(row_count, 0, SENT.dtype)
         self._rows: RecordArray = np.full(row_count, 0, OUTLIER.dtype)
         self._waiting = self._room[:0]
 
-    @property
-    def lost_count(self) -> int:
-        """How many records were overwritten before they were read."""
-        return self.tap.lost_count
-
     def take(self) -> RecordArray:
-        """Return the OUTLIER of each order that a frame caused, up to the previous call.
-
-        One call late, because a stage publishes a slow iteration only when it ends.
-        """
+        """Return the OUTLIER of each order that a frame caused, up to the previous call."""
         rows = self._rows[: len(self._waiting)]
         for index in range(len(rows)):
             sent_address = address_of(self._room) + index * SENT.dtype.itemsize
@@ -54,6 +46,27 @@ class SentOrders:
             explain(self._watch.address, sent_address, row_address, 0)
         self._waiting = self.tap.fill(self._room)
         return rows[rows["kernel_ns"] != 0]  # a copy
+
+
+class SentOrders:
+    """Follows what a running instance sends; frequent calls of ``take`` miss nothing."""
+
+    def __init__(self, view: RunView, row_count: int = SENT_ROWS) -> None:
+        """``row_count`` bounds one call's records of an account, and so the memory."""
+        self._accounts = [SentByAccount(view, each, row_count) for each in view.wiring.accounts]
+
+    @property
+    def lost_count(self) -> int:
+        """How many records were overwritten before they were read."""
+        return sum(each.tap.lost_count for each in self._accounts)
+
+    def take(self) -> RecordArray:
+        """Return the OUTLIER of each order that a frame caused, up to the previous call.
+
+        One call late, because a stage publishes a slow iteration only when it ends.  The orders of
+        one account are in the order in which they were sent, one account after the other.
+        """
+        return np.concatenate([each.take() for each in self._accounts])
 
 
 def total_ns(row: Any) -> int:

@@ -40,6 +40,7 @@ WATCH = Layout(
     "Where to find what every stage says of its stalls; in the reader's own memory.",
     Field("rings_address", "i8", "handles of the rings of stalls, in the order of the wiring"),
     Field("role_count", "i8", "how many"),
+    Field("hop_roles_address", "i8", "the stage of each hop; that of the first is the source's"),
     Field("shared_address", "i8", "a word for each two stages: 1 when they share a CPU"),
     Field("stall_count_max", "i8", "of each stage so many of its newest stalls are looked at"),
     Field("copy_address", "i8", "where a STALL is copied to"),
@@ -101,7 +102,7 @@ def explain_hop(
     """Lay over one hop what the stages of its CPU said of themselves."""
     watch = record_at(watch_address, WATCH_DTYPE)
     source_id = record_at(outlier_address, OUTLIER_DTYPE).source_id
-    role = source_id if hop == 0 else watch.role_count - HOP_COUNT + hop
+    role = source_id if hop == 0 else load_word(watch.hop_roles_address + 8 * hop)
     for other in range(watch.role_count):
         if load_word(watch.shared_address + 8 * (role * watch.role_count + other)) != 0:
             ring_address = watch.rings_address + other * RING_BYTES
@@ -166,19 +167,26 @@ class StallWatch:
     """Cold: the memory behind a WATCH record.
 
     ``handles`` are one RING record for each stage, ``cpu_indexes`` say which CPU each runs on; both
-    in the order of the wiring's roles.  ``stall_count_max`` bounds how far back it looks.
+    in the order of the wiring's roles.  ``hop_roles`` are the stages that an order passed, by their
+    place in that order.  ``stall_count_max`` bounds how far back it looks.
     """
 
     def __init__(
-        self, handles: list[RecordArray], cpu_indexes: list[int], stall_count_max: int
+        self,
+        handles: list[RecordArray],
+        cpu_indexes: list[int],
+        hop_roles: list[int],
+        stall_count_max: int,
     ) -> None:
         cpus = np.array(cpu_indexes)
         self._rings = np.concatenate(handles)
         self._shared = (cpus[:, None] == cpus[None, :]).astype(np.int64)
+        self._hop_roles = np.array(hop_roles, np.int64)
         self._copy = np.zeros(1, STALL.dtype)
         self._record = np.zeros(1, WATCH.dtype)
         self._record["rings_address"] = address_of(self._rings)
         self._record["role_count"] = len(handles)
+        self._record["hop_roles_address"] = address_of(self._hop_roles)
         self._record["stall_count_max"] = stall_count_max
         self._record["shared_address"] = address_of(self._shared)
         self._record["copy_address"] = address_of(self._copy)

@@ -7,7 +7,7 @@ belong to the process (``procs/stages/base/running.py``), which holds one stage 
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +19,7 @@ from ipc.clock import now_ns
 from ipc.compiled import compiled
 from ipc.control import State
 from ipc.layout import Field, Layout
-from ipc.memory import address_of, record_at
+from ipc.memory import address_of, load_word, record_at
 from ipc.plugs import Plug
 from ipc.shared import SharedRing, SharedTable
 from ipc.types import RecordArray
@@ -28,7 +28,7 @@ from ipc.waiting import Wait, idle
 from procs.logs import hot_events, process_log
 from procs.plan import wiring
 from procs.plan.launch import Launch
-from procs.plan.run_records import STEP
+from procs.plan.run_records import STEP, STEP_RING_COUNT_MAX
 from procs.stages.base.memory_port import AttachedMemory, MemoryPort
 
 RING_DTYPE = ring.RING_DTYPE
@@ -105,23 +105,28 @@ def log_step(
     steps_address: int,
     now_ns: int,
     publish_ns: int,
-    first_input_address: int,
-    second_input_address: int,
-    output_address: int,
+    inputs_address: int,
+    input_count: int,
+    outputs_address: int,
+    output_count: int,
 ) -> None:
-    """Tell observers of one step, all that a replay needs: how far each ring stands."""
+    """Tell observers of one step, all that a replay needs: how far each ring stands.
+
+    Inputs and outputs are lists of the addresses of RING records; those beyond
+    ``STEP_RING_COUNT_MAX`` are left out.
+    """
     slot_address = ring.claim(steps_address)
     if slot_address == 0:
         return
     step = record_at(slot_address, STEP_DTYPE)
-    first = record_at(first_input_address, RING_DTYPE)
-    second = record_at(second_input_address, RING_DTYPE)
     step.now_ns = now_ns
-    step.consumed_seq[0] = first.next_seq
-    step.consumed_seq[1] = second.next_seq
-    step.input_epoch[0] = first.epoch
-    step.input_epoch[1] = second.epoch
-    step.published_seq = record_at(output_address, RING_DTYPE).next_seq
+    for index in range(min(input_count, STEP_RING_COUNT_MAX)):
+        the_input = record_at(load_word(inputs_address + 8 * index), RING_DTYPE)
+        step.consumed_seq[index] = the_input.next_seq
+        step.input_epoch[index] = the_input.epoch
+    for index in range(min(output_count, STEP_RING_COUNT_MAX)):
+        output = record_at(load_word(outputs_address + 8 * index), RING_DTYPE)
+        step.published_seq[index] = output.next_seq
     ring.append(steps_address, 1)
     ring.commit(steps_address, publish_ns)
 
@@ -199,6 +204,10 @@ class Stage:
         """Return the address of memory of this process; it lives as long as the stage."""
         self.hold(array)
         return address_of(array)
+
+    def keep_words(self, values: Iterable[int]) -> int:
+        """Return the address of a list of int64, kept as ``keep`` does."""
+        return self.keep(np.array(list(values), np.int64))
 
     def hold(self, thing: Any) -> None:
         """Let something live as long as the stage."""

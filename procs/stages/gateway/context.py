@@ -9,7 +9,7 @@ from ipc.counters import add
 from ipc.histogram import HISTOGRAM
 from ipc.layout import Field, Layout
 from ipc.log import tell
-from ipc.memory import record_at, store_word
+from ipc.memory import load_word, record_at, store_word
 from procs.connections import connection
 from procs.logs import hot_events
 from procs.plan.wiring import GATEWAY_LATENCIES
@@ -35,6 +35,8 @@ CONTEXT = Layout(
     Field("catalog_address", "i8", "CATALOG"),
     Field("instruments_address", "i8", "INSTRUMENT table"),
     Field("instrument_count", "i8", "how many"),
+    Field("accounts_address", "i8", "the account of each instrument"),
+    Field("account_id", "i8", "the account of this gateway"),
     Field("limits_address", "i8", "LIMITS table"),
     Field("touches_address", "i8", "TOUCH table"),
     Field("touch_copy_address", "i8", "where a touch is copied to"),
@@ -183,10 +185,12 @@ def publish_events(context_address: int, count: int, now: int) -> None:
 
 @compiled
 def tell_all(context_address: int, kind: int, reason: int, now: int) -> bool:
-    """Tell the strategy something about every instrument; False when there is no room."""
+    """Send the strategy an event of each instrument of the account; False without room."""
     context = record_at(context_address, CONTEXT_DTYPE)
     the_desk = record_at(context.desk_address, DESK_DTYPE)
     for instrument_id in range(context.instrument_count):
+        if load_word(context.accounts_address + 8 * instrument_id) != context.account_id:
+            continue
         events_address = claim_events(context_address)
         if events_address == 0:
             return False

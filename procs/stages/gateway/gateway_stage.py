@@ -23,9 +23,9 @@ from ipc.types import RecordArray
 from ipc.waiting import idle
 from procs.connections import connection
 from procs.logs import hot_events
-from procs.plan.credentials import credentials, leave_no_core
+from procs.plan.credentials import leave_no_core, own_credentials
 from procs.plan.launch import Launch
-from procs.plan.wiring import ORDER_ROWS, stall_ring
+from procs.plan.wiring import stall_ring
 from procs.stages.base.outliers import StallWatch
 from procs.stages.base.running import run_alone
 from procs.stages.base.stage import LOOP, Built, Stage, begin_turn, end_turn, must_leave
@@ -259,14 +259,17 @@ def compile_loop() -> Any:
 
 def begin_desk(stage: Stage) -> RecordArray:
     """Fill a DESK over the gateway's tables; what a former life knew is not trusted."""
-    orders, positions = stage.own_table("orders"), stage.own_table("positions")
+    account = stage.wiring.account_of(stage.role)
+    orders = stage.own_table(account.named("orders"))
+    positions = stage.own_table(account.named("positions"))
     orders.records[:] = np.zeros(1, ORDER.dtype)
     for name in ("open_buy_lots", "open_sell_lots", "open_order_count"):
         positions.records[name] = 0
     positions.records["instrument_id"] = np.arange(len(positions.records))
+    positions.records["account_id"] = account.account_id
     row = np.zeros(1, DESK.dtype)
     row["orders_address"] = orders.address
-    row["order_count"] = ORDER_ROWS
+    row["order_count"] = len(orders.records)
     row["positions_address"] = positions.address
     # An order number holds the life that gave it, so no two orders of a run ever share one.
     row["last_order_id"] = int(stage.status_record["epoch"]) << EPOCH_SHIFT
@@ -278,23 +281,27 @@ def begin_desk(stage: Stage) -> RecordArray:
 
 def begin_rate(stage: Stage) -> int:
     """Fill the gateway's record of its own order rate; return its address."""
-    rate = stage.own_table("order_rate")
+    account = stage.wiring.account_of(stage.role)
+    rate = stage.own_table(account.named("order_rate"))
     rate.records["window_ns"] = 10_000_000_000
-    rate.records["order_count_max"] = stage.config.orders.orders_per_10s
+    rate.records["order_count_max"] = account.settings.orders_per_10s
     return rate.address
 
 
 def begin_link(stage: Stage, context: RecordArray) -> OrderLink:
     """Make the session and the connection to the venue, and fill what the loop knows of them."""
-    venue = venues.load(stage.config.orders.venue)
-    key = credentials(stage.config)
+    account = stage.wiring.account_of(stage.role)
+    venue = venues.load(account.settings.venue)
+    key = own_credentials()
     leave_no_core()
     session = venue.new_session(
         key.key, signer_of(key.secret), stage.launch.run_id, int(stage.status_record["epoch"]),
-        stage.config.orders.recv_window_ms,
+        account.settings.recv_window_ms,
     )  # fmt: skip
     buffers = connection.Buffers()
-    positions, orders = (stage.table(name).records for name in ("positions", "orders"))
+    positions, orders = (
+        stage.table(account.named(name)).records for name in ("positions", "orders")
+    )
     link = OrderLink(stage, key, buffers, positions, orders, REJECT_BASE + Reject.VENUE_CLOCK)
     context["session_address"] = stage.keep(session)
     context["connection_address"] = buffers.address
@@ -305,9 +312,10 @@ def begin_link(stage: Stage, context: RecordArray) -> OrderLink:
 
 def watch_stalls(stage: Stage) -> StallWatch:
     """Look on at what all stages tell of their stalls."""
+    hop_roles = stage.wiring.hop_roles(stage.role)
     rings = [stage.observer(stall_ring(role)) for role in stage.wiring.roles]
     cpu_indexes = [stage.launch.cpu_indexes[role] for role in stage.wiring.roles]
-    watch = StallWatch([each.handle for each in rings], cpu_indexes, STALL_COUNT_MAX)
+    watch = StallWatch([each.handle for each in rings], cpu_indexes, hop_roles, STALL_COUNT_MAX)
     stage.hold(watch)
     return watch
 
@@ -318,9 +326,8 @@ def build(stage: Stage) -> Built:
     instruments = stage.table("instruments")
     catalog, slots = build_catalog(instruments.records)
     stage.keep(slots)
-    peers = [
-        stage.table(f"status.{name}").address for name in stage.wiring.roles if name != stage.role
-    ]
+    account = stage.wiring.account_of(stage.role)
+    peers = [stage.table(f"status.{name}").address for name in stage.wiring.roles_before_gateways]
     context = np.zeros(1, CONTEXT_DTYPE)
     stage.fill_common(context)
     context["desk_address"] = stage.keep(begin_desk(stage))
@@ -328,19 +335,21 @@ def build(stage: Stage) -> Built:
     link = begin_link(stage, context)
     # Requests before events: the new epoch of the events makes the strategy ask again for all
     # that the reader, when it attached, discarded.
-    context["requests_address"] = stage.reader("requests").address
-    context["events_address"] = stage.writer("events").address
+    context["requests_address"] = stage.reader(account.named("requests")).address
+    context["events_address"] = stage.writer(account.named("events")).address
     context["catalog_address"] = stage.keep(catalog)
     context["instruments_address"] = instruments.address
     context["instrument_count"] = len(instruments.records)
+    context["accounts_address"] = stage.keep_words(stage.config.account_ids)
+    context["account_id"] = account.account_id
     context["limits_address"] = stage.table("limits").address
     context["touches_address"] = stage.table("touches").address
     context["touch_copy_address"] = stage.keep(np.zeros(1, TOUCH.dtype))
     context["answer_address"] = stage.keep(np.zeros(1, ANSWER.dtype))
     context["request_address"] = stage.keep(np.zeros(1, REQUEST.dtype))
     context["batch_address"] = stage.keep(np.zeros(BATCH_COUNT_MAX, SENT.dtype))
-    context["sent_address"] = stage.writer("sent").address
-    context["worst_address"] = stage.writer("worst").address
+    context["sent_address"] = stage.writer(account.named("sent")).address
+    context["worst_address"] = stage.writer(account.named("worst")).address
     context["watch_address"] = watch_stalls(stage).address
     context["budget_ns"] = stage.config.latency.budget_us * 1_000
     text_address = stage.keep(np.zeros(REQUEST_BUFFER_BYTES + 128, np.uint8))
@@ -349,12 +358,12 @@ def build(stage: Stage) -> Built:
     context["heard_address"] = stage.keep(np.zeros(len(instruments.records), np.int64))
     context["peers_address"] = stage.keep(np.array(peers))
     context["peer_count"] = len(peers)
-    context["latency_address"] = stage.own_table("latency.gateway").address
+    context["latency_address"] = stage.own_table(f"latency.{stage.role}").address
     context["lease_ns"] = stage.config.liveness.lease_ms * NS_PER_MS
-    context["answer_timeout_ns"] = stage.config.orders.answer_timeout_ms * NS_PER_MS
+    context["answer_timeout_ns"] = account.settings.answer_timeout_ms * NS_PER_MS
     context["halt_reasons"] = Halt.DISCONNECTED
     context["halted_ns"] = now_ns(stage.clock)
-    for field, (function, signature) in plugs(stage.config.orders.venue).items():
+    for field, (function, signature) in plugs(account.settings.venue).items():
         context[field] = stage.plug(function, signature)
     return Built(stage, address_of(context), link.attend, link.close)
 

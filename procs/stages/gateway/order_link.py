@@ -67,7 +67,8 @@ class OrderLink:
         self.stage = stage
         self.clock_counter = int(clock_counter)  # no member of an IntEnum; see running.attend
         self.clock_count = 0
-        self.settings = stage.config.orders
+        self.account = stage.wiring.account_of(stage.role)
+        self.settings = self.account.settings
         self.venue = venues.load(self.settings.venue)
         self.credentials = credentials
         self.signer = signer_of(credentials.secret)
@@ -76,7 +77,7 @@ class OrderLink:
         self.orders = orders
         self.instruments = stage.table("instruments").records
         self.to_hot, self.to_main = Mailbox(), Mailbox()
-        self.balances = stage.own_table("balances").records
+        self.balances = stage.own_table(self.account.named("balances")).records
         self.link: VenueSocket | None = None
         self.former: VenueSocket | None = None
         self.upkeep = Upkeep(stage.config.connections, buffers.record[0], stage.clock)
@@ -197,7 +198,8 @@ class OrderLink:
     def reconcile(self, link: VenueSocket) -> None:
         """Cancel what is open, and learn what became of everything and what we own."""
         self.set_venue_clock(link)
-        for instrument_id, (_, symbol) in enumerate(self.stage.config.source_symbols):
+        for instrument_id in self.account.instrument_ids:
+            symbol = self.stage.config.source_symbols[instrument_id].symbol
             self.close_all_orders(link, symbol)
             self.fetch_missed_fills(link, instrument_id, symbol)
         self.resolve_orders(link)
@@ -243,7 +245,7 @@ class OrderLink:
             self.stage.log.error("the venue says that this key may not trade")
         assets = {
             row[field].decode(): None
-            for row in self.instruments
+            for row in self.instruments[list(self.account.instrument_ids)]
             for field in ("base_asset", "quote_asset")
         }
         owned = {balance.asset: balance for balance in account.balances}

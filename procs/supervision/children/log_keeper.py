@@ -16,7 +16,7 @@ from procs.supervision.children.policy import RestartPolicy
 
 def spawn(run_folder: Path) -> Child:
     """Start the log writer of a run."""
-    launch = instance.launch_path(run_folder, wiring.GATEWAY)
+    launch = instance.launch_path(run_folder, wiring.BOOK)
     return nursery.spawn(
         log_writer.enter, launch, process_log.log_path(run_folder, wiring.LOG_WRITER)
     )

@@ -16,7 +16,7 @@ from multiprocessing.context import ForkServerProcess
 from typing import Any
 
 from procs.logs.run_events import UNKNOWN_STATUS
-from procs.plan.credentials import VARIABLES
+from procs.plan.credentials import present_variables
 
 
 def open_nursery() -> None:
@@ -24,7 +24,7 @@ def open_nursery() -> None:
 
     It inherits neither the keys nor our output: a reader of that output waits for its last writer.
     """
-    hidden = {name: os.environ.pop(name, None) for name in VARIABLES}
+    hidden = {name: os.environ.pop(name) for name in present_variables()}
     outputs = {fd: os.dup(fd) for fd in (1, 2)}
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for fd in outputs:
@@ -37,7 +37,7 @@ def open_nursery() -> None:
             os.dup2(copy, fd)
             os.close(copy)
         os.close(nowhere)
-        os.environ.update({name: text for name, text in hidden.items() if text is not None})
+        os.environ.update(hidden)
 
 
 class Child:

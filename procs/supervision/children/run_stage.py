@@ -21,8 +21,9 @@ from procs.plan.placement import process_name
 from procs.stages.base.stage import StageError
 from procs.supervision.children.policy import EXIT_HOPELESS
 
-#: The module whose ``main(role, launch)`` is a stage; every other role is an ingest process.
+#: The modules whose ``main(role, launch)`` is a stage, by the kind of stage.
 MODULES = {
+    "ingest": "procs.stages.ingest.ingest_stage",
     wiring.BOOK: "procs.stages.book_stage",
     wiring.STRATEGY: "procs.stages.strategy_stage",
     wiring.GATEWAY: "procs.stages.gateway.gateway_stage",
@@ -40,7 +41,7 @@ def run(roles: Sequence[str], launch_path: Path) -> int:
     try:
         if len(roles) > 1:
             return int(importlib.import_module("procs.stages.joint").main(roles, launch))
-        module = importlib.import_module(MODULES.get(roles[0], "procs.stages.ingest.ingest_stage"))
+        module = importlib.import_module(MODULES[wiring.kind_of(roles[0])])
         return int(module.main(roles[0], launch))
     except (ConfigError, StageError) as error:
         log.error("%s", error)

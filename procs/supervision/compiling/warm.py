@@ -35,7 +35,7 @@ class CompileError(Exception):
 
 def marker(config: Config) -> Path | None:
     """Return the file that says that all of this configuration's machine code is kept."""
-    venues = sorted({source.venue for source in config.sources} | {config.orders.venue})
+    venues = config.venues
     strategy = strategy_files.key(config.strategy_source)
     modules = [__name__, *(f"vortex.venues.{venue}" for venue in venues)]
     if not Path(config.strategy_source).is_absolute():
@@ -59,7 +59,8 @@ def jobs(config: Config) -> list[Job]:
     """Return what must be compiled, the longest first."""
     found: list[Job] = [("gateway",), ("ingest",), ("book",), ("strategy",)]
     found += [("market", name) for name in sorted({source.venue for source in config.sources})]
-    return [*found, ("orders", config.orders.venue), ("decide", config.strategy_source)]
+    found += [("orders", name) for name in sorted({each.venue for each in config.accounts})]
+    return [*found, ("decide", config.strategy_source)]
 
 
 def joint_jobs(config: Config) -> list[Job]:

@@ -298,7 +298,7 @@ CONFIG = msgspec.convert(
     {
         "instance": "recorded",
         "sources": [{"rest_url": "http://x", "stream_url": "ws://x", "symbols": ["BTCUSDT"]}],
-        "orders": {"rest_url": "http://x", "order_url": "ws://x"},
+        "accounts": [{"rest_url": "http://x", "order_url": "ws://x"}],
         "strategies": [{
             "symbol": "BTCUSDT", "name": "constant_spread",
             "params": {"half_spread_ticks": 1, "qty_lots": 1, "inventory_lots_max": 1},

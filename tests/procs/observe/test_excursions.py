@@ -40,7 +40,7 @@ class Run:
         tables = {
             "instance": new_instance(),
             "sources": [{"rest_url": "http://x", "stream_url": "ws://x", "symbols": ["BTCUSDT"]}],
-            "orders": {"rest_url": "http://x", "order_url": "ws://x"},
+            "accounts": [{"rest_url": "http://x", "order_url": "ws://x"}],
             "strategies": [strategy_of("BTCUSDT", 1)],
         }
         config = msgspec.convert(tables, Config)

@@ -310,7 +310,7 @@ WIRED = wiring.wire(
         {
             "instance": "x",
             "sources": [{"rest_url": "http://x", "stream_url": "ws://x", "symbols": SYMBOLS}],
-            "orders": {"rest_url": "http://x", "order_url": "ws://x"},
+            "accounts": [{"rest_url": "http://x", "order_url": "ws://x"}],
             "strategies": [strategy_of(symbol, 1) for symbol in SYMBOLS],
         },
         Config,

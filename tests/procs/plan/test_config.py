@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from engines import strategy_of
 
 from procs.commands.new import text_of
-from procs.plan import wiring
+from procs.plan import placement, wiring
 from procs.plan.config import Config, load, params_of
 from procs.plan.credentials import (
     KEY_VARIABLE,
@@ -40,7 +40,7 @@ def good() -> dict[str, Any]:
             "rest_url": "http://127.0.0.1:1", "stream_url": "ws://127.0.0.1:2",
             "symbols": ["BTCUSDT", "ETHUSDT"],
         }],
-        "orders": {"rest_url": "http://127.0.0.1:1", "order_url": "ws://127.0.0.1:2/ws-api/v3"},
+        "accounts": [{"rest_url": "http://127.0.0.1:1", "order_url": "ws://127.0.0.1:2/ws-api/v3"}],
         "strategies": [strategy_of("BTCUSDT", 100), strategy_of("ETHUSDT", 1000)],
     }  # fmt: skip
 
@@ -84,11 +84,11 @@ def test_what_comes_with_it_is_a_good_file(name: str) -> None:
     ("path", "value", "said"),
     [
         (["colour"], "red", "unknown field `colour`"),
-        (["orders", "colour"], "red", "unknown field `colour` - at `$.orders`"),
+        (["accounts", 0, "colour"], "red", "unknown field `colour` - at `$.accounts[0]`"),
         (["rings", "market_bits"], "ten", "got `str` - at `$.rings.market_bits`"),
         (["rings", "market_bits"], 3, ">= 6 - at `$.rings.market_bits`"),
         (["rings", "stall_ms"], 0, ">= 1 - at `$.rings.stall_ms`"),
-        (["orders", "recv_window_ms"], 60_001, "<= 60000 - at `$.orders.recv_window_ms`"),
+        (["accounts", 0, "recv_window_ms"], 60_001, "- at `$.accounts[0].recv_window_ms`"),
         (["placement", "wait"], "sleep", "'sleep' - at `$.placement.wait`"),
         (["placement", "engine_cpus"], [-1], ">= 0 - at `$.placement.engine_cpus[0]`"),
         (["placement", "together"], [["book"]], "length >= 2 - at `$.placement.together[0]`"),
@@ -100,9 +100,15 @@ def test_what_comes_with_it_is_a_good_file(name: str) -> None:
         (["sources", 0, "stream_url"], "http://x", "`$.sources[0].stream_url` must begin with ws"),
         (["sources", 0, "rest_url"], "ftp://x", "`$.sources[0].rest_url` must begin with http://"),
         (["sources", 0, "venue"], "nowhere", "`$.sources[0].venue`: no venue 'nowhere'"),
-        (["orders", "order_url"], "127.0.0.1", "`$.orders.order_url` must begin with ws://"),
-        (["orders", "venue"], "nowhere", "`$.orders.venue`: no venue 'nowhere'"),
+        (["accounts", 0, "order_url"], "127.0.0.1", "`$.accounts[0].order_url` must begin with"),
+        (["accounts", 0, "venue"], "nowhere", "`$.accounts[0].venue`: no venue 'nowhere'"),
         (["strategies", 0, "name"], "nothing", "must be the same for all symbols"),
+        (["orders"], {}, "no table [orders] any more; write [[accounts]] instead"),
+        (["secrets"], {"file": "x"}, "no table [secrets] any more; write `secrets` instead"),
+        (["accounts"], [], "length >= 1 - at `$.accounts`"),
+        (["accounts", 0, "private_url"], "http://x", "`$.accounts[0].private_url` must begin"),
+        (["strategies", 0, "account"], "other", "`$.strategies[0].account`: no account 'other'"),
+        (["strategies", 0, "limits"], None, "`$.strategies[0].limits` is missing"),
         (["strategies", 1, "params", "colour"], 1, "`$.strategies[1].params`"),
         (["strategies", 0, "params", "qty_lots"], 0, "`$.strategies[0].params`"),
         (["strategies", 0, "params", "qty_lots"], None, "missing required field `qty_lots`"),
@@ -221,7 +227,13 @@ def with_secrets(folder: Path, text: str, mode: int = 0o600) -> Config:
     path = folder / "secrets"
     path.write_text(text)
     path.chmod(mode)
-    return load_tables(folder, {**good(), "secrets": {"file": str(path)}})
+    return load_tables(folder, change(good(), ["accounts", 0, "secrets"], str(path)))
+
+
+def only_key(config: Config) -> Credentials:
+    """Return the key of the only account."""
+    (key,) = credentials(config).values()
+    return key
 
 
 SECRETS = f"{KEY_VARIABLE}=the key\n{SECRET_VARIABLE} = no\n{SECRET_VARIABLE}=its=secret \n"
@@ -231,12 +243,12 @@ def test_keys_come_from_the_environment(tmp_path: Path, no_keys: pytest.MonkeyPa
     """The environment comes before the file."""
     no_keys.setenv(KEY_VARIABLE, "a")
     no_keys.setenv(SECRET_VARIABLE, "b")
-    assert credentials(with_secrets(tmp_path, SECRETS)) == Credentials("a", b"b")
+    assert only_key(with_secrets(tmp_path, SECRETS)) == Credentials("a", b"b")
 
 
 def test_keys_come_from_a_file_of_the_owners(tmp_path: Path, no_keys: pytest.MonkeyPatch) -> None:
     """A secret may hold an equals sign; spaces around it do not count."""
-    assert credentials(with_secrets(tmp_path, SECRETS)) == Credentials("the key", b"its=secret")
+    assert only_key(with_secrets(tmp_path, SECRETS)) == Credentials("the key", b"its=secret")
 
 
 def test_a_key_in_pem_is_taken_whole(tmp_path: Path, no_keys: pytest.MonkeyPatch) -> None:
@@ -244,7 +256,7 @@ def test_a_key_in_pem_is_taken_whole(tmp_path: Path, no_keys: pytest.MonkeyPatch
     key = rsa.generate_private_key(65_537, 1024)  # longer than an Ed25519 key, of many lines
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode().strip()
     text = f"{SECRET_VARIABLE}={pem}\n{KEY_VARIABLE}=k\n{STREAM_KEY_VARIABLE}=s\n"
-    assert credentials(with_secrets(tmp_path, text)) == Credentials("k", pem.encode(), "s")
+    assert only_key(with_secrets(tmp_path, text)) == Credentials("k", pem.encode(), "s")
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o601])
@@ -266,7 +278,7 @@ def test_missing_keys_are_named(tmp_path: Path, no_keys: pytest.MonkeyPatch) -> 
         credentials(with_secrets(tmp_path, f"{KEY_VARIABLE}=only\n"))
     config = with_secrets(tmp_path, SECRETS)
     (tmp_path / "secrets").unlink()
-    with pytest.raises(ConfigError, match=r"`\$\.secrets\.file`: cannot read"):
+    with pytest.raises(ConfigError, match=r"`\$\.accounts\[0\]\.secrets`: cannot read"):
         credentials(config)
 
 
@@ -298,12 +310,12 @@ def test_the_streams_key_stands_beside_the_others(
 ) -> None:
     """In the file or in the environment; a stage whose stream wants one refuses to go without."""
     config = with_secrets(tmp_path, f"{SECRETS}{STREAM_KEY_VARIABLE}= third \n")
-    assert credentials(config).stream_key == "third"
+    assert only_key(config).stream_key == "third"
     with pytest.raises(ConfigError, match=STREAM_KEY_VARIABLE):
         stream_key()
     for name, value in zip(VARIABLES, ("a", "b", "c"), strict=True):
         no_keys.setenv(name, value)
-    assert credentials(config) == Credentials("a", b"b", "c")
+    assert only_key(config) == Credentials("a", b"b", "c")
     assert stream_key() == "c"
     forget_credentials()
     assert not {*VARIABLES} & {*os.environ}
@@ -364,3 +376,70 @@ def test_it_must_be_plain_which_of_two_is_meant(
     """The message names the sources, and what to write."""
     with pytest.raises(ConfigError, match=re.escape(words)):
         load_tables(tmp_path, two_venues(**chosen))
+
+
+def two_accounts() -> dict[str, Any]:
+    """Return a configuration in which each symbol is traded on an account of its own."""
+    tables = good()
+    only = tables["accounts"][0]
+    tables["accounts"] = [{**only, "name": "one"}, {**only, "name": "two-b"}]
+    for choice, account in zip(tables["strategies"], tables["accounts"], strict=True):
+        choice["account"] = account["name"]
+    return tables
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (["accounts", 1, "name"], "one", "two `$.accounts` have the same name"),
+        (["strategies", 1, "account"], None, "must say which account trades ETHUSDT: one, two-b"),
+        (["strategies", 1, "account"], "one", "no strategy trades on the account two-b"),
+        (["placement", "together"], [["gateway-one", "gateway-two-b"]], "one connection to an"),
+    ],
+)
+def test_several_accounts_are_told_apart(
+    tmp_path: Path, path: list[str | int], value: Any, said: str
+) -> None:
+    """By names of their own, and each symbol says which of them trades it."""
+    with pytest.raises(ConfigError) as caught:
+        planned(tmp_path, change(two_accounts(), path, value))
+    assert said in str(caught.value)
+
+
+def planned(folder: Path, tables: dict[str, Any]) -> placement.Plan:
+    """Return the placement of a configuration."""
+    config = load_tables(folder, tables)
+    return placement.plan(config.placement, wiring.wire(config).roles)
+
+
+def test_limits_of_an_account_are_those_of_its_symbols(tmp_path: Path) -> None:
+    """Unless a symbol has its own."""
+    tables = two_accounts()
+    tables["accounts"][1]["limits"] = {**tables["strategies"][1].pop("limits"), "open_orders": 3}
+    config = load_tables(tmp_path, tables)
+    assert [config.limits(choice).open_orders for choice in config.strategies] == [8, 3]
+
+
+def test_each_account_has_a_key_of_its_own(tmp_path: Path, no_keys: pytest.MonkeyPatch) -> None:
+    """In variables named after it, or in its own file, in which the plain names do as well."""
+    file = tmp_path / "secrets"
+    file.write_text(SECRETS)
+    file.chmod(0o600)
+    tables = two_accounts()
+    config = load_tables(tmp_path, tables)
+    no_keys.setenv(KEY_VARIABLE, "of nobody")
+    no_keys.setenv(SECRET_VARIABLE, "of nobody")
+    no_keys.setenv(f"{KEY_VARIABLE}_ONE", "a")
+    no_keys.setenv(f"{SECRET_VARIABLE}_ONE", "b")
+    with pytest.raises(ConfigError, match=f"set {KEY_VARIABLE}_TWO_B and {SECRET_VARIABLE}_TWO_B"):
+        credentials(config)
+    config = load_tables(tmp_path, change(tables, ["accounts", 1, "secrets"], "secrets"))
+    keys = {"one": Credentials("a", b"b"), "two-b": Credentials("the key", b"its=secret")}
+    assert credentials(config) == keys
+    wires = wiring.wire(config)
+    for roles, key in ((["gateway-one"], keys["one"]), (["book", "gateway-two-b"], keys["two-b"])):
+        given = reference.variables_for(config, wires, roles, keys)
+        assert given == {KEY_VARIABLE: key.key, SECRET_VARIABLE: key.secret.decode()}
+    assert reference.variables_for(config, wires, ["ingest", "strategy"], keys) == {}
+    forget_credentials()
+    assert not [name for name in os.environ if name.startswith(KEY_VARIABLE)]

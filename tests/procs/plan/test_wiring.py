@@ -23,7 +23,7 @@ def config_of(*symbols_of_sources: list[str], **tables: Any) -> Config:
                  "symbols": symbols}
                 for index, symbols in enumerate(symbols_of_sources)
             ],
-            "orders": {"rest_url": "http://x", "order_url": "ws://x"},
+            "accounts": [{"rest_url": "http://x", "order_url": "ws://x"}],
             "strategies": [strategy_of(symbol, 1) for symbol in symbols],
             **tables,
         },
@@ -31,10 +31,20 @@ def config_of(*symbols_of_sources: list[str], **tables: Any) -> Config:
     )  # fmt: skip
 
 
+def two_accounts(*symbols: str, **tables: Any) -> Config:
+    """Return a configuration in which two accounts take turns to trade the symbols."""
+    accounts = [{"name": name, "rest_url": "http://x", "order_url": "ws://x"} for name in "ab"]
+    strategies = [
+        {**strategy_of(symbol, 1), "account": "ab"[index % 2]}
+        for index, symbol in enumerate(symbols)
+    ]
+    return config_of(list(symbols), **{"accounts": accounts, "strategies": strategies, **tables})
+
+
 ONE, TWO = config_of(["BTCUSDT", "ETHUSDT"]), config_of(["BTCUSDT"], ["ETHUSDT", "BNBUSDT"])
 
 
-@pytest.mark.parametrize("config", [ONE, TWO])
+@pytest.mark.parametrize("config", [ONE, TWO, two_accounts("BTCUSDT", "ETHUSDT")])
 def test_writers_and_readers_are_stages_and_tables_have_owners(config: Config) -> None:
     """No name is wired twice; nobody reads what he writes; every owner exists."""
     wired = wiring.wire(config)
@@ -117,3 +127,51 @@ def test_books_are_whole_blocks() -> None:
 def test_segments_are_named_after_the_instance() -> None:
     """So two instances never share one."""
     assert wiring.wire(ONE).segment("tops") == "/vortex.wired.tops"
+
+
+def test_several_accounts_are_several_gateways_with_rings_and_tables_each() -> None:
+    """The names of what is theirs end in theirs; the strategy reads and writes all of them."""
+    wired = wiring.wire(two_accounts("BTCUSDT", "ETHUSDT", "BNBUSDT"))
+    assert wired.roles == ["ingest", "book", "strategy", "gateway-a", "gateway-b"]
+    for account, instrument_ids in zip(wired.accounts, ((0, 2), (1,)), strict=True):
+        role, end = account.role, f".{account.settings.name}"
+        assert account.instrument_ids == instrument_ids
+        assert (wired.links[f"requests{end}"].writer, wired.links[f"requests{end}"].reader) == (
+            "strategy", role,
+        )  # fmt: skip
+        assert (wired.links[f"events{end}"].writer, wired.links[f"events{end}"].reader) == (
+            role, "strategy",
+        )  # fmt: skip
+        tables = [f"{name}{end}" for name in ("orders", "positions", "balances", "order_rate")]
+        assert {wired.tables[name].owner for name in [*tables, f"latency.{role}"]} == {role}
+        assert {wired.links[f"{name}{end}"].writer for name in ("sent", "worst")} == {role}
+        assert wired.account_of(role) is account
+        assert all(wired.account_for(index) is account for index in instrument_ids)
+        assert wired.tables[f"balances{end}"].count == 2 * len(instrument_ids)
+    assert wired.tables["positions.a"].count == wired.tables["positions.b"].count == 3
+    assert wired.hop_roles("gateway-b") == [0, 1, 2, 4]
+    assert "orders" not in wired.tables
+
+
+@pytest.mark.parametrize(
+    ("symbol_count", "open_orders", "row_count"),
+    [(1, 8, 256), (4, 8, 256), (5, 8, 512), (100, 8, 8192), (1, 100, 1024)],
+)
+def test_an_order_table_has_room_for_the_orders_of_its_symbols(
+    symbol_count: int, open_orders: int, row_count: int
+) -> None:
+    """A power of two, which the row of an order's number is made by."""
+    symbols = [f"S{index}USDT" for index in range(symbol_count)]
+    strategies = [strategy_of(symbol, 1) for symbol in symbols]
+    for choice in strategies:
+        choice["limits"]["open_orders"] = open_orders
+    wired = wiring.wire(config_of(symbols, strategies=strategies))
+    assert wired.tables["orders"].count == row_count
+
+
+def test_one_account_has_the_plain_names() -> None:
+    """Whatever it is called."""
+    accounts = [{"name": "mine", "rest_url": "http://x", "order_url": "ws://x"}]
+    wired = wiring.wire(config_of(["BTCUSDT"], accounts=accounts))
+    assert wired.gateway_roles == ["gateway"]
+    assert {"requests", "events", "sent", "worst"} <= set(wired.links)

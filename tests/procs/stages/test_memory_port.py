@@ -37,7 +37,7 @@ class Lab:
     def __init__(self, *, with_ingest: bool = False) -> None:
         settings = {
             "sources": [{"rest_url": "http://x", "stream_url": "ws://x", "symbols": ["BTCUSDT"]}],
-            "orders": {"rest_url": "http://x", "order_url": "ws://x"},
+            "accounts": [{"rest_url": "http://x", "order_url": "ws://x"}],
             "strategies": [strategy_of("BTCUSDT", 2)],
         }
         config = msgspec.convert(settings, Config)

@@ -37,7 +37,9 @@ class Stalls:
         names = [segment_name(instance, f"stalls.{role}") for role in ROLES]
         self.created = [SharedRing.create(name, SPEC, run_id=1) for name in names]
         self.writers = [SharedRing.attach_writer(name, SPEC, run_id=1) for name in names]
-        self.watch = StallWatch([each.handle for each in self.created], CPUS, STALL_COUNT_MAX)
+        self.watch = StallWatch(
+            [each.handle for each in self.created], CPUS, [0, 2, 3, 4], STALL_COUNT_MAX
+        )
 
     def tell(self, role: str, begin_ns: int, end_ns: int, **values: int) -> None:
         """Let a stage tell of a stall; times from START_NS on."""

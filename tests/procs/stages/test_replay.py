@@ -43,7 +43,7 @@ class Recording(NamedTuple):
         begun = np.frombuffer(self.rings[rings.steps][0].raw, STEP.dtype)[0]
         places = {
             **places_after(rings, begun),
-            rings.output: RingPosition(0, 1),
+            **dict.fromkeys(rings.outputs, RingPosition(0, 1)),
             rings.steps: RingPosition(1, 1),
         }  # fmt: skip
         start = Start(int(begun["now_ns"]), 1, places, self.tables)
@@ -91,7 +91,9 @@ def recording(market: Exchange, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def test_the_book_repeats_every_top(recording: Recording) -> None:
     """The market records alone, and the times of the steps, determine the tops byte for byte."""
     repeater, moments = recording.repeater(wiring.BOOK)
-    published = [copy for moment in moments for copy in repeater.step(moment)]
+    published = [
+        copy for moment in moments for copies in repeater.step(moment).values() for copy in copies
+    ]
     assert len(published) >= TOP_COUNT
     assert published == recording.rings["tops"]
     touches, real = repeater.tables()["touches"], recording.view.records("touches")
@@ -103,7 +105,9 @@ def test_the_book_repeats_every_top(recording: Recording) -> None:
 def test_the_strategy_repeats_every_request(recording: Recording) -> None:
     """Tops, order events and the times of the steps determine the requests byte for byte."""
     repeater, moments = recording.repeater(wiring.STRATEGY)
-    published = [copy for moment in moments for copy in repeater.step(moment)]
+    published = [
+        copy for moment in moments for copies in repeater.step(moment).values() for copy in copies
+    ]
     assert len(published) >= ORDER_COUNT
     assert published == recording.rings["requests"]
     repeater.close()

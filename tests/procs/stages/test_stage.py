@@ -63,7 +63,7 @@ class Bench:
         settings = {
             "instance": new_instance(),
             "sources": [{"rest_url": "http://x", "stream_url": "ws://x", "symbols": ["BTCUSDT"]}],
-            "orders": {"rest_url": "http://x", "order_url": "ws://x"},
+            "accounts": [{"rest_url": "http://x", "order_url": "ws://x"}],
             "strategies": [strategy_of("BTCUSDT", 100)],
             "placement": {"wait": "park"},
         }

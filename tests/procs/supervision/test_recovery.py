@@ -44,7 +44,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, request_log: Path) -> Iterat
         strategies=[strategy_of("BTCUSDT", 100, 3000), strategy_of("ETHUSDT", 1000, 1000)],
         connections={"ping_after_s": 1, "dead_after_s": 2, "first_message_s": 2},
     )  # fmt: skip
-    orders = engine.config["orders"]
+    orders = engine.config["accounts"][0]
     orders |= {"answer_timeout_ms": ANSWER_TIMEOUT_MS, "recv_window_ms": 2000}
     engine.write_config()
     with started(exchange, engine) as run:

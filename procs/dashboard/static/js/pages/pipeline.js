@@ -68,12 +68,14 @@ export class Pipeline {
     const stage = Object.fromEntries(facts.stages.map((each) => [each.role, each]));
     const ring = Object.fromEntries(facts.rings.map((each) => [each.name, each]));
     const ingests = facts.stages.map((each) => each.role).filter((role) => ring[`market.${role}`]);
+    const gateways = facts.stages.map((each) => each.role).filter((role) => /^gateway(-|$)/.test(role));
+    const ofAccounts = facts.rings.filter((each) => /^(requests|events)(\.|$)/.test(each.name));
     const parts = [
       { stages: ingests.map((role) => stage[role]) },
       { rings: ingests.map((role) => ring[`market.${role}`]) },
       { stages: [stage.book] }, { rings: [ring.tops] },
-      { stages: [stage.strategy] }, { rings: [ring.requests, ring.events] },
-      { stages: [stage.gateway] },
+      { stages: [stage.strategy] }, { rings: ofAccounts },
+      { stages: gateways.map((role) => stage[role]) },
     ];
     list(this.flow, parts,
       (index) => make("div", { class: parts[index].rings ? "stack wires" : "stack" }),

@@ -55,7 +55,20 @@ export class Venue {
       { label: "by", left: true, of: (row) => (row[0].startsWith("venue_") ? "venue" : "our limits") },
       { label: "count", of: (row) => count(row[1]) },
     ]);
-    main.append(feeds.element, trip.element, orders.element, sources.element, budget.element);
+    this.accountsPanel = panel("Accounts");
+    this.accounts = table(this.accountsPanel.body, [
+      { label: "account", left: true, of: (row) => row.name },
+      { label: "gateway", left: true, of: (row) => row.role },
+      { label: "venue", left: true, of: (row) => row.venue },
+      { label: "symbols", left: true, of: (row) => row.symbols.join(", ") },
+      { label: "placed", of: (row) => count(row.orders.placed) },
+      { label: "replaced", of: (row) => count(row.orders.replaced) },
+      { label: "cancelled", of: (row) => count(row.orders.canceled) },
+      { label: "fills", of: (row) => count(row.orders.fills) },
+      { label: "links lost", of: (row) => count(row.orders.disconnections), class: (row) => (row.orders.disconnections ? "warn" : "") },
+      { label: "budget left", of: (row) => count(row.budget.most - row.budget.used) },
+    ]);
+    main.append(feeds.element, this.accountsPanel.element, trip.element, orders.element, sources.element, budget.element);
   }
 
   series() {
@@ -69,6 +82,8 @@ export class Venue {
   show(facts) {
     this.feeds(facts.feeds);
     this.sources(facts.sources);
+    this.accountsPanel.element.hidden = facts.accounts.length < 2;
+    this.accounts(facts.accounts);
     const refused = Object.entries(facts.refusals).map(([reason, n]) => `${count(n)} ${reason.replaceAll("_", " ")}`);
     text(this.refusals, refused.length ? `Messages refused: ${refused.join(", ")}` : "No message was refused.");
     const { used, most, window_s: window, blocked_s: blocked } = facts.budget;
