@@ -1,155 +1,34 @@
 """When a book is true, against a slow twin of the venue's rules, on streams that go wrong."""
 
-import random
-
 import pytest
 from builders import (
     BookBlock,
     diff,
     feed,
     partial,
-    pushed,
     record_of,
     snapshot,
     ticker,
-    touch_block,
 )
 from builders import Message as Bytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_venue import (
+    Twin,
+    Venue,
+    assert_live_and_equal,
+    assert_nothing_shown,
+    header,
+    levels_of,
+    live_book,
+    send,
+    touch_of,
+)
 
-from vortex.books import book as books
 from vortex.books import sync
 from vortex.books.sync import Sync
-from vortex.codes import BookState, Chain, Kind, Side
-from vortex.records import TOUCH, TRADE
-
-
-class Venue:
-    """A made-up venue: a book that moves, its diffs, snapshots and tickers."""
-
-    def __init__(self, seed, first_id=1000):
-        self.random = random.Random(seed)
-        self.update_id = first_id
-        self.bids = {100 - index: 5 for index in range(20)}
-        self.asks = {101 + index: 5 for index in range(20)}
-
-    def step(self):
-        """Change some quantities; return the diff as (first id, last id, bids, asks)."""
-        first_id = self.update_id + 1
-        self.update_id += self.random.randint(1, 9)
-        bids, asks = {}, {}
-        for _ in range(self.random.randint(0, 9)):
-            bids[self.random.randint(81, 100)] = self.random.choice((0, 1, 2, 3))
-            asks[self.random.randint(101, 120)] = self.random.choice((0, 1, 2, 3))
-        for levels, changes in ((self.bids, bids), (self.asks, asks)):
-            for price, qty in changes.items():
-                levels.pop(price, None)
-                if qty:
-                    levels[price] = qty
-        return first_id, self.update_id, list(bids.items()), list(asks.items())
-
-    def levels(self):
-        return sorted(self.bids.items(), reverse=True), sorted(self.asks.items())
-
-    def snapshot(self):
-        return snapshot(self.update_id, *self.levels())
-
-    def ticker(self):
-        bids, asks = self.levels()
-        return ticker(self.update_id, bids[0], asks[0])
-
-
-class Twin:
-    """The rules, slowly: what is known of the stream, and what that makes true."""
-
-    def __init__(self):
-        self.forget()
-
-    def forget(self):
-        self.kept, self.update_id, self.levels, self.is_live = [], None, None, False
-
-    def on_snapshot(self, update_id, bids, asks):
-        if self.update_id is not None and update_id <= self.update_id:
-            return
-        if self.kept and update_id < self.kept[0][0] - 1:
-            return
-        self.update_id, self.levels = update_id, (dict(bids), dict(asks))
-        kept, self.kept = self.kept, []
-        for event in kept:
-            self.on_diff(event)
-        self.is_live = self.is_live or bool(kept)
-
-    def on_diff(self, event):
-        first_id, last_id, bids, asks = event
-        if self.update_id is None:
-            if self.kept and first_id > self.kept[-1][1] + 1:
-                self.kept = []
-            if not self.kept or last_id > self.kept[-1][1]:
-                self.kept.append(event)
-        elif first_id > self.update_id + 1:
-            self.forget()
-            self.kept = [event]
-        else:
-            self.is_live = True
-            if last_id > self.update_id:
-                self.update_id = last_id
-                for levels, changes in zip(self.levels, (bids, asks), strict=True):
-                    for price, qty in changes:
-                        levels.pop(price, None)
-                        if qty:
-                            levels[price] = qty
-
-
-def send(block, message):
-    return sync.on_message(block.address, message.address)
-
-
-def header(block):
-    offset = (block.address - block.array.ctypes.data) // 8
-    words = block.array[offset : offset + books.BOOK_BYTES // 8]
-    return words.view(books.BOOK_DTYPE)[0]
-
-
-def levels_of(block):
-    return tuple(
-        [
-            (
-                books.level_ticks(block.address, side, index),
-                books.level_lots(block.address, side, index),
-            )
-            for index in range(books.level_count(block.address, side))
-        ]
-        for side in (Side.BUY, Side.SELL)
-    )
-
-
-def touch_of(block):
-    memory = touch_block()
-    sync.touch_into(block.address, memory.address)
-    offset = (memory.address - memory.array.ctypes.data) // 8
-    return memory.array[offset : offset + TOUCH.dtype.itemsize // 8].view(TOUCH.dtype)[0]
-
-
-def live_book(venue, **capacities):
-    """Return a live book that shows ``venue`` as it is."""
-    block = BookBlock(**capacities)
-    assert send(block, diff(*venue.step())) == Sync.WANT_SNAPSHOT
-    assert send(block, venue.snapshot()) == Sync.WENT_LIVE
-    return block
-
-
-def assert_live_and_equal(block, venue):
-    assert sync.is_valid(block.address)
-    assert header(block)["update_id"] == venue.update_id
-    assert levels_of(block) == venue.levels()
-
-
-def assert_nothing_shown(block):
-    touch = touch_of(block)
-    assert not sync.is_valid(block.address)
-    assert touch["is_valid"] == 0
-    assert [touch[name] for name in ("bid_ticks", "bid_lots", "ask_ticks", "ask_lots")] == [0] * 4
+from vortex.codes import BookState, Kind
+from vortex.records import TRADE
 
 
 def test_m1_an_unbroken_stream_never_leaves_live():
@@ -479,139 +358,6 @@ def test_the_touch_tells_state_and_counts_and_leaves_version_and_stamps():
     assert touch["bid_level_count"] == len(venue.bids)
     assert touch["ask_level_count"] == len(venue.asks)
     assert touch["version"] == touch["epoch"] == touch["publish_ns"] == touch["kernel_ns"] == 0
-
-
-MS = 1_000_000
-SECOND = 1000 * MS
-
-
-def restarted(seed):
-    """Return a venue whose numbers have begun again, with other levels."""
-    venue = Venue(seed, first_id=1)
-    for _ in range(30):
-        venue.step()
-    assert venue.update_id < 1000
-    return venue
-
-
-@pytest.mark.parametrize("how", ["the connection was lost", "a gap"])
-def test_numbers_that_begin_again_are_taken_after_the_book_was_lost(how):
-    old, new = Venue(30), restarted(31)
-    block = live_book(old)
-    send(block, old.ticker())
-    if how == "a gap":
-        old.step()
-        assert send(block, diff(*old.step(), SECOND)) == Sync.GAP
-        # The diffs that wait have the old numbers: the new ones are newer in time alone.
-        assert send(block, diff(*new.step(), 9 * SECOND)) == Sync.BUFFERED
-    else:
-        assert send(block, feed(Kind.FEED_DOWN)) == Sync.WENT_DOWN
-        assert send(block, diff(*new.step(), 9 * SECOND)) == Sync.WANT_SNAPSHOT
-    assert send(block, new.snapshot()) == Sync.WENT_LIVE
-    assert_live_and_equal(block, new)
-    assert send(block, diff(*new.step(), 9 * SECOND + 100 * MS)) == Sync.UPDATED
-    send(block, new.ticker())
-    assert header(block)["agreed_count"] > 0
-    assert_live_and_equal(block, new)
-
-
-def test_numbers_that_begin_again_under_a_live_book_are_no_repetition():
-    old, new = Venue(32), restarted(33)
-    block = live_book(old)
-    send(block, old.ticker())
-    assert send(block, diff(*old.step(), 5 * SECOND)) == Sync.UPDATED
-    wanted_count = header(block)["snapshot_wanted_count"]
-    assert send(block, diff(*new.step(), 8 * SECOND)) == Sync.GAP
-    assert_nothing_shown(block)
-    assert header(block)["snapshot_wanted_count"] == wanted_count + 1
-    assert send(block, new.snapshot()) == Sync.WENT_LIVE
-    assert_live_and_equal(block, new)
-    assert send(block, new.ticker()) == Sync.UPDATED
-    assert send(block, diff(*new.step(), 8 * SECOND + 100 * MS)) == Sync.UPDATED
-    assert_live_and_equal(block, new)
-
-
-def test_a_snapshot_from_before_the_numbers_began_again_is_found_out():
-    old, new = Venue(34), restarted(35)
-    block = live_book(old)
-    assert send(block, diff(*old.step(), 5 * SECOND)) == Sync.UPDATED
-    assert send(block, diff(*new.step(), 8 * SECOND)) == Sync.GAP
-    assert send(block, old.snapshot()) == Sync.WENT_LIVE  # asked for in time, come too late
-    code, venue_ns = Sync.UNCHANGED, 8 * SECOND
-    while code == Sync.UNCHANGED:
-        venue_ns += 100 * MS
-        code = send(block, diff(*new.step(), venue_ns))
-    assert code == Sync.GAP
-    assert venue_ns <= 8 * SECOND + sync.RENUMBERED_NS + 100 * MS
-    assert send(block, new.snapshot()) == Sync.WENT_LIVE
-    assert_live_and_equal(block, new)
-
-
-def test_what_another_connection_repeats_is_of_the_past_and_changes_nothing():
-    venue = Venue(36)
-    block = live_book(venue)
-    sent = []
-    for index in range(50):
-        sent.append((*venue.step(), (1000 + index * 100) * MS))
-        assert send(block, diff(*sent[-1])) == Sync.UPDATED
-    for event in sent[-30:]:
-        # The clocks of the venue's machines differ by a little.
-        assert send(block, diff(*event[:-1], event[-1] + 900 * MS)) == Sync.UNCHANGED
-    assert_live_and_equal(block, venue)
-
-
-def test_a_pushed_snapshot_makes_the_book_live_at_once_and_replaces_it_whatever_its_number():
-    venue = Venue(37)
-    block = BookBlock(chain=Chain.PREVIOUS_ID)
-    assert send(block, pushed(venue.update_id, *venue.levels())) == Sync.WENT_LIVE
-    assert_live_and_equal(block, venue)
-    assert header(block)["snapshot_wanted_count"] == 0
-    assert send(block, diff(*venue.step())) == Sync.UPDATED
-    new = restarted(38)
-    assert send(block, pushed(new.update_id, *new.levels())) == Sync.UPDATED
-    assert_live_and_equal(block, new)
-    assert send(block, diff(*new.step())) == Sync.UPDATED
-    assert_live_and_equal(block, new)
-
-
-def test_a_pushed_snapshot_heals_a_gap_and_forgets_what_waited():
-    venue = Venue(39)
-    block = BookBlock(chain=Chain.PREVIOUS_ID)
-    send(block, pushed(venue.update_id, *venue.levels()))
-    venue.step()
-    assert send(block, diff(*venue.step())) == Sync.GAP
-    assert_nothing_shown(block)
-    assert header(block)["snapshot_wanted_count"] == 1
-    assert send(block, diff(*venue.step())) == Sync.BUFFERED
-    assert send(block, pushed(venue.update_id, *venue.levels())) == Sync.WENT_LIVE
-    assert header(block)["pending_count"] == 0
-    assert_live_and_equal(block, venue)
-
-
-def test_a_chain_of_exact_numbers_has_no_repetitions():
-    venue = Venue(40)
-    block = BookBlock(chain=Chain.PREVIOUS_ID)
-    send(block, pushed(venue.update_id, *venue.levels()))
-    event = venue.step()
-    assert send(block, diff(*event)) == Sync.UPDATED
-    assert send(block, diff(*event)) == Sync.GAP
-    assert_nothing_shown(block)
-
-
-def test_a_book_whose_snapshots_are_pushed_is_not_refreshed():
-    venue = Venue(41)
-    block = BookBlock()
-    send(block, pushed(venue.update_id, *venue.levels()))
-    sync.begin_refresh(block.address)
-    assert header(block)["snapshot_wanted_count"] == header(block)["is_refreshing"] == 0
-
-
-def test_a_pushed_snapshot_that_is_not_well_formed_makes_the_book_invalid():
-    venue = Venue(42)
-    block = BookBlock()
-    send(block, pushed(venue.update_id, *venue.levels()))
-    assert send(block, pushed(venue.update_id + 1, [(100, -1)], [])) == Sync.REFUSED
-    assert_nothing_shown(block)
 
 
 @settings(max_examples=60, print_blob=True)
