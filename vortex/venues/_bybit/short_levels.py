@@ -17,6 +17,7 @@ from vortex.wire.wide import WINDOW_BYTES, ZEROS, byte_bits, two_decimals
 from vortex.wire.words import count_trailing_zeros, low_bytes, word_of
 
 LEVELS_DTYPE = LEVELS.dtype
+INT64_MAX = 2**63 - 1
 
 _OPEN, _BETWEEN = word_of(b'["'), word_of(b'","')
 _NEXT, _LAST = word_of(b'"],["'), word_of(b'"]]')
@@ -125,7 +126,7 @@ def write_short_levels(
     index = LEVELS_PER_RECORD
     if load_word(position) & 0xFFFF != _OPEN:
         return -1, 0
-    # The quotes of the next 64 characters are found at once, and used up level by level.
+    # The quotes of the next 63 characters are found at once, and used up level by level.
     window, quotes, points = position, 0, 0
     while position < end:
         start = count_trailing_zeros(quotes) + 1
@@ -138,7 +139,8 @@ def write_short_levels(
             if quotes != 0 and window == position:
                 return -1, 0
             window = position
-            quotes, points = byte_bits(window, QUOTE), byte_bits(window, POINT)
+            # Without its sign bit the word is the same number in plain Python.
+            quotes, points = byte_bits(window, QUOTE) & INT64_MAX, byte_bits(window, POINT)
             if quotes == 0:
                 return -1, 0
             continue
