@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ipc.counters import COUNTERS
 from ipc.histogram import HISTOGRAM
 from procs.observe.samples import report
+from procs.observe.samples.view import RunView
 from procs.plan import wiring
 from procs.plan.config import Config
 from procs.stages import book_stage, strategy_stage
@@ -26,7 +27,7 @@ from vortex.records import INSTRUMENT, POSITION, TOUCH
 SYMBOLS = ["BTCUSDT", "ETHUSDT"]
 
 
-class Still:
+class Still(RunView):
     """What a report asks of a view, standing still."""
 
     def __init__(self) -> None:
@@ -39,7 +40,7 @@ class Still:
         self.config = msgspec.convert(tables, Config)
         self.wiring = wiring.wire(self.config)
         count = len(SYMBOLS)
-        self.tables: dict[str, Any] = {
+        self.arrays: dict[str, Any] = {
             "instruments": np.zeros(count, INSTRUMENT.dtype),
             "positions": np.zeros(count, POSITION.dtype),
             "touches": np.zeros(count, TOUCH.dtype),
@@ -49,11 +50,11 @@ class Still:
 
     def records(self, name: str) -> Any:
         """Return a table."""
-        return self.tables[name]
+        return self.arrays[name]
 
     def cell(self, name: str, index: int) -> Any:
         """Return one record of a table."""
-        return self.tables[name][index]
+        return self.arrays[name][index]
 
     def count(self, role: str, index: int, value: int) -> None:
         """Set one counter."""
