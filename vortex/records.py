@@ -15,6 +15,28 @@ PREFIX = (
     Field("publish_ns", "i8", "when the writer made it visible"),
 )
 
+#: How a tick goes through the stages, in the order in which it is known; where several frames are
+#: merged, the stamps are those of the oldest.  The block begins at the same offset in each record
+#: that carries it, so a stage passes on what it got by one copy.
+STAMPS = (
+    Field("kernel_ns", "i8", "kernel receive stamp of the oldest frame; 0 if no frame caused it"),
+    Field("recv_ns", "i8", "when recv returned with that frame"),
+    Field("ingest_publish_ns", "i8", "when ingest made it visible"),
+    Field("newest_kernel_ns", "i8", "kernel receive stamp of the newest frame merged"),
+    Field("merged_count", "i8", "frames merged into the record"),
+    Field("resync_count", "i8", "of these, frames that brought the book into sync"),
+    Field("book_pick_ns", "i8", "when the book's drain began"),
+    Field("book_publish_ns", "i8", "when the book made its top visible"),
+    Field("strategy_pick_ns", "i8", "when the strategy's drain began"),
+    Field("strategy_publish_ns", "i8", "when the strategy made its request visible"),
+    Field("gateway_pick_ns", "i8", "when the gateway took it"),
+    Field("sent_ns", "i8", "when send returned"),
+)
+STAMPS_OFFSET_BYTES = 24
+#: What a TOP, a MERGE of the strategy and a REQUEST know of them.
+TOP_STAMPS, MERGE_STAMPS, REQUEST_STAMPS = STAMPS[:7], STAMPS[:8], STAMPS[:9]
+TOP_STAMPS_BYTES, MERGE_STAMPS_BYTES, REQUEST_STAMPS_BYTES = 7 * 8, 8 * 8, 9 * 8
+
 # Market data, ingest to book: slots of 128 bytes.
 LEVELS_PER_RECORD = 6
 MARKET_SLOT_BYTES = 128
@@ -89,11 +111,7 @@ TOP = Layout(
     "Best bid and ask of one instrument after a drain.  The stamps are those of the oldest frame "
     "merged into it.",
     *PREFIX,
-    Field("kernel_ns", "i8", "kernel receive stamp of the oldest frame merged"),
-    Field("recv_ns", "i8", "when recv returned with that frame"),
-    Field("ingest_publish_ns", "i8", "when ingest made it visible"),
-    Field("newest_kernel_ns", "i8", "kernel receive stamp of the newest frame merged"),
-    Field("pick_ns", "i8", "when the book's drain began"),
+    *TOP_STAMPS,
     Field("venue_ns", "i8", "the venue's event time of the newest frame; 0 when it sends none"),
     Field("consumed_seq", "i8", "records of its market ring that the book had consumed"),
     Field("update_id", "i8", "book update that it shows"),
@@ -103,8 +121,6 @@ TOP = Layout(
     Field("ask_lots", "i8", "quantity at the best ask"),
     Field("bid_depth_lots", "i8", "quantity of the five best bid levels"),
     Field("ask_depth_lots", "i8", "quantity of the five best ask levels"),
-    Field("merged_count", "i8", "frames merged into this record"),
-    Field("resync_count", "i8", "of these, frames that brought the book into sync"),
     Field("is_valid", "i8", "1 when the book is in sync with the venue"),
     reserved(32),
 )
@@ -114,22 +130,14 @@ REQUEST = Layout(
     "request",
     "Place, cancel or replace one order (kind PLACE, CANCEL, REPLACE).",
     *PREFIX,
-    Field("kernel_ns", "i8", "kernel receive stamp of the oldest frame; 0 if no frame caused it"),
-    Field("recv_ns", "i8", "when recv returned with that frame"),
-    Field("ingest_publish_ns", "i8", "when ingest made it visible"),
-    Field("newest_kernel_ns", "i8", "kernel receive stamp of the newest frame merged"),
-    Field("book_pick_ns", "i8", "when the book's drain began"),
-    Field("book_publish_ns", "i8", "when the book made its top visible"),
-    Field("pick_ns", "i8", "when the strategy's drain began"),
+    *REQUEST_STAMPS,
     Field("tops_consumed_seq", "i8", "records of the tops ring that the strategy had consumed"),
     Field("events_consumed_seq", "i8", "records of the events ring that it had consumed"),
     Field("quote_index", "i8", "index of the strategy's quote of the instrument"),
     Field("side", "i8", "codes.Side"),
     Field("price_ticks", "i8", "limit price"),
     Field("qty_lots", "i8", "quantity"),
-    Field("order_id", "i8", "the standing order to cancel or replace; 0 for PLACE"),
-    Field("merged_count", "i8", "frames merged into the decision"),
-    Field("resync_count", "i8", "of these, how many brought the book into sync"),
+    Field("order_id", "i8", "the open order to cancel or replace; 0 for PLACE"),
     Field("time_in_force", "i8", "codes.OrderForce"),
     Field("account_id", "i8", "index of the account that it is for"),
     reserved(24),
@@ -138,18 +146,7 @@ REQUEST = Layout(
 # Requests that the gateway sent, for observers: slots of 192 bytes.
 SENT_FIELDS = (
     *PREFIX,
-    Field("kernel_ns", "i8", "kernel receive stamp of the oldest frame; 0 if no frame caused it"),
-    Field("recv_ns", "i8", "when recv returned with that frame"),
-    Field("ingest_publish_ns", "i8", "when ingest made it visible"),
-    Field("book_pick_ns", "i8", "when the book's drain began"),
-    Field("book_publish_ns", "i8", "when the book made its top visible"),
-    Field("strategy_pick_ns", "i8", "when the strategy's drain began"),
-    Field("strategy_publish_ns", "i8", "when the strategy made its request visible"),
-    Field("gateway_pick_ns", "i8", "when the gateway took it"),
-    Field("sent_ns", "i8", "when send returned"),
-    Field("newest_kernel_ns", "i8", "kernel receive stamp of the newest frame merged"),
-    Field("merged_count", "i8", "frames merged into the decision"),
-    Field("resync_count", "i8", "of these, frames that brought the book into sync"),
+    *STAMPS,
     Field("quote_index", "i8", "index of the strategy's quote of the instrument"),
     Field("side", "i8", "codes.Side"),
     Field("price_ticks", "i8", "limit price"),

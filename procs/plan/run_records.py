@@ -1,7 +1,7 @@
 """Records that a run keeps about itself: what is gathered, steps, slow orders, marks of the log."""
 
 from ipc.layout import Field, Layout, reserved
-from vortex.records import SENT_FIELDS
+from vortex.records import MERGE_STAMPS, SENT_FIELDS
 
 #: What an order passes.
 HOPS = ("ingest", "book", "strategy", "gateway")
@@ -14,21 +14,13 @@ MERGE = Layout(
     "merge",
     "What a drain has gathered for one instrument and not yet passed on.",
     Field("is_touched", "i8", "1 when something is to be passed on"),
-    Field("kernel_ns", "i8", "kernel receive stamp of the oldest frame gathered"),
-    Field("recv_ns", "i8", "when recv returned with that frame"),
-    Field("ingest_publish_ns", "i8", "when ingest made it visible"),
-    Field("newest_kernel_ns", "i8", "kernel receive stamp of the newest frame gathered"),
-    Field("venue_ns", "i8", "the venue's event time of the newest frame"),
-    Field("merged_count", "i8", "frames gathered"),
-    Field("resync_count", "i8", "of these, frames that brought the book into sync"),
     Field("cause_id", "i8", "number of the newest frame"),
     Field("consumed_seq", "i8", "records of its ring consumed"),
-    Field("book_pick_ns", "i8", "strategy: when the book took the oldest frame"),
-    Field("book_publish_ns", "i8", "strategy: when the book published the oldest frame"),
-    Field("by_event", "i8", "strategy: 1 when an order event asks for a decision"),
+    *MERGE_STAMPS,
+    Field("venue_ns", "i8", "the venue's event time of the newest frame"),
     Field("decided_kernel_ns", "i8", "strategy: kernel_ns of the decision just made; 0 for none"),
     Field("decided_count", "i8", "strategy: frames merged into that decision"),
-    reserved(8),
+    reserved(16),
 )
 
 STEP = Layout(

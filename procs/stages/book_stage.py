@@ -15,7 +15,15 @@ from ipc.compiled import compile_entry, compiled
 from ipc.counters import add
 from ipc.layout import Field, Layout
 from ipc.log import tell
-from ipc.memory import address_of, copy_bytes, load_byte, load_word, record_at, store_word
+from ipc.memory import (
+    address_of,
+    copy_bytes,
+    load_byte,
+    load_word,
+    record_at,
+    store_word,
+    zero_bytes,
+)
 from ipc.ring import NEW_EPOCH, RING_BYTES
 from procs.logs import hot_events
 from procs.plan.launch import Launch
@@ -39,7 +47,17 @@ from procs.stages.base.stage import (
 from vortex.books import book, sync
 from vortex.books.sync import Sync
 from vortex.codes import Kind, Side
-from vortex.records import DEPTH, INSTRUMENT, TICKER, TOP, TOUCH, TRADE
+from vortex.records import (
+    DEPTH,
+    INSTRUMENT,
+    MERGE_STAMPS_BYTES,
+    STAMPS_OFFSET_BYTES,
+    TICKER,
+    TOP,
+    TOP_STAMPS_BYTES,
+    TOUCH,
+    TRADE,
+)
 
 CONTEXT = Layout(
     "book_context",
@@ -271,11 +289,12 @@ def write_top(context_address: int, instrument_id: int, now_ns: int) -> bool:
     top.instrument_id = instrument_id
     top.epoch = context.epoch
     top.cause_id = merge.cause_id
-    top.kernel_ns = merge.kernel_ns
-    top.recv_ns = merge.recv_ns
-    top.ingest_publish_ns = merge.ingest_publish_ns
-    top.newest_kernel_ns = merge.newest_kernel_ns
-    top.pick_ns = now_ns
+    merge.book_pick_ns = now_ns
+    copy_bytes(
+        slot_address + STAMPS_OFFSET_BYTES,
+        merge_of(context_address, instrument_id) + STAMPS_OFFSET_BYTES,
+        TOP_STAMPS_BYTES,
+    )
     top.venue_ns = merge.venue_ns
     top.consumed_seq = merge.consumed_seq
     top.update_id = touch.update_id
@@ -285,8 +304,6 @@ def write_top(context_address: int, instrument_id: int, now_ns: int) -> bool:
     top.ask_lots = touch.ask_lots
     top.bid_depth_lots = book.depth_lots(book_address, Side.BUY, DEPTH_LEVELS)
     top.ask_depth_lots = book.depth_lots(book_address, Side.SELL, DEPTH_LEVELS)
-    top.merged_count = merge.merged_count
-    top.resync_count = merge.resync_count
     top.is_valid = touch.is_valid
     ring.append(context.tops_address, 1)
     add(context.counters_address, BookCounter.TOPS, 1)
@@ -299,11 +316,7 @@ def clear_merge(merge_address: int) -> None:
     """Begin to gather anew."""
     merge = record_at(merge_address, MERGE_DTYPE)
     merge.is_touched = 0
-    merge.kernel_ns = 0
-    merge.recv_ns = 0
-    merge.ingest_publish_ns = 0
-    merge.merged_count = 0
-    merge.resync_count = 0
+    zero_bytes(merge_address + STAMPS_OFFSET_BYTES, MERGE_STAMPS_BYTES)
 
 
 @compiled

@@ -43,7 +43,16 @@ from vortex.codes import Kind, Side
 from vortex.deciding.contract import VIEW
 from vortex.orders import quoting
 from vortex.orders.quoting import REQUEST_BYTES, STANDING, WANTED
-from vortex.records import ORDER, ORDER_EVENT, REQUEST, TOP, TRADE
+from vortex.records import (
+    MERGE_STAMPS_BYTES,
+    ORDER,
+    ORDER_EVENT,
+    REQUEST,
+    STAMPS_OFFSET_BYTES,
+    TOP,
+    TOP_STAMPS_BYTES,
+    TRADE,
+)
 
 DECIDER = Layout(
     "decider",
@@ -140,19 +149,21 @@ def gather_top(context_address: int, record_address: int) -> None:
     instrument_id = top.instrument_id
     mark_touched(context_address, instrument_id)
     copy_bytes(context.newest_address + instrument_id * TOP_BYTES, record_address, TOP_BYTES)
-    merge = record_at(merge_of(context_address, instrument_id), MERGE_DTYPE)
+    merge_address = merge_of(context_address, instrument_id)
+    merge = record_at(merge_address, MERGE_DTYPE)
     if merge.merged_count == 0:
-        merge.kernel_ns = top.kernel_ns
-        merge.recv_ns = top.recv_ns
-        merge.ingest_publish_ns = top.ingest_publish_ns
-        merge.book_pick_ns = top.pick_ns
+        copy_bytes(
+            merge_address + STAMPS_OFFSET_BYTES,
+            record_address + STAMPS_OFFSET_BYTES,
+            TOP_STAMPS_BYTES,
+        )
         merge.book_publish_ns = top.publish_ns
     else:
         add(context.counters_address, StrategyCounter.MERGED, 1)
-    merge.newest_kernel_ns = top.newest_kernel_ns
+        merge.newest_kernel_ns = top.newest_kernel_ns
+        merge.merged_count += top.merged_count
+        merge.resync_count += top.resync_count
     merge.cause_id = top.cause_id
-    merge.merged_count += top.merged_count
-    merge.resync_count += top.resync_count
     add(context.counters_address, StrategyCounter.TOPS, 1)
 
 
@@ -256,27 +267,26 @@ def stamp_requests(
 ) -> None:
     """Write into each request what caused it and how far the inputs were read."""
     context = record_at(context_address, CONTEXT_DTYPE)
-    merge = record_at(merge_of(context_address, instrument_id), MERGE_DTYPE)
+    merge_address = merge_of(context_address, instrument_id)
+    merge = record_at(merge_address, MERGE_DTYPE)
     account_id = account_of(context_address, instrument_id)
     events = record_at(events_of(context_address, account_id), RING_DTYPE)
     requests = record_at(requests_of(context_address, account_id), RING_DTYPE)
     for index in range(count):
-        request = record_at(requests_address + index * REQUEST_BYTES, REQUEST_DTYPE)
+        request_address = requests_address + index * REQUEST_BYTES
+        request = record_at(request_address, REQUEST_DTYPE)
         request.epoch = requests.epoch
         request.account_id = account_id
-        request.pick_ns = now_ns
         request.tops_consumed_seq = record_at(context.tops_address, RING_DTYPE).next_seq
         request.events_consumed_seq = events.next_seq
         if merge.merged_count > 0:
             request.cause_id = merge.cause_id
-            request.merged_count = merge.merged_count
-            request.resync_count = merge.resync_count
-            request.kernel_ns = merge.kernel_ns
-            request.recv_ns = merge.recv_ns
-            request.ingest_publish_ns = merge.ingest_publish_ns
-            request.newest_kernel_ns = merge.newest_kernel_ns
-            request.book_pick_ns = merge.book_pick_ns
-            request.book_publish_ns = merge.book_publish_ns
+            copy_bytes(
+                request_address + STAMPS_OFFSET_BYTES,
+                merge_address + STAMPS_OFFSET_BYTES,
+                MERGE_STAMPS_BYTES,
+            )
+        request.strategy_pick_ns = now_ns
 
 
 @compiled

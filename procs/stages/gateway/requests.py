@@ -43,6 +43,7 @@ from procs.stages.gateway.context import (
 )
 from vortex.codes import Kind, Reject
 from vortex.orders import desk, limits
+from vortex.records import REQUEST_STAMPS_BYTES, STAMPS_OFFSET_BYTES
 from vortex.venues.contract import REQUEST_BUFFER_BYTES
 
 
@@ -214,17 +215,13 @@ def begin_sent(context_address: int, sent_address: int, pick_ns: int) -> None:
     sent.instrument_id = request.instrument_id
     sent.epoch = context.epoch
     sent.cause_id = request.cause_id
-    sent.kernel_ns = request.kernel_ns
-    sent.recv_ns = request.recv_ns
-    sent.ingest_publish_ns = request.ingest_publish_ns
-    sent.book_pick_ns = request.book_pick_ns
-    sent.book_publish_ns = request.book_publish_ns
-    sent.strategy_pick_ns = request.pick_ns
+    copy_bytes(
+        sent_address + STAMPS_OFFSET_BYTES,
+        context.request_address + STAMPS_OFFSET_BYTES,
+        REQUEST_STAMPS_BYTES,
+    )
     sent.strategy_publish_ns = request.publish_ns
     sent.gateway_pick_ns = pick_ns
-    sent.newest_kernel_ns = request.newest_kernel_ns
-    sent.merged_count = request.merged_count
-    sent.resync_count = request.resync_count
     sent.quote_index = request.quote_index
     sent.side = request.side
     sent.price_ticks = request.price_ticks

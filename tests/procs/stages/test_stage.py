@@ -187,7 +187,7 @@ def test_the_book_turns_market_records_into_tops(bench: Bench) -> None:
     bench.send(market, ticker(102, (51, 9), (53, 1)))
     top = take_top(tops)
     assert (top["bid_lots"], top["ask_lots"], top["update_id"]) == (9, 1, 102)
-    assert top["pick_ns"] <= top["publish_ns"]
+    assert top["book_pick_ns"] <= top["publish_ns"]
 
 
 @pytest.mark.parametrize("role", ["book", "strategy"])
