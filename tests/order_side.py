@@ -5,14 +5,19 @@ from typing import Any
 import numpy as np
 from builders import record_of
 
-from ipc.memory import address_of
+from ipc.memory import address_of, record_at
 from vortex.codes import Answer, Execution, Kind, Outcome, Reject, Side
 from vortex.orders import desk, order_table, quoting
 from vortex.orders.desk import DESK, IN_FLIGHT
 from vortex.orders.quoting import QUOTING, STANDING, WANTED
-from vortex.records import ANSWER, ORDER, ORDER_EVENT, POSITION, REQUEST
+from vortex.records import ANSWER, ORDER, ORDER_EVENT, POSITION, REQUEST, SEEN_FILLS
 
 EVENT_FIELDS = ("kind", "order_id", "quote_index", "request_kind", "reason", "remaining_lots")
+
+
+def row_of(array: "np.ndarray[Any, Any]") -> Any:
+    """Return the first row of an array as compiled code takes it."""
+    return record_at(address_of(array), array.dtype)
 
 
 def zeros(layout: Any, count: int = 1) -> "np.ndarray[Any, Any]":
@@ -29,12 +34,14 @@ class OrderDesk:
         self.positions["instrument_id"] = np.arange(instrument_count)
         self.in_flight = zeros(IN_FLIGHT, desk.IN_FLIGHT_COUNT)
         self.room = zeros(ORDER_EVENT, desk.EVENTS_PER_ANSWER_MAX)
+        self.seen_fills = zeros(SEEN_FILLS, instrument_count)
         self.desk = record_of(
             DESK,
             orders_address=address_of(self.orders),
             order_count=row_count,
             positions_address=address_of(self.positions),
             in_flight_address=address_of(self.in_flight),
+            seen_fills_address=address_of(self.seen_fills),
             last_order_id=1 << 32,
             epoch=1,
         )
@@ -55,13 +62,13 @@ class OrderDesk:
 
     def submit_record(self, request: "np.ndarray[Any, Any]") -> int:
         """Enter a request; return its number."""
-        return int(desk.submit(self.address, address_of(request), self.now_ns))
+        return int(desk.submit(self.address, row_of(request), self.now_ns))
 
     def answer(self, **fields: Any) -> list["np.void"]:
         """Let the desk take one message of the venue; return the events."""
         self.now_ns += 1
         answer = record_of(ANSWER, **fields)
-        count = desk.on_answer(self.address, address_of(answer), address_of(self.room), self.now_ns)
+        count = desk.on_answer(self.address, row_of(answer), address_of(self.room), self.now_ns)
         new = self.take_events(count)
         assert all(event["recv_ns"] == self.now_ns for event in new)
         return new
@@ -93,17 +100,15 @@ class OrderDesk:
 
     def refuse(self, request: "np.ndarray[Any, Any]", reason: Reject) -> list["np.void"]:
         """Refuse a request before it is sent."""
-        self.desk["events_address"] = address_of(self.room)
-        self.desk["event_count"] = 0
-        desk.refuse(self.address, address_of(request), reason)
+        desk.begin_events(self.address, address_of(self.room))
+        desk.refuse(self.address, row_of(request), reason)
         return self.take_events(1)
 
-    def lose_sight(self, row_index: int) -> list["np.void"]:
+    def mark_unknown(self, row_index: int) -> list["np.void"]:
         """An answer is overdue."""
-        self.desk["events_address"] = address_of(self.room)
-        self.desk["event_count"] = 0
+        desk.begin_events(self.address, address_of(self.room))
         row_address = address_of(self.orders) + row_index * order_table.ORDER_BYTES
-        desk.lose_sight(self.address, row_address, self.now_ns)
+        desk.mark_unknown(self.address, row_address, self.now_ns)
         return self.take_events(int(self.desk["event_count"][0]))
 
     @property

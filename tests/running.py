@@ -81,7 +81,7 @@ class Running(NamedTuple):
     def orders_known(self) -> set[str]:
         """Return the client ids of the orders that stand or may stand, by the engine's word."""
         launch = read_launch(launch_path(self.engine.run_folder, "gateway"))
-        venue = venues.load(launch.config.accounts[0].venue)
+        venue = venues.account_of(launch.config.accounts[0].venue)
         epoch = int(self.view.status("gateway")["epoch"])
         return {
             venue.client_order_id(launch.run_id, epoch, int(row["order_id"]))

@@ -1,4 +1,4 @@
-"""Writes the documents that the code declares: the records, and the configuration's keys.
+"""Writes the documents that the code declares: records, configuration, the life of an order.
 
 They are always printed from the code, so they cannot differ from it; ``--check`` fails when a file
 is stale.
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from tools import records, settings
+from tools import order_life, records, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,6 +32,7 @@ class Document:
 DOCUMENTS = [
     Document(ROOT / "RECORDS.md", records.text),
     Document(ROOT / "docs" / "configuration.md", settings.text),
+    Document(ROOT / "docs" / "order_life.md", order_life.text),
 ]
 
 

@@ -134,15 +134,21 @@ class Reject(IntEnum):
     IN_FLIGHT = 13  # an earlier request for that order is not answered yet
     OUT_OF_BOUNDS = 14  # price or quantity outside the instrument's own limits
     TABLE_FULL = 15
-    VENUE_THROTTLED = 16  # 429, 418, -1003, -1015
+    VENUE_THROTTLED = 16  # too many requests
     VENUE_WOULD_TAKE = 17  # a post-only order that would have crossed
-    VENUE_BALANCE = 18
-    VENUE_FILTER = 19  # -1013
-    VENUE_UNKNOWN_ORDER = 20  # -2011, -2013
-    VENUE_CLOCK = 21  # -1021
-    VENUE_SIGNATURE = 22  # -1022, -2014, -2015
+    VENUE_BALANCE = 18  # not enough to pay for it
+    VENUE_FILTER = 19  # a price, quantity or value that the instrument does not allow
+    VENUE_UNKNOWN_ORDER = 20  # no such order: over, or never there
+    VENUE_CLOCK = 21  # the request's time is too far from the venue's
+    VENUE_SIGNATURE = 22  # the key, or what it signed
     VENUE_OTHER = 23
     DISCONNECTED = 24
+
+
+#: What quotes meet every day: counted, not logged.
+DAILY_REJECTS = (
+    int(Reject.NONE), int(Reject.VENUE_WOULD_TAKE), int(Reject.VENUE_UNKNOWN_ORDER),
+)  # fmt: skip
 
 
 class Answer(IntEnum):
@@ -165,6 +171,7 @@ class Outcome(IntEnum):
     SUCCESS = 1
     FAILURE = 2
     UNKNOWN = 3
+    ACCEPTED = 4  # the venue has the request; what becomes of the order comes on another stream
 
 
 class Execution(IntEnum):

@@ -128,7 +128,7 @@ TOP = Layout(
 # Requests, strategy to gateway: slots of 192 bytes.
 REQUEST = Layout(
     "request",
-    "Place, cancel or replace one order (kind PLACE, CANCEL, REPLACE).",
+    "Place, cancel, replace or amend one order (kind PLACE, CANCEL, REPLACE, AMEND).",
     *PREFIX,
     *REQUEST_STAMPS,
     Field("tops_consumed_seq", "i8", "records of the tops ring that the strategy had consumed"),
@@ -175,13 +175,14 @@ ORDER_EVENT = Layout(
     Field("remaining_lots", "i8", "quantity that is still open"),
     Field("fill_ticks", "i8", "price of this fill"),
     Field("fill_lots", "i8", "quantity of this fill"),
-    Field("trade_id", "i8", "the venue's number of the fill"),
+    Field("trade_id_high", "i8", "upper 64 bits of the venue's id of the fill"),
+    Field("trade_id", "i8", "lower 64 bits of it"),
     Field("is_maker", "i8", "1 when our order rested"),
     Field("reason", "i8", "codes.Reject"),
     Field("request_kind", "i8", "codes.Kind of the request that it answers; 0 for none"),
     Field("position_lots", "i8", "our position in the instrument after it"),
     Field("account_id", "i8", "index of its account"),
-    reserved(48),
+    reserved(40),
 )
 
 # Tables: state that one process writes and others read in place.
@@ -258,10 +259,13 @@ ORDER = Layout(
     Field("filled_lots", "i8", "quantity filled"),
     Field("request_kind", "i8", "codes.Kind of the unanswered request; 0 for none"),
     Field("request_id", "i8", "its number"),
-    Field("replaced_by_id", "i8", "the order that is to replace this one; 0 for none"),
+    Field("replaced_by_id", "i8", "the order that takes its place; 0 for none"),
+    Field("amend_price_ticks", "i8", "price that an amendment asks for; 0 for none"),
+    Field("amend_qty_lots", "i8", "quantity that an amendment asks for; 0 for none"),
     Field("sent_ns", "i8", "when the unanswered request was sent"),
     Field("created_ns", "i8", "when the order was sent"),
     Field("changed_ns", "i8", "when the row last changed"),
+    reserved(48),
 )
 
 POSITION = Layout(
@@ -277,12 +281,29 @@ POSITION = Layout(
     Field("bought_lots", "i8", "sum of buys"),
     Field("sold_lots", "i8", "sum of sells"),
     Field("fill_count", "i8", "number of fills"),
-    Field("last_trade_id", "i8", "fills up to it are counted or older than the run; 0: unknown"),
+    Field("last_trade_id_high", "i8", "upper 64 bits of the id of the newest fill"),
+    Field("last_trade_id", "i8", "lower 64 bits of it; 0: not known yet, -1: there was none"),
+    Field("last_fill_ms", "i8", "the venue's time of that fill, or when it was found that none is"),
     Field("open_buy_lots", "i8", "lots that our open buys could still add, at their worst"),
     Field("open_sell_lots", "i8", "lots that our open sells could still take, at their worst"),
     Field("open_order_count", "i8", "orders that are open or may be open"),
     Field("changed_ns", "i8", "when it last changed"),
     Field("account_id", "i8", "index of its account"),
+    reserved(48),
+)
+
+SEEN_FILL_COUNT = 4_096
+
+SEEN_FILLS = Layout(
+    "seen_fills",
+    "The ids of the last fills of one instrument that were counted; each bucket of ids is a chain "
+    "of numbers that goes back in time.",
+    Field("last_seq", "i8", "number of the newest id; 1 is the first"),
+    reserved(56),
+    Field("newest_seq", "i8", "newest id of each bucket; 0 for none", (SEEN_FILL_COUNT,)),
+    Field("trade_id_high", "i8", "upper 64 bits, by number modulo size", (SEEN_FILL_COUNT,)),
+    Field("trade_id", "i8", "lower 64 bits", (SEEN_FILL_COUNT,)),
+    Field("former_seq", "i8", "the id before it in its bucket; 0 for none", (SEEN_FILL_COUNT,)),
 )
 
 BALANCE = Layout(
@@ -298,7 +319,7 @@ BALANCE = Layout(
 # Inside one process: decoded messages, keys and instruments.
 ANSWER = Layout(
     "answer",
-    "One message of the order connection, decoded.",
+    "One thing that a message of an order connection says.",
     Field("kind", "i8", "codes.Answer"),
     Field("request_id", "i8", "number of the request that it answers; 0 for none"),
     Field("status", "i8", "200, 400, 409, 429 and so on"),

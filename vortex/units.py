@@ -3,7 +3,7 @@
 One *e8* is 1e-8 of an asset, the finest step that the venues write.
 """
 
-from decimal import Context, Decimal, InvalidOperation
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, InvalidOperation
 
 INT64_MAX = 2**63 - 1
 DECIMALS = 8
@@ -40,6 +40,34 @@ def to_e8(text: str) -> int:
     if abs(result) > INT64_MAX:
         raise ValueError(f"{text} does not fit 63 bits at 8 decimals: give a smaller number")
     return result
+
+
+def to_e8_floor(text: str) -> int:
+    """Return decimal ``text`` in units of 1e-8, rounded down: what is owned.
+
+    Raises
+    ------
+    ValueError
+        When it is not a finite decimal, or does not fit 63 bits.
+    """
+    return to_e8(_rounded(text, ROUND_FLOOR))
+
+
+def to_e8_ceiling(text: str) -> int:
+    """Return decimal ``text`` in units of 1e-8, rounded up: what is paid.
+
+    Raises
+    ------
+    ValueError
+        When it is not a finite decimal, or does not fit 63 bits.
+    """
+    return to_e8(_rounded(text, ROUND_CEILING))
+
+
+def _rounded(text: str, rounding: str) -> str:
+    scaled = _EXACT.scaleb(_decimal(text), DECIMALS)
+    whole = scaled.to_integral_value(rounding=rounding, context=_EXACT)
+    return str(_EXACT.scaleb(whole, -DECIMALS))
 
 
 def units_exact(value_e8: int, unit_e8: int) -> int:

@@ -27,7 +27,7 @@ from procs.plan.run_records import (
 )
 from vortex.books import book
 from vortex.deciding import contract
-from vortex.orders.limits import LIMITS, ORDER_RATE
+from vortex.orders.limits import LIMITS, ORDER_RATE, RATE_COUNT_MAX
 from vortex.orders.quoting import QUOTE_COUNT, QUOTING, STANDING, WANTED
 from vortex.records import (
     BALANCE,
@@ -40,6 +40,7 @@ from vortex.records import (
     ORDER_EVENT,
     POSITION,
     REQUEST,
+    SEEN_FILLS,
     SENT,
     TICKER,
     TOP,
@@ -246,7 +247,8 @@ def account_tables(config: Config, account: AccountWiring) -> list[Table]:
         Table(account.named("orders"), ORDER, order_rows(config, account), account.role),
         Table(account.named("positions"), POSITION, count, account.role),
         Table(account.named("balances"), BALANCE, balance_rows, account.role),
-        Table(account.named("order_rate"), ORDER_RATE, 1, account.role),
+        Table(account.named("order_rate"), ORDER_RATE, RATE_COUNT_MAX, account.role),
+        Table(account.named("seen_fills"), SEEN_FILLS, count, account.role),
     ]
 
 

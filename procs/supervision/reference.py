@@ -75,7 +75,7 @@ def check_keys(config: Config, keys: dict[str, Credentials]) -> None:
         When it cannot.
     """
     for account in config.accounts:
-        venue, key = venues.load(account.venue), keys[account.name]
+        venue, key = venues.account_of(account.venue), keys[account.name]
         try:
             venue.new_session(key.key, signer_of(key.secret), 1, 1, account.recv_window_ms)
         except ValueError as error:

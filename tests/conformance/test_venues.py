@@ -17,6 +17,7 @@ import pytest
 from tests.conformance import venue_fixtures
 from tests.conformance.venue_fixtures import (
     FOLDER,
+    check_account,
     check_answers,
     check_market,
     check_numbers,
@@ -29,6 +30,11 @@ from vortex.venues import contract
 NAMES = venues.available()
 MARKETS = [name for name in NAMES if hasattr(venues.load(name), "MARKET")]
 ORDERS = [name for name in NAMES if hasattr(venues.load(name), "ORDERS")]
+ACCOUNTS = [
+    name
+    for name in NAMES
+    if hasattr(venues.load(name), "ACCOUNT") and (FOLDER / name / "account.json").exists()
+]
 PLUGS = {
     "decode_market": contract.DECODE_MARKET,
     "decode_snapshot": contract.DECODE_SNAPSHOT,
@@ -88,6 +94,11 @@ def test_requests(name: str) -> None:
 @pytest.mark.parametrize("name", ORDERS)
 def test_answers(name: str) -> None:
     check_answers(name, venues.market_of(name), venues.orders_of(name))
+
+
+@pytest.mark.parametrize("name", ACCOUNTS)
+def test_account(name: str) -> None:
+    check_account(name, venues.account_of(name))
 
 
 def test_an_unknown_venue_is_named_together_with_those_that_exist() -> None:
@@ -163,3 +174,15 @@ def test_order_entry_of_stubs_fails(name: str) -> None:
         check_requests(name, market, mute)
     with pytest.raises(AssertionError):
         check_answers(name, market, mute)
+
+
+@pytest.mark.parametrize("name", ACCOUNTS)
+def test_an_account_of_stubs_fails(name: str) -> None:
+    account = venues.account_of(name)
+    deaf = dataclasses.replace(account, read_open_orders=lambda _: [])
+    mute = dataclasses.replace(
+        account, cancel_all=lambda *_: contract.Ask(account.time().transport)
+    )
+    for stub in (deaf, mute):
+        with pytest.raises(AssertionError):
+            check_account(name, stub)

@@ -8,21 +8,24 @@
                  brings of a ``symbol``; ``book`` is what the book shows after it
 ``requests``     REQUESTs, and the bytes that the venue gets
 ``answers``      scenes: messages of the order connections, each with its answers
+``account``      questions outside the hot path: what is asked, the reply, and what it says
 
 A field that a record or an answer does not name is 0 (or -1, where that says nothing).  The scenes
 ``reset`` and ``gap`` are run through a book: in the first it must become valid under a lower number
 than before, in the second it must lose its validity for a gap.  A venue without order entry needs
-neither ``requests`` nor ``answers``.
+none of ``requests``, ``answers`` and ``account``.
 """
 
 import itertools
 import json
 from collections.abc import Iterator
+from enum import IntEnum
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 
 from ipc.memory import address_of, record_at
 from ipc.types import RecordArray
@@ -41,13 +44,25 @@ from vortex.records import (
     TOUCH,
     TRADE,
 )
-from vortex.venues.contract import REQUEST_BUFFER_BYTES, MarketData, OrderEntry, Snapshots
+from vortex.venues.contract import (
+    REQUEST_BUFFER_BYTES,
+    Account,
+    Asker,
+    MarketData,
+    OrderEntry,
+    Refused,
+    Snapshots,
+)
+from vortex.wire.signers import HmacSigner
 from vortex.wire.signing import fill_session
 
 FOLDER = Path(__file__).parent / "venues"
 MARKET_SCENES = {"book", "reset", "gap", "trades", "refused"}
 ANSWER_SCENES = {"accepted", "fill", "double fill", "reject", "throttle"}
 REQUEST_NAMES = {"place", "cancel"}
+QUESTIONS = {"time", "state", "open_orders", "order", "fills", "cancel_all"}
+READERS = {"time": "read_time_ms"}
+WALL_MS = 1_711_001_595_207
 RUN_ID, EPOCH = 0xABC, 2
 SLOTS = 64
 PAD = b"9" * 64
@@ -268,12 +283,54 @@ def check_requests(venue: str, market: MarketData, orders: OrderEntry) -> None:
         for name, value in case["request"].items():
             request[name] = Kind[value] if name == "kind" else value
         out = np.zeros(REQUEST_BUFFER_BYTES, np.uint8)
-        size = orders.encode_request(
-            address_of(request), address_of(rows), address_of(session), case["wall_ms"],
-            case["request_id"], case["new_order_id"], case["old_order_id"], case["old_epoch"],
-            address_of(out),
-        )  # fmt: skip
+        size = encode(orders, case, request, rows, session, out)
         assert bytes(out[:size]).decode() == case["payload"], case["name"]
+
+
+def encode(orders: OrderEntry, case: Any, request: Any, rows: Any, session: Any, out: Any) -> int:
+    """Encode one case by the function that is for its kind; return the payload's bytes."""
+    places = address_of(rows), address_of(session), case["wall_ms"], case["request_id"]
+    kind = Kind(int(request["kind"][0]))
+    if kind == Kind.CANCEL_ALL:
+        return int(orders.encode_cancel_all(*places, address_of(out)))
+    if kind == Kind.STATUS:
+        order = case["old_order_id"], case["old_epoch"]
+        return int(orders.encode_order_status(*order, *places, address_of(out)))
+    orders_named = case["new_order_id"], case["old_order_id"], case["old_epoch"]
+    return int(orders.encode_request(address_of(request), *places, *orders_named, address_of(out)))
+
+
+def said_by(rows: Any) -> Any:
+    """Return the rows of the contract as lists, codes as numbers."""
+    if isinstance(rows, tuple | list):
+        return [said_by(row) for row in rows]
+    return int(rows) if isinstance(rows, IntEnum) else rows
+
+
+def check_account(venue: str, account: Account) -> None:
+    """Check what each question asks, and what is read in its reply."""
+    cases = read_fixture(venue, "account")
+    assert {case["question"] for case in cases} >= QUESTIONS
+    assert any("refused" in case for case in cases)
+    asker = Asker("a key", HmacSigner(b"a secret"), WALL_MS, 5000)
+    for case in cases:
+        name, arguments = case["question"], case["arguments"]
+        question = getattr(account, name)
+        ask = question() if name == "time" else question(asker, *arguments)
+        found = {
+            "transport": ask.transport.name, "body": ask.body.decode(), "method": ask.method,
+            "path": ask.path, "headers": [list(header) for header in ask.headers],
+        }  # fmt: skip
+        usual = {"body": "", "method": "GET", "path": "", "headers": []}
+        assert found == usual | case["ask"], case
+        read = getattr(account, READERS.get(name, f"read_{name}"))
+        if "refused" in case:
+            with pytest.raises(Refused) as caught:
+                read(case["reply"].encode())
+            refused = {key: getattr(caught.value, key) for key in case["refused"]}
+            assert refused == case["refused"], case
+        else:
+            assert said_by(read(case["reply"].encode())) == case["said"], case
 
 
 def answer_line(row: Any) -> dict[str, Any]:

@@ -14,14 +14,14 @@ CODES = {
     "execution", "cancel_outcome", "place_outcome", "request_kind", "fee_asset", "wait_mode",
     "wait", "cause", "epoch", "input_epoch", "generation", "fragments_opcode", "close_code",
     "halt_reasons", "time_in_force", "chain", "update_chain", "instrument_kind",
-    "contract_direction", "trading_status",
+    "contract_direction", "trading_status", "replacing",
 }
 #: Text, keys, whole structures of another's making, and what is plainly a number of its own kind.
 PLAIN = {
     "symbol", "asset", "base_asset", "quote_asset", "settle_asset", "api_key",
     "inner_state", "outer_state", "prefix_state",
     "magic", "fingerprint", "record_names", "flags", "fd", "control", "cash", "reserved", "pull",
-    "by_event", "words", "trade_id_high", "tick_inverse", "lot_inverse",
+    "words", "trade_id_high", "last_trade_id_high", "tick_inverse", "lot_inverse",
     # A letter's words mean what its subject says.
     "subject", "first", "second", "third", "fourth", "fifth", "sixth",
 }

@@ -2,27 +2,36 @@
 
 The desk allots order numbers, remembers which request is unanswered, turns the venue's answers into
 order events, and counts fills.  Reports of one change reach us twice, as a reply and as an
-execution report, in either order; the row's state makes the second one a repetition.
+execution report, in either order; the order's ``LIFE`` makes the second one a repetition.
 
 An event's ``request_kind`` is not 0 when it answers the request that its quote waits for: the new
-order's row carries PLACE or REPLACE until it is acknowledged or refused, a standing order's row
-carries CANCEL.
+order's row carries PLACE or REPLACE until it is acknowledged or refused, a resting order's row
+carries CANCEL or AMEND.
 """
 
 from ipc.compiled import compiled
 from ipc.layout import Field, Layout, reserved
 from ipc.memory import record_at, zero_bytes
+from ipc.types import Record
 from vortex.codes import Answer, Execution, Kind, OrderState, Outcome, Reject
 from vortex.orders.order_table import (
+    OrderCause,
+    begin_amendment,
     begin_order,
     find_order,
     is_open,
     next_order_id,
+    next_pair,
     row_of,
     set_order,
+    worst_lots,
 )
-from vortex.orders.positions import add_fill, begin_fills, is_new_fill
-from vortex.records import ANSWER, ORDER, ORDER_EVENT, POSITION, REQUEST
+from vortex.orders.positions import SEEN_FILLS_BYTES, add_fill, begin_fills, is_new_fill
+from vortex.records import ANSWER, ORDER, ORDER_EVENT, POSITION, REQUEST, SEEN_FILLS
+
+NO_REASON = int(Reject.NONE)
+OTHER_REASON = int(Reject.VENUE_OTHER)
+UNKNOWN_ORDER = int(Reject.VENUE_UNKNOWN_ORDER)
 
 IN_FLIGHT_COUNT = 1_024
 EVENTS_PER_ANSWER_MAX = 4
@@ -34,7 +43,7 @@ IN_FLIGHT = Layout(
     Field("kind", "i8", "codes.Kind"),
     Field("instrument_id", "i8", "row of the instrument table"),
     Field("order_id", "i8", "the new order, or the one asked about; 0 for none"),
-    Field("old_order_id", "i8", "the order to cancel or replace; 0 for none"),
+    Field("old_order_id", "i8", "the order to cancel, replace or amend; 0 for none"),
     Field("sent_ns", "i8", "when it was sent"),
     reserved(16),
 )
@@ -53,9 +62,10 @@ DESK = Layout(
     Field("epoch", "i8", "life of the gateway"),
     Field("fill_count", "i8", "fills counted"),
     Field("late_count", "i8", "answers to requests that were forgotten"),
-    Field("stray_count", "i8", "orders that stand although the venue had refused or denied them"),
+    Field("stray_count", "i8", "open orders that the venue had refused or denied"),
     Field("round_trip_ns", "i8", "request to answer of the last reply; 0 when it was none"),
-    reserved(24),
+    Field("seen_fills_address", "i8", "SEEN_FILLS table"),
+    reserved(16),
 )
 
 ANSWER_DTYPE = ANSWER.dtype
@@ -68,6 +78,7 @@ ORDER_EVENT_BYTES = ORDER_EVENT.dtype.itemsize
 POSITION_DTYPE = POSITION.dtype
 POSITION_BYTES = POSITION.dtype.itemsize
 REQUEST_DTYPE = REQUEST.dtype
+SEEN_FILLS_DTYPE = SEEN_FILLS.dtype
 
 
 @compiled
@@ -115,27 +126,38 @@ def unanswered_count(desk_address: int) -> int:
 
 
 @compiled
-def check_order(desk_address: int, order_id: int) -> int:
-    """Return why an order cannot be cancelled or replaced now, or NONE."""
+def cause_of(kind: int) -> int:
+    """Return what a request of ``kind`` is to the order that it names."""
+    if kind == Kind.CANCEL:
+        return OrderCause.CANCEL
+    return OrderCause.AMEND if kind == Kind.AMEND else OrderCause.REPLACE_OLD
+
+
+@compiled
+def check_order(desk_address: int, order_id: int, kind: int) -> int:
+    """Return why an order cannot be cancelled, replaced or amended now, or NONE."""
     row_address = find(desk_address, order_id)
     if row_address == 0:
         return Reject.NO_SUCH_ORDER
     order = record_at(row_address, ORDER_DTYPE)
     if not is_open(order.state):
         return Reject.NO_SUCH_ORDER
-    if order.request_kind != 0:
+    if next_pair(order, cause_of(kind)) < 0:
         return Reject.IN_FLIGHT
     return Reject.NONE
 
 
 @compiled
-def submit(desk_address: int, request_address: int, now_ns: int) -> int:
-    """Enter a request that passed every check; return its number, 0 when the table is full."""
+def submit(desk_address: int, request: Record, now_ns: int) -> int:
+    """Enter a REQUEST that passed every check; return its number, 0 when the table is full.
+
+    Of an AMEND, price and quantity are what the order has after it.
+    """
     desk = record_at(desk_address, DESK_DTYPE)
-    request = record_at(request_address, REQUEST_DTYPE)
     kind = request.kind
+    is_new = kind == Kind.PLACE or kind == Kind.REPLACE
     new_order_id = 0
-    if kind != Kind.CANCEL:
+    if is_new:
         new_order_id = next_order_id(desk.orders_address, desk.order_count, desk.last_order_id)
         if new_order_id == 0:
             return 0
@@ -143,27 +165,39 @@ def submit(desk_address: int, request_address: int, now_ns: int) -> int:
     request_id = begin_request(
         desk_address, kind, request.instrument_id, new_order_id, request.order_id, now_ns
     )
-    if new_order_id != 0:
+    position_address = position_of(desk_address, request.instrument_id)
+    if is_new:
         row_address = row_of(desk.orders_address, desk.order_count, new_order_id)
-        begin_order(
-            row_address, position_of(desk_address, request.instrument_id), new_order_id,
-            request.instrument_id, request.quote_index, request.side,
-            request.price_ticks, request.qty_lots, now_ns,
-        )  # fmt: skip
-        ask(row_address, kind, request_id, now_ns)
+        cause = OrderCause.PLACE if kind == Kind.PLACE else OrderCause.REPLACE_NEW
+        begin_order(row_address, position_address, new_order_id, request, cause, now_ns)
+        note_request(row_address, request_id, now_ns)
     if request.order_id != 0:
-        ask(find(desk_address, request.order_id), kind, request_id, now_ns)
-        record_at(find(desk_address, request.order_id), ORDER_DTYPE).replaced_by_id = new_order_id
+        old_address = find(desk_address, request.order_id)
+        if kind == Kind.AMEND:
+            begin_amendment(
+                old_address, position_address, request.price_ticks, request.qty_lots, now_ns
+            )
+        else:
+            set_order(old_address, position_address, cause_of(kind), 0, now_ns)
+        note_request(old_address, request_id, now_ns)
+        record_at(old_address, ORDER_DTYPE).replaced_by_id = new_order_id
     return request_id
 
 
 @compiled
-def ask(row_address: int, kind: int, request_id: int, now_ns: int) -> None:
-    """Note on an order's row which request about it is unanswered."""
+def note_request(row_address: int, request_id: int, now_ns: int) -> None:
+    """Note on an order's row the number of the unanswered request about it."""
     order = record_at(row_address, ORDER_DTYPE)
-    order.request_kind = kind
     order.request_id = request_id
     order.sent_ns = now_ns
+
+
+@compiled
+def begin_events(desk_address: int, events_address: int) -> None:
+    """Let the next events be written to ``events_address``: room for EVENTS_PER_ANSWER_MAX."""
+    desk = record_at(desk_address, DESK_DTYPE)
+    desk.events_address = events_address
+    desk.event_count = 0
 
 
 @compiled
@@ -186,12 +220,12 @@ def next_event(desk_address: int, kind: int, instrument_id: int, reason: int) ->
 
 
 @compiled
-def tell(desk_address: int, row_address: int, kind: int, reason: int, answers: int) -> int:
-    """Write an event about one order; ``answers`` 1 also ends the wait for its request.
+def emit_event(desk_address: int, order: Record, kind: int, reason: int, request_kind: int) -> int:
+    """Write an event about one order; return its address.
 
-    Of a REPLACE only the new order's event ends the wait: the quote waits for that one.
+    ``request_kind`` is the request that it answers, 0 for none.  A REPLACE is answered by the new
+    order's event alone.
     """
-    order = record_at(row_address, ORDER_DTYPE)
     event_address = next_event(desk_address, kind, order.instrument_id, reason)
     event = record_at(event_address, ORDER_EVENT_DTYPE)
     event.quote_index = order.quote_index
@@ -199,18 +233,42 @@ def tell(desk_address: int, row_address: int, kind: int, reason: int, answers: i
     event.order_id = order.order_id
     event.price_ticks = order.price_ticks
     event.remaining_lots = max(order.qty_lots - order.filled_lots, 0)
-    if answers != 0:
-        is_replaced = order.request_kind == Kind.REPLACE and order.replaced_by_id != 0
-        if not is_replaced:
-            event.request_kind = order.request_kind
-        order.request_kind = 0
+    is_replaced = request_kind == Kind.REPLACE and order.replaced_by_id != 0
+    event.request_kind = 0 if is_replaced else request_kind
     return event_address
 
 
 @compiled
-def refuse(desk_address: int, request_address: int, reason: int) -> None:
-    """Write the event that a request was refused before it was sent."""
-    request = record_at(request_address, REQUEST_DTYPE)
+def change(
+    desk_address: int, row_address: int, cause: int, filled_lots: int, reason: int, now_ns: int
+) -> int:
+    """Change an order and write the event of it; return its address, 0 when nothing changes."""
+    order = record_at(row_address, ORDER_DTYPE)
+    request_kind = order.request_kind
+    position_address = position_of(desk_address, order.instrument_id)
+    if not set_order(row_address, position_address, cause, filled_lots, now_ns):
+        return 0
+    answered_kind = request_kind if order.request_kind == 0 else 0
+    return emit_event(desk_address, order, event_kind(cause), reason, answered_kind)
+
+
+@compiled
+def event_kind(cause: int) -> int:
+    """Return the codes.Kind of the event that says what changed an order."""
+    if cause == OrderCause.ACKED or cause == OrderCause.AMENDED:
+        return Kind.ACKED
+    if cause == OrderCause.PART_FILLED or cause == OrderCause.FILLED:
+        return Kind.FILLED
+    if cause == OrderCause.CANCELED:
+        return Kind.CANCELED
+    if cause == OrderCause.EXPIRED:
+        return Kind.EXPIRED
+    return Kind.UNKNOWN if cause == OrderCause.OVERDUE else Kind.REJECTED
+
+
+@compiled
+def refuse(desk_address: int, request: Record, reason: int) -> None:
+    """Write the event that a REQUEST was refused before it was sent."""
     event_address = next_event(desk_address, Kind.REJECTED, request.instrument_id, reason)
     event = record_at(event_address, ORDER_EVENT_DTYPE)
     event.quote_index = request.quote_index
@@ -222,224 +280,274 @@ def refuse(desk_address: int, request_address: int, reason: int) -> None:
 
 @compiled
 def acknowledge(desk_address: int, row_address: int, now_ns: int) -> None:
-    """An order is known to stand at the venue, or to have stood; tell once.
+    """Mark an order as resting and write ACKED once.
 
-    One that was rejected may stand all the same: the venue denied it while it was on its way.
-    Nobody waits for it any more, so it is counted as a stray, for the gateway to reconcile.
+    If it was recorded as rejected, the venue contradicts itself: it is counted as a stray, so that
+    the gateway reconnects and reconciles.
     """
     order = record_at(row_address, ORDER_DTYPE)
     if order.state == OrderState.REJECTED:
         record_at(desk_address, DESK_DTYPE).stray_count += 1
-    if order.state == OrderState.SENT or order.state == OrderState.UNKNOWN:
-        position_address = position_of(desk_address, order.instrument_id)
-        set_order(row_address, position_address, OrderState.RESTING, order.filled_lots, now_ns)
-        tell(desk_address, row_address, Kind.ACKED, Reject.NONE, 1)
+    change(desk_address, row_address, OrderCause.ACKED, order.filled_lots, NO_REASON, now_ns)
+
+
+@compiled
+def ending_cause(state: int) -> int:
+    """Return what brings an order into a final ``state``."""
+    if state == OrderState.FILLED:
+        return OrderCause.FILLED
+    if state == OrderState.EXPIRED:
+        return OrderCause.EXPIRED
+    return OrderCause.REJECTED if state == OrderState.REJECTED else OrderCause.CANCELED
 
 
 @compiled
 def end_order(
     desk_address: int, row_address: int, state: int, filled_lots: int, reason: int, now_ns: int
 ) -> None:
-    """An order is over; tell once.  What may not follow (see ``orders.py``) is not believed."""
-    order = record_at(row_address, ORDER_DTYPE)
-    if not is_open(order.state):
-        return
-    kind = Kind.CANCELED
-    if state == OrderState.REJECTED:
-        kind = Kind.REJECTED
-    elif state == OrderState.EXPIRED:
-        kind = Kind.EXPIRED
-    elif state == OrderState.FILLED:
-        kind = Kind.FILLED
-    position_address = position_of(desk_address, order.instrument_id)
-    if set_order(row_address, position_address, state, filled_lots, now_ns):
-        tell(desk_address, row_address, kind, reason, 1)
+    """End an order and write the event once; what its ``LIFE`` does not hold is not believed."""
+    change(desk_address, row_address, ending_cause(state), filled_lots, reason, now_ns)
 
 
 @compiled
-def on_place_outcome(desk_address: int, order_id: int, answer_address: int, now_ns: int) -> None:
-    """The place half of a request ended; a reply that names no outcome is no rejection."""
-    row_address = find(desk_address, order_id)
-    if row_address == 0:
+def refuse_request(
+    desk_address: int, row_address: int, request_id: int, answer: Record, now_ns: int
+) -> None:
+    """The venue refused a request about an order that stays as it is.
+
+    Filled, cancelled or never there: of VENUE_UNKNOWN_ORDER the venue does not say which.  Its
+    report does, or the answer to our question when that is overdue.
+    """
+    order = record_at(row_address, ORDER_DTYPE)
+    if order.request_id != request_id or answer.reject == Reject.VENUE_UNKNOWN_ORDER:
         return
-    answer = record_at(answer_address, ANSWER_DTYPE)
+    if order.request_kind == Kind.REPLACE:  # the new order's event answers it
+        position_address = position_of(desk_address, order.instrument_id)
+        set_order(row_address, position_address, OrderCause.REFUSED, order.filled_lots, now_ns)
+    else:
+        change(
+            desk_address, row_address, OrderCause.REFUSED, order.filled_lots, answer.reject, now_ns
+        )
+
+
+@compiled
+def on_place_outcome(desk_address: int, order_id: int, answer: Record, now_ns: int) -> None:
+    """The place half of a request ended; a reply that names no outcome is no rejection.
+
+    An order that is accepted goes on waiting: whether it rests comes on another stream.
+    """
+    row_address = find(desk_address, order_id)
+    if row_address == 0 or answer.place_outcome == Outcome.ACCEPTED:
+        return
     outcome = answer.place_outcome
     if outcome == Outcome.SUCCESS:
         acknowledge(desk_address, row_address, now_ns)
     elif outcome == Outcome.FAILURE or answer.cancel_outcome == Outcome.FAILURE:
         end_order(desk_address, row_address, OrderState.REJECTED, 0, answer.reject, now_ns)
     else:
-        lose_sight(desk_address, row_address, now_ns)
+        mark_unknown(desk_address, row_address, now_ns)
 
 
 @compiled
 def on_cancel_outcome(
-    desk_address: int, order_id: int, request_id: int, answer_address: int, now_ns: int
+    desk_address: int, order_id: int, request_id: int, answer: Record, now_ns: int
 ) -> None:
     """The cancel half of a request ended; while it is unknown the row goes on waiting."""
     row_address = find(desk_address, order_id)
     if row_address == 0:
         return
-    answer = record_at(answer_address, ANSWER_DTYPE)
     order = record_at(row_address, ORDER_DTYPE)
     if answer.cancel_outcome == Outcome.SUCCESS:
-        # Fills that are still under way on the stream count as open until they are counted; the
-        # report of the cancel comes behind them and ends the order.
+        # Fills that are not read yet count as open until they are; the report of the cancel comes
+        # behind them and ends the order.
         if answer.canceled_filled_lots <= order.filled_lots:
             end_order(
                 desk_address, row_address, OrderState.CANCELED, order.filled_lots,
-                Reject.NONE, now_ns,
+                NO_REASON, now_ns,
             )  # fmt: skip
-    elif answer.cancel_outcome == Outcome.FAILURE and order.request_id == request_id:
-        # Filled, cancelled or never there: the venue does not say which.  Its report does, or
-        # the answer to our question when that is overdue.  All other refusals left it standing.
-        if answer.reject != Reject.VENUE_UNKNOWN_ORDER and order.request_kind == Kind.CANCEL:
-            tell(desk_address, row_address, Kind.REJECTED, answer.reject, 1)
-        elif answer.reject != Reject.VENUE_UNKNOWN_ORDER:
-            order.request_kind = 0
+    elif answer.cancel_outcome == Outcome.FAILURE:
+        refuse_request(desk_address, row_address, request_id, answer, now_ns)
 
 
 @compiled
-def lose_sight(desk_address: int, row_address: int, now_ns: int) -> None:
-    """No answer: the order may or may not stand, and counts at its worst until the venue says."""
+def on_amend_outcome(
+    desk_address: int, order_id: int, request_id: int, answer: Record, now_ns: int
+) -> None:
+    """An amendment ended; while it is accepted or unknown the row goes on waiting."""
+    row_address = find(desk_address, order_id)
+    if row_address == 0:
+        return
     order = record_at(row_address, ORDER_DTYPE)
-    if order.state == OrderState.SENT:
-        position_address = position_of(desk_address, order.instrument_id)
-        set_order(row_address, position_address, OrderState.UNKNOWN, order.filled_lots, now_ns)
-        tell(desk_address, row_address, Kind.UNKNOWN, Reject.NONE, 0)
+    if order.request_id != request_id:
+        return
+    if answer.place_outcome == Outcome.SUCCESS:
+        change(desk_address, row_address, OrderCause.AMENDED, order.filled_lots, NO_REASON, now_ns)
+    elif answer.place_outcome == Outcome.FAILURE:
+        refuse_request(desk_address, row_address, request_id, answer, now_ns)
 
 
 @compiled
-def on_status(desk_address: int, order_id: int, answer_address: int, now_ns: int) -> None:
+def is_amended(order: Record, answer: Record) -> bool:
+    """Return whether an ANSWER shows the price and quantity that an amendment asked for."""
+    return bool(
+        order.request_kind == Kind.AMEND
+        and answer.price_ticks == order.amend_price_ticks
+        and answer.qty_lots == order.amend_qty_lots
+    )
+
+
+@compiled
+def mark_unknown(desk_address: int, row_address: int, now_ns: int) -> None:
+    """No answer: the order may be open, and counts at its worst until the venue says."""
+    order = record_at(row_address, ORDER_DTYPE)
+    change(desk_address, row_address, OrderCause.OVERDUE, order.filled_lots, NO_REASON, now_ns)
+
+
+@compiled
+def on_unknown_order(desk_address: int, row_address: int, answer: Record, now_ns: int) -> None:
+    """The venue does not know an order.
+
+    It never arrived.  One that was acknowledged cannot be unknown, so its status is asked again,
+    unless the venue confirmed that nothing is open: then it lost the order.
+    """
+    order = record_at(row_address, ORDER_DTYPE)
+    if order.state != OrderState.RESTING:
+        end_order(desk_address, row_address, OrderState.REJECTED, 0, UNKNOWN_ORDER, now_ns)
+    elif answer.kind == Answer.FATE:
+        end_order(
+            desk_address, row_address, OrderState.CANCELED, order.filled_lots, NO_REASON, now_ns
+        )
+
+
+@compiled
+def on_status(desk_address: int, order_id: int, answer: Record, now_ns: int) -> None:
     """The venue said what became of one order."""
     row_address = find(desk_address, order_id)
     if row_address == 0:
         return
-    answer = record_at(answer_address, ANSWER_DTYPE)
     order = record_at(row_address, ORDER_DTYPE)
     if answer.reject == Reject.VENUE_UNKNOWN_ORDER:
-        # It never arrived.  One that was acknowledged cannot be unknown, so ask again later, but
-        # where the venue confirmed that nothing is open: then it lost the order.
-        if answer.kind == Answer.FATE and order.state == OrderState.RESTING:
-            end_order(
-                desk_address,
-                row_address,
-                OrderState.CANCELED,
-                order.filled_lots,
-                Reject.NONE,
-                now_ns,
-            )
-        elif order.state == OrderState.SENT or order.state == OrderState.UNKNOWN:
-            end_order(
-                desk_address,
-                row_address,
-                OrderState.REJECTED,
-                0,
-                Reject.VENUE_UNKNOWN_ORDER,
-                now_ns,
-            )
+        on_unknown_order(desk_address, row_address, answer, now_ns)
     elif answer.state == OrderState.RESTING:
         acknowledge(desk_address, row_address, now_ns)
-        if order.request_kind != 0:
-            tell(desk_address, row_address, Kind.REJECTED, Reject.VENUE_OTHER, 1)
+        if is_amended(order, answer):
+            change(
+                desk_address, row_address, OrderCause.AMENDED, order.filled_lots, NO_REASON, now_ns
+            )
+        elif order.request_kind != 0:
+            change(
+                desk_address, row_address, OrderCause.REFUSED, order.filled_lots,
+                OTHER_REASON, now_ns,
+            )  # fmt: skip
     elif answer.state > OrderState.UNKNOWN:
         if answer.kind == Answer.REPLY and answer.filled_lots > order.filled_lots:
-            return  # its fills are still under way on the stream; they count as open until then
-        end_order(desk_address, row_address, answer.state, answer.filled_lots, Reject.NONE, now_ns)
+            return  # its fills are not read yet; they count as open until then
+        end_order(desk_address, row_address, answer.state, answer.filled_lots, NO_REASON, now_ns)
 
 
 @compiled
-def on_reply(desk_address: int, answer_address: int, now_ns: int) -> None:
+def on_reply(desk_address: int, answer: Record, now_ns: int) -> None:
     """Take the reply to one of our requests."""
     desk = record_at(desk_address, DESK_DTYPE)
-    answer = record_at(answer_address, ANSWER_DTYPE)
     place = answer.request_id & (IN_FLIGHT_COUNT - 1)
     row = record_at(desk.in_flight_address + place * IN_FLIGHT_BYTES, IN_FLIGHT_DTYPE)
-    if answer.request_id <= 0 or row.request_id != answer.request_id:
+    request_id = answer.request_id
+    if request_id <= 0 or row.request_id != request_id:
         desk.late_count += 1
         return
     row.request_id = 0
     desk.round_trip_ns = now_ns - row.sent_ns
     if row.kind == Kind.STATUS:
-        on_status(desk_address, row.order_id, answer_address, now_ns)
-        return
+        on_status(desk_address, row.order_id, answer, now_ns)
+    elif row.kind == Kind.AMEND:
+        on_amend_outcome(desk_address, row.old_order_id, request_id, answer, now_ns)
     if row.kind == Kind.CANCEL or row.kind == Kind.REPLACE:
-        on_cancel_outcome(desk_address, row.old_order_id, answer.request_id, answer_address, now_ns)
+        on_cancel_outcome(desk_address, row.old_order_id, request_id, answer, now_ns)
     if row.kind == Kind.PLACE or row.kind == Kind.REPLACE:
-        on_place_outcome(desk_address, row.order_id, answer_address, now_ns)
+        on_place_outcome(desk_address, row.order_id, answer, now_ns)
 
 
 @compiled
-def on_fill(desk_address: int, answer_address: int, row_address: int, now_ns: int) -> None:
+def seen_fills_of(desk_address: int, instrument_id: int) -> int:
+    """Return the address of the ids of the last fills of an instrument."""
+    desk = record_at(desk_address, DESK_DTYPE)
+    return desk.seen_fills_address + instrument_id * SEEN_FILLS_BYTES
+
+
+@compiled
+def on_fill(desk_address: int, answer: Record, row_address: int, now_ns: int) -> None:
     """Count one fill; ``row_address`` is 0 when the order's row is forgotten."""
-    answer = record_at(answer_address, ANSWER_DTYPE)
     position_address = position_of(desk_address, answer.instrument_id)
-    if not is_new_fill(position_address, answer.trade_id):
+    seen = record_at(seen_fills_of(desk_address, answer.instrument_id), SEEN_FILLS_DTYPE)
+    if not is_new_fill(seen, answer.trade_id_high, answer.trade_id):
         return
-    add_fill(
-        position_address, answer.trade_id, answer.side, answer.fill_ticks, answer.fill_lots,
-        answer.fee_e8, answer.fee_asset, now_ns,
-    )  # fmt: skip
+    add_fill(position_address, seen, answer, now_ns)
     record_at(desk_address, DESK_DTYPE).fill_count += 1
     if row_address == 0:
         return
     acknowledge(desk_address, row_address, now_ns)
     order = record_at(row_address, ORDER_DTYPE)
-    is_over = answer.filled_lots >= order.qty_lots
-    if is_open(order.state):
-        state = OrderState.FILLED if is_over else OrderState.RESTING
-        set_order(row_address, position_address, state, answer.filled_lots, now_ns)
-    answers = 1 if is_over else 0
-    event_address = tell(desk_address, row_address, Kind.FILLED, Reject.NONE, answers)
+    is_over = answer.state == OrderState.FILLED or answer.filled_lots >= worst_lots(order)
+    cause = OrderCause.FILLED if is_over else OrderCause.PART_FILLED
+    event_address = change(desk_address, row_address, cause, answer.filled_lots, NO_REASON, now_ns)
+    if event_address == 0:  # the order is over: the fill is late, and counts all the same
+        event_address = emit_event(desk_address, order, Kind.FILLED, NO_REASON, 0)
     event = record_at(event_address, ORDER_EVENT_DTYPE)
     event.fill_ticks = answer.fill_ticks
     event.fill_lots = answer.fill_lots
+    event.trade_id_high = answer.trade_id_high
     event.trade_id = answer.trade_id
     event.is_maker = answer.is_maker
     event.venue_ns = answer.venue_ns
 
 
 @compiled
-def on_execution(desk_address: int, answer_address: int, now_ns: int) -> None:
+def on_execution(desk_address: int, answer: Record, now_ns: int) -> None:
     """Take one execution report."""
-    answer = record_at(answer_address, ANSWER_DTYPE)
     row_address = find(desk_address, answer.order_id)
     if answer.execution == Execution.TRADE and answer.order_id != 0:
-        on_fill(desk_address, answer_address, row_address, now_ns)
+        on_fill(desk_address, answer, row_address, now_ns)
         return
     if row_address == 0:
         return
-    record_at(row_address, ORDER_DTYPE).venue_order_id = answer.venue_order_id
-    if answer.execution == Execution.NEW:
+    order = record_at(row_address, ORDER_DTYPE)
+    order.venue_order_id = answer.venue_order_id
+    if answer.execution == Execution.NEW or answer.execution == Execution.REPLACED:
         acknowledge(desk_address, row_address, now_ns)
+        if is_amended(order, answer):
+            change(
+                desk_address, row_address, OrderCause.AMENDED, order.filled_lots, NO_REASON, now_ns
+            )
     elif answer.execution == Execution.CANCELED:
         end_order(
-            desk_address, row_address, OrderState.CANCELED, answer.filled_lots, Reject.NONE, now_ns
-        )
+            desk_address, row_address, OrderState.CANCELED, answer.filled_lots,
+            answer.reject, now_ns,
+        )  # fmt: skip
     elif answer.execution == Execution.REJECTED:
-        end_order(desk_address, row_address, OrderState.REJECTED, 0, Reject.VENUE_OTHER, now_ns)
+        end_order(desk_address, row_address, OrderState.REJECTED, 0, OTHER_REASON, now_ns)
     elif answer.state == OrderState.EXPIRED:  # execution EXPIRED, or PREVENTED from trading
-        end_order(
-            desk_address, row_address, OrderState.EXPIRED, answer.filled_lots, Reject.NONE, now_ns
-        )
+        # One that ends with a reason before it ever rested is a refusal.
+        is_refused = answer.reject != NO_REASON and order.state != OrderState.RESTING
+        cause = OrderCause.REJECTED if is_refused else OrderCause.EXPIRED
+        change(desk_address, row_address, cause, answer.filled_lots, answer.reject, now_ns)
 
 
 @compiled
-def on_answer(desk_address: int, answer_address: int, events_address: int, now_ns: int) -> int:
-    """Take one message of the order connection; write its events; return how many (0 to 4)."""
+def on_answer(desk_address: int, answer: Record, events_address: int, now_ns: int) -> int:
+    """Take one ANSWER; write its events; return how many (0 to EVENTS_PER_ANSWER_MAX)."""
+    begin_events(desk_address, events_address)
     desk = record_at(desk_address, DESK_DTYPE)
-    desk.events_address = events_address
-    desk.event_count = 0
     desk.round_trip_ns = 0
-    answer = record_at(answer_address, ANSWER_DTYPE)
     if answer.kind == Answer.REPLY:
-        on_reply(desk_address, answer_address, now_ns)
+        on_reply(desk_address, answer, now_ns)
     elif answer.kind == Answer.EXECUTION:
-        on_execution(desk_address, answer_address, now_ns)
+        on_execution(desk_address, answer, now_ns)
     elif answer.kind == Answer.FATE:
-        on_status(desk_address, answer.order_id, answer_address, now_ns)
+        on_status(desk_address, answer.order_id, answer, now_ns)
     elif answer.kind == Answer.SINCE:
-        begin_fills(position_of(desk_address, answer.instrument_id), answer.trade_id)
+        position_address = position_of(desk_address, answer.instrument_id)
+        seen_address = seen_fills_of(desk_address, answer.instrument_id)
+        begin_fills(position_address, record_at(seen_address, SEEN_FILLS_DTYPE), answer)
     for index in range(desk.event_count):
         event = record_at(events_address + index * ORDER_EVENT_BYTES, ORDER_EVENT_DTYPE)
         event.recv_ns = now_ns
@@ -461,7 +569,7 @@ def next_overdue(desk_address: int, first_row: int, timeout_ns: int, now_ns: int
 
 @compiled
 def open_order_count(desk_address: int, instrument_count: int) -> int:
-    """Return how many orders stand or may stand, over all instruments."""
+    """Return how many orders are open or may be, over all instruments."""
     count = 0
     for instrument_id in range(instrument_count):
         position = record_at(position_of(desk_address, instrument_id), POSITION_DTYPE)

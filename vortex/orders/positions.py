@@ -1,66 +1,111 @@
-"""What our fills add up to, in integers; each fill is counted once, by the venue's trade id."""
+"""What our fills add up to, in integers; each fill is counted once, by the venue's trade id.
+
+A venue reports a fill more than once, on several streams and in any order, and it may name fills by
+numbers that do not grow.  So the ids of the last fills are kept, in memory that outlives the
+gateway.
+"""
 
 from ipc import cell
 from ipc.compiled import compiled
 from ipc.memory import record_at
 from ipc.types import Record
 from vortex.codes import FeeAsset, Side
-from vortex.records import POSITION
+from vortex.records import POSITION, SEEN_FILL_COUNT, SEEN_FILLS
 
 POSITION_DTYPE = POSITION.dtype
+SEEN_FILLS_DTYPE = SEEN_FILLS.dtype
+SEEN_FILLS_BYTES = SEEN_FILLS.dtype.itemsize
 
 E8 = 100_000_000
 
 
 @compiled
-def is_new_fill(position_address: int, trade_id: int) -> bool:
-    """Return whether this fill was not counted yet.
-
-    A venue numbers the trades of an instrument upwards and reports ours in that order on one
-    stream, so a number not above the last one was counted before.
-    """
-    return trade_id > record_at(position_address, POSITION_DTYPE).last_trade_id
-
-
-@compiled
-def begin_fills(position_address: int, trade_id: int) -> None:
-    """Count fills after ``trade_id`` only (-1: the venue knows of none), unless some were."""
-    position = record_at(position_address, POSITION_DTYPE)
-    if position.last_trade_id == 0 and position.fill_count == 0:
-        cell.begin_write(position_address)
-        position.last_trade_id = trade_id
-        cell.end_write(position_address)
+def bucket_of(trade_id_high: int, trade_id: int) -> int:
+    """Return the bucket of a trade id, 0 to ``SEEN_FILL_COUNT - 1``."""
+    mixed = trade_id_high ^ trade_id
+    mixed ^= mixed >> 32
+    mixed ^= mixed >> 16
+    return (mixed ^ (mixed >> 12)) & (SEEN_FILL_COUNT - 1)
 
 
 @compiled
-def add_fill(
-    position_address: int,
-    trade_id: int,
-    side: int,
-    price_ticks: int,
-    qty_lots: int,
-    fee_e8: int,
-    fee_asset: int,
-    now_ns: int,
-) -> None:
-    """Add one fill that ``is_new_fill``."""
+def is_new_fill(seen: Record, trade_id_high: int, trade_id: int) -> bool:
+    """Return whether a fill is not among the last ``SEEN_FILL_COUNT`` that were counted."""
+    seq = seen.newest_seq[bucket_of(trade_id_high, trade_id)]
+    while seq > 0 and seq > seen.last_seq - SEEN_FILL_COUNT:
+        place = seq & (SEEN_FILL_COUNT - 1)
+        if seen.trade_id[place] == trade_id and seen.trade_id_high[place] == trade_id_high:
+            return False
+        seq = seen.former_seq[place]
+    return True
+
+
+@compiled
+def remember_fill(seen: Record, trade_id_high: int, trade_id: int) -> None:
+    """Add the id of a fill that ``is_new_fill``; the oldest one is forgotten."""
+    bucket = bucket_of(trade_id_high, trade_id)
+    seq = seen.last_seq + 1
+    place = seq & (SEEN_FILL_COUNT - 1)
+    seen.trade_id_high[place] = trade_id_high
+    seen.trade_id[place] = trade_id
+    seen.former_seq[place] = seen.newest_seq[bucket]
+    seen.newest_seq[bucket] = seq
+    seen.last_seq = seq
+
+
+@compiled
+def knows_fills(position: Record) -> bool:
+    """Return whether it is known which fills are of the past: the run may begin to count."""
+    return bool(
+        position.last_trade_id != 0 or position.last_trade_id_high != 0 or position.fill_count != 0
+    )
+
+
+@compiled
+def set_newest_fill(position: Record, answer: Record) -> None:
+    """Note the fill of an ANSWER as the newest, unless a newer one is known."""
+    fill_ms = answer.venue_ns // 1_000_000
+    if fill_ms >= position.last_fill_ms:
+        position.last_trade_id_high = answer.trade_id_high
+        position.last_trade_id = answer.trade_id
+        position.last_fill_ms = fill_ms
+
+
+@compiled
+def begin_fills(position_address: int, seen: Record, answer: Record) -> None:
+    """Count fills after that of an ANSWER alone (id -1: there was none), unless some are known."""
     position = record_at(position_address, POSITION_DTYPE)
+    if knows_fills(position):
+        return
+    cell.begin_write(position_address)
+    if answer.trade_id != -1:
+        remember_fill(seen, answer.trade_id_high, answer.trade_id)
+    set_newest_fill(position, answer)
+    cell.end_write(position_address)
+
+
+@compiled
+def add_fill(position_address: int, seen: Record, answer: Record, now_ns: int) -> None:
+    """Add the fill of an ANSWER, which ``is_new_fill``."""
+    position = record_at(position_address, POSITION_DTYPE)
+    side, qty_lots = answer.side, answer.fill_lots
     cell.begin_write(position_address)
     position.base_lots += side * qty_lots
-    position.cash -= side * qty_lots * price_ticks
+    position.cash -= side * qty_lots * answer.fill_ticks
     if side == Side.BUY:
         position.bought_lots += qty_lots
     else:
         position.sold_lots += qty_lots
-    if fee_asset == FeeAsset.BASE:
-        position.fee_base_e8 += fee_e8
-    elif fee_asset == FeeAsset.QUOTE:
-        position.fee_quote_e8 += fee_e8
-    elif fee_asset == FeeAsset.OTHER:
-        position.fee_other_e8 += fee_e8
+    if answer.fee_asset == FeeAsset.BASE:
+        position.fee_base_e8 += answer.fee_e8
+    elif answer.fee_asset == FeeAsset.QUOTE:
+        position.fee_quote_e8 += answer.fee_e8
+    elif answer.fee_asset == FeeAsset.OTHER:
+        position.fee_other_e8 += answer.fee_e8
     position.fill_count += 1
-    position.last_trade_id = trade_id
     position.changed_ns = now_ns
+    set_newest_fill(position, answer)
+    remember_fill(seen, answer.trade_id_high, answer.trade_id)
     cell.end_write(position_address)
 
 

@@ -5,15 +5,7 @@ import pkgutil
 from types import ModuleType
 from typing import Any
 
-from numba import types
-
 from vortex.venues.contract import Account, MarketData, OrderEntry
-
-_INT = types.int64
-ENCODE_REQUEST = _INT(_INT, _INT, _INT, _INT, _INT, _INT, _INT, _INT, _INT)
-ENCODE_CANCEL_ALL = _INT(_INT, _INT, _INT, _INT, _INT)
-ENCODE_ORDER_STATUS = _INT(_INT, _INT, _INT, _INT, _INT, _INT, _INT)
-DECODE_ANSWER = _INT(_INT, _INT, _INT, _INT, _INT)
 
 
 def available() -> list[str]:

@@ -24,6 +24,7 @@ from numba import types
 from ipc.types import RecordArray
 from vortex.codes import Chain as Chain  # noqa: PLC0414 -- a part of the contract
 from vortex.codes import OrderState, Side
+from vortex.orders import limits
 
 #: What a buffer for one encoded request must hold: the payload, and behind it room to sign in.
 REQUEST_BUFFER_BYTES = 4096
@@ -48,7 +49,8 @@ DECODE_SNAPSHOT = _INT(_INT, _INT, _INT, _INT, _INT)
 #: ``encode_request(request_address, instrument_address, session_address, wall_ms, request_id,
 #: new_order_id, old_order_id, old_epoch, out_address)``
 #:
-#: Write the payload for one REQUEST (PLACE, CANCEL, REPLACE, AMEND); return its bytes.
+#: Write the payload for one REQUEST (PLACE, CANCEL, REPLACE, AMEND); return its bytes.  Price and
+#: quantity of an AMEND are what the order has after it, with what of it is filled already.
 #: ``old_epoch`` is the life of the gateway that placed the old order.  ``new_order_id`` is 0 for
 #: CANCEL and AMEND, the old ones are 0 for PLACE.  The out buffer has ``REQUEST_BUFFER_BYTES``.
 ENCODE_REQUEST = _INT(_INT, _INT, _INT, _INT, _INT, _INT, _INT, _INT, _INT)
@@ -144,7 +146,7 @@ class OrderConnection(NamedTuple):
     """One connection that order entry needs; the first one carries the requests."""
 
     name: str
-    url_key: str  # the key of the account's table that holds its address
+    url_key: str  # the key of the account's table that holds its address; the first: order_url
     #: ``opening(asker)``: text frames sent after the handshake, one after the other's reply.
     opening: Callable[["Asker"], list[bytes]]
     #: ``check_opening(reply)``: raises ``Refused`` for a reply that is a refusal.
@@ -153,12 +155,8 @@ class OrderConnection(NamedTuple):
     ping_every_s: float = 0.0
 
 
-class Budget(NamedTuple):
-    """How many orders the venue takes in a window of time."""
-
-    window_ns: int
-    order_count_max: int
-    is_rolling: bool  # True: any window of that length; False: windows aligned to the wall clock
+#: How many orders the venue takes in a window of time.
+Budget = limits.Budget
 
 
 @dataclass(frozen=True)
@@ -169,11 +167,14 @@ class OrderEntry:
     encode_request: Any  # ENCODE_REQUEST
     decode_answer: Any  # DECODE_ANSWER
     replaces: Replacing
+    #: ACCEPTED: SUCCESS in the reply to a request means that the request was accepted.
     acknowledges: Acknowledging
+    #: Windows of new orders; the account's own figure replaces that of a fixed window of 10 s.
     budgets: tuple[Budget, ...]
     encode_cancel_all: Any = None  # ENCODE_CANCEL_ALL; None: ``Account.cancel_all`` does it
     encode_order_status: Any = None  # ENCODE_ORDER_STATUS; None: ``Account.order`` does it
-    #: Whether ``encode_request`` knows AMEND: an amendment that keeps the order's id and place.
+    #: Whether ``encode_request`` knows AMEND.  A venue that replaces by CANCEL_AND_NEW amends an
+    #: order to a smaller quantity alone: it keeps its price, and its place in the queue.
     can_amend: bool = False
 
 

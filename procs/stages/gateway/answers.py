@@ -8,9 +8,12 @@ from ipc.log import tell
 from ipc.memory import record_at
 from ipc.plugs import call_plug
 from ipc.sockets import WOULD_BLOCK
+from ipc.types import Record
 from procs.connections import connection
 from procs.logs import hot_events
 from procs.stages.gateway.context import (
+    ANSWER_BYTES,
+    ANSWER_COUNT_MAX,
     ANSWER_DTYPE,
     CONNECTION_DTYPE,
     CONTEXT_DTYPE,
@@ -24,54 +27,69 @@ from procs.stages.gateway.context import (
     ROUND_TRIP,
     GatewayCounter,
     claim_events,
+    connection_of,
     disconnect,
     instrument_of,
+    is_connected,
     publish_events,
     send_payload,
     venue_wall_ns,
 )
 from procs.stages.gateway.order_link import GatewaySubject
-from vortex.codes import Answer, Kind, Reject
+from vortex.codes import DAILY_REJECTS, Answer, Kind, Outcome, Refusal, Reject
 from vortex.orders import desk, limits
 from vortex.wire.websocket import Incoming
 
 
 @compiled
-def take_answer(context_address: int, now: int) -> None:
-    """Decode one message of the venue and let the desk take it."""
+def take_message(context_address: int, index: int, now_ns: int) -> None:
+    """Decode one message of a connection and let the desk take each of its ANSWERs."""
     context = record_at(context_address, CONTEXT_DTYPE)
-    the_socket = record_at(context.connection_address, CONNECTION_DTYPE)
-    framer = record_at(the_socket.framer_address, FRAMER_DTYPE)
-    code = call_plug(
+    the_connection = record_at(connection_of(context_address, index), CONNECTION_DTYPE)
+    framer = record_at(the_connection.framer_address, FRAMER_DTYPE)
+    count = call_plug(
         context.decode_answer_address,
         (
-            framer.payload_address, framer.payload_bytes,
-            context.catalog_address, context.session_address, context.answer_address,
+            index, framer.payload_address, framer.payload_bytes, context.catalog_address,
+            context.session_address, context.answers_address, ANSWER_COUNT_MAX,
         ),
     )  # fmt: skip
     add(context.counters_address, GatewayCounter.ANSWERS, 1)
-    if code < 0:
+    if count < 0:
         add(context.counters_address, GatewayCounter.INVALID, 1)
-        tell(context.log_address, hot_events.VENUE_NOT_READ, now, code, framer.payload_bytes)
+        tell(context.log_address, hot_events.VENUE_NOT_READ, now_ns, count, framer.payload_bytes)
+        if count == Refusal.TOO_LARGE:  # it says more of our orders than can be taken: reconcile
+            disconnect(context_address, 0)
         return
-    enter_answer(context_address, now)
+    for place in range(count):
+        answer_address = context.answers_address + place * ANSWER_BYTES
+        if context.is_ack_accepted != 0:
+            mark_accepted(record_at(answer_address, ANSWER_DTYPE))
+        enter_answer(context_address, answer_address, now_ns)
 
 
 @compiled
-def enter_answer(context_address: int, now: int) -> None:
-    """Let the desk take the ANSWER in hand, and pass its events on.
+def mark_accepted(answer: Record) -> None:
+    """Make SUCCESS of a reply ACCEPTED: what becomes of the order comes on another stream."""
+    if answer.kind != Answer.REPLY:
+        return
+    if answer.place_outcome == Outcome.SUCCESS:
+        answer.place_outcome = Outcome.ACCEPTED
+    if answer.cancel_outcome == Outcome.SUCCESS:
+        answer.cancel_outcome = Outcome.ACCEPTED
 
-    Where we and the venue cannot agree on what stands, the connection is given up: connecting
-    anew cancels everything and reconciles.
+
+@compiled
+def enter_answer(context_address: int, answer_address: int, now_ns: int) -> None:
+    """Let the desk take one ANSWER, and publish its events.
+
+    Where we and the venue cannot agree on what is open, the connections are dropped: connecting
+    again cancels everything and reconciles.
     """
     context = record_at(context_address, CONTEXT_DTYPE)
     the_desk = record_at(context.desk_address, DESK_DTYPE)
-    answer = record_at(context.answer_address, ANSWER_DTYPE)
-    wall_ns = venue_wall_ns(context_address, now)
-    limits.heed_venue(
-        context.rate_address, answer.order_count_10s, answer.reject,
-        answer.retry_after_ms * NS_PER_MS, wall_ns,
-    )  # fmt: skip
+    answer = record_at(answer_address, ANSWER_DTYPE)
+    limits.heed_venue(context.rates_address, answer, venue_wall_ns(context_address, now_ns))
     events_address = claim_events(context_address)
     has_room = events_address != 0
     if not has_room:
@@ -79,18 +97,24 @@ def enter_answer(context_address: int, now: int) -> None:
         events_address = context.scratch_address
     fills_before, late_before = the_desk.fill_count, the_desk.late_count
     strays_before = the_desk.stray_count
-    count = desk.on_answer(context.desk_address, context.answer_address, events_address, now)
+    count = desk.on_answer(context.desk_address, answer, events_address, now_ns)
     if has_room:
-        publish_events(context_address, count, now)
+        publish_events(context_address, count, now_ns)
     add(context.counters_address, GatewayCounter.FILLS, the_desk.fill_count - fills_before)
     add(context.counters_address, GatewayCounter.LATE, the_desk.late_count - late_before)
     add(context.counters_address, GatewayCounter.STRAYS, the_desk.stray_count - strays_before)
-    tell_answer(context_address, the_desk.stray_count != strays_before, now)
-    must_reconcile = the_desk.stray_count != strays_before or answer.kind == Answer.STREAM_ENDED
-    if answer.kind == Answer.SHUTDOWN:
-        mailbox.post(context.outbox_address, GatewaySubject.ENDING, 0, 0, 0, 0, 0, 0)
-    if must_reconcile and record_at(context.connection_address, CONNECTION_DTYPE).fd >= 0:
+    is_stray = the_desk.stray_count != strays_before
+    log_answer(context_address, answer, is_stray, now_ns)
+    count_answer(context_address, answer)
+    if is_stray or answer.kind == Answer.STREAM_ENDED:
         disconnect(context_address, 0)
+
+
+@compiled
+def count_answer(context_address: int, answer: Record) -> None:
+    """Count a refusal, and how long the venue took for a reply."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    the_desk = record_at(context.desk_address, DESK_DTYPE)
     if answer.reject != Reject.NONE:
         add(context.counters_address, REJECT_BASE + answer.reject, 1)
     if the_desk.round_trip_ns > 0:
@@ -100,97 +124,105 @@ def enter_answer(context_address: int, now: int) -> None:
 
 @compiled
 def is_daily(reject: int) -> bool:
-    """Return whether a refusal is what quotes meet every day, and is only counted."""
-    return (
-        reject == Reject.NONE
-        or reject == Reject.VENUE_WOULD_TAKE
-        or reject == Reject.VENUE_UNKNOWN_ORDER
-    )
+    """Return whether a refusal is one that quotes meet every day, and is only counted."""
+    return reject in DAILY_REJECTS
 
 
 @compiled
-def tell_answer(context_address: int, is_stray: bool, now: int) -> None:
-    """Tell what the ANSWER in hand says, when it is worth a line."""
+def log_answer(context_address: int, answer: Record, is_stray: bool, now_ns: int) -> None:
+    """Log an ANSWER that is worth a line."""
     context = record_at(context_address, CONTEXT_DTYPE)
-    answer = record_at(context.answer_address, ANSWER_DTYPE)
     if is_stray:
-        tell(context.log_address, hot_events.STRAY, now)
+        tell(context.log_address, hot_events.STRAY, now_ns)
     if answer.kind == Answer.STREAM_ENDED:
-        tell(context.log_address, hot_events.STREAM_ENDED, now)
+        tell(context.log_address, hot_events.STREAM_ENDED, now_ns)
     elif answer.kind == Answer.SHUTDOWN:
-        tell(context.log_address, hot_events.VENUE_ENDING, now)
+        tell(context.log_address, hot_events.VENUE_ENDING, now_ns)
+        mailbox.post(context.outbox_address, GatewaySubject.ENDING, 0, 0, 0, 0, 0, 0)
     if not is_daily(answer.reject):
         tell(
-            context.log_address, hot_events.VENUE_REFUSED, now,
+            context.log_address, hot_events.VENUE_REFUSED, now_ns,
             answer.reject, answer.order_id, answer.error_code,
         )  # fmt: skip
 
 
 @compiled
-def read_socket(context_address: int, now: int) -> int:
-    """Read and take what the venue sent; return how many messages."""
-    context = record_at(context_address, CONTEXT_DTYPE)
-    the_socket = record_at(context.connection_address, CONNECTION_DTYPE)
-    if the_socket.fd < 0:
+def read_connections(context_address: int, now_ns: int) -> int:
+    """Read and take what the venue sent on every connection; return how many messages."""
+    taken_count = 0
+    for index in range(record_at(context_address, CONTEXT_DTYPE).connection_count):
+        taken_count += read_connection(context_address, index, now_ns)
+    return taken_count
+
+
+@compiled
+def read_connection(context_address: int, index: int, now_ns: int) -> int:
+    """Read and take what the venue sent on one connection; return how many messages."""
+    connection_address = connection_of(context_address, index)
+    the_connection = record_at(connection_address, CONNECTION_DTYPE)
+    if the_connection.fd < 0:
         return 0
-    count = connection.fill(context.connection_address, now)
+    count = connection.fill(connection_address, now_ns)
     if count <= 0 and count != WOULD_BLOCK:
         disconnect(context_address, 0)
         return 1
     taken_count = 0
     while count > 0:
-        found = connection.next_message(context.connection_address)
+        found = connection.next_message(connection_address)
         if found == Incoming.NEED_MORE:
             break
         if found == Incoming.CLOSE or found == Incoming.FAILED:
-            framer = record_at(the_socket.framer_address, FRAMER_DTYPE)
+            framer = record_at(the_connection.framer_address, FRAMER_DTYPE)
             disconnect(context_address, framer.close_code)
             return taken_count + 1
         if found == Incoming.TEXT:
-            take_answer(context_address, now)
+            take_message(context_address, index, now_ns)
         taken_count += 1
-        if the_socket.fd < 0:
-            return taken_count  # given up on what the message said
+        if the_connection.fd < 0:
+            return taken_count  # dropped for what the message said
     if count > 0:
-        connection.keep_rest(context.connection_address)
-    if connection.flush(context.connection_address) < 0:
+        connection.keep_rest(connection_address)
+    if connection.flush(connection_address) < 0:
         disconnect(context_address, 0)
     return taken_count
 
 
 @compiled
-def ask_status(context_address: int, order_id: int, now: int) -> None:
-    """Ask the venue what became of one order."""
+def ask_status(context_address: int, order: Record, now_ns: int) -> None:
+    """Ask the venue what became of one order, or let the main thread ask."""
     context = record_at(context_address, CONTEXT_DTYPE)
-    row_address = desk.find(context.desk_address, order_id)
-    if row_address == 0:
-        return
-    order = record_at(row_address, ORDER_DTYPE)
-    order.sent_ns = now
+    order.sent_ns = now_ns
+    instrument_id, order_id = order.instrument_id, order.order_id
     request_id = desk.begin_request(
-        context.desk_address, Kind.STATUS, order.instrument_id, order_id, 0, now
+        context.desk_address, Kind.STATUS, instrument_id, order_id, 0, now_ns
     )
-    venue_ms = venue_wall_ns(context_address, now) // NS_PER_MS
+    add(context.counters_address, GatewayCounter.STATUS_ASKED, 1)
+    if context.encode_status_address == 0:
+        mailbox.post(
+            context.outbox_address, GatewaySubject.ASK_STATUS,
+            request_id, order_id, instrument_id, 0, 0, 0,
+        )  # fmt: skip
+        return
+    venue_ms = venue_wall_ns(context_address, now_ns) // NS_PER_MS
     payload_bytes = call_plug(
         context.encode_status_address,
         (
-            order_id, context.epoch, instrument_of(context_address, order.instrument_id),
+            order_id, context.epoch, instrument_of(context_address, instrument_id),
             context.session_address, venue_ms, request_id, context.text_address,
         ),
     )  # fmt: skip
-    add(context.counters_address, GatewayCounter.STATUS_ASKED, 1)
     if not send_payload(context_address, payload_bytes):
         disconnect(context_address, 0)
 
 
 @compiled
-def check_overdue(context_address: int, now: int) -> int:
+def check_overdue(context_address: int, now_ns: int) -> int:
     """Ask about every order whose answer is overdue; return how many."""
     context = record_at(context_address, CONTEXT_DTYPE)
     row_index, asked_count = 0, 0
-    while record_at(context.connection_address, CONNECTION_DTYPE).fd >= 0:
+    while is_connected(context_address):
         row_index = desk.next_overdue(
-            context.desk_address, row_index, context.answer_timeout_ns, now
+            context.desk_address, row_index, context.answer_timeout_ns, now_ns
         )
         if row_index < 0:
             break
@@ -199,27 +231,23 @@ def check_overdue(context_address: int, now: int) -> int:
         add(context.counters_address, GatewayCounter.TIMEOUTS, 1)
         order = record_at(row_address, ORDER_DTYPE)
         tell(
-            context.log_address, hot_events.NOT_ANSWERED, now,
-            order.instrument_id, order.order_id, now - order.sent_ns,
+            context.log_address, hot_events.NOT_ANSWERED, now_ns,
+            order.instrument_id, order.order_id, now_ns - order.sent_ns,
         )  # fmt: skip
         events_address = claim_events(context_address)
         if events_address != 0:
-            the_desk.events_address = events_address
-            the_desk.event_count = 0
-            desk.lose_sight(context.desk_address, row_address, now)
-            publish_events(context_address, the_desk.event_count, now)
-        ask_status(context_address, record_at(row_address, ORDER_DTYPE).order_id, now)
+            desk.begin_events(context.desk_address, events_address)
+            desk.mark_unknown(context.desk_address, row_address, now_ns)
+            publish_events(context_address, the_desk.event_count, now_ns)
+        ask_status(context_address, order, now_ns)
         row_index += 1
         asked_count += 1
     return asked_count
 
 
 @compiled
-def take_resolved(context_address: int, answer_address: int, now: int) -> None:
-    """Enter an ANSWER that the main thread got over HTTP; its bytes stay the main thread's."""
+def take_resolved(context_address: int, answer_address: int, now_ns: int) -> None:
+    """Enter an ANSWER of the main thread, which owns its bytes."""
     context = record_at(context_address, CONTEXT_DTYPE)
-    own_address = context.answer_address
-    context.answer_address = answer_address
-    enter_answer(context_address, now)
-    context.answer_address = own_address
+    enter_answer(context_address, answer_address, now_ns)
     mailbox.post(context.outbox_address, GatewaySubject.TAKEN, answer_address, 0, 0, 0, 0, 0)

@@ -2,8 +2,7 @@
 
 from enum import IntEnum
 
-from ipc import mailbox, ring
-from ipc.clock import now_ns, wall_offset_ns
+from ipc import clock, mailbox, ring
 from ipc.compiled import compiled
 from ipc.counters import add
 from ipc.histogram import HISTOGRAM
@@ -28,9 +27,10 @@ CONTEXT = Layout(
     *CONTEXT_FIELDS,
     Field("requests_address", "i8", "handle of the requests ring"),
     Field("events_address", "i8", "handle of the events ring"),
-    Field("connection_address", "i8", "CONNECTION to the venue"),
+    Field("connections_address", "i8", "address of each CONNECTION; requests go on the first"),
+    Field("connection_count", "i8", "how many"),
     Field("desk_address", "i8", "DESK"),
-    Field("rate_address", "i8", "ORDER_RATE"),
+    Field("rates_address", "i8", "ORDER_RATE table"),
     Field("session_address", "i8", "SESSION"),
     Field("catalog_address", "i8", "CATALOG"),
     Field("instruments_address", "i8", "INSTRUMENT table"),
@@ -40,7 +40,7 @@ CONTEXT = Layout(
     Field("limits_address", "i8", "LIMITS table"),
     Field("touches_address", "i8", "TOUCH table"),
     Field("touch_copy_address", "i8", "where a touch is copied to"),
-    Field("answer_address", "i8", "the ANSWER in hand"),
+    Field("answers_address", "i8", "the ANSWERs of the message in hand"),
     Field("request_address", "i8", "the REQUEST in hand, a copy"),
     Field("batch_address", "i8", "a SENT for each request that goes out with one send"),
     Field("slow_count", "i8", "of the last batch, those in which to look for orders over budget"),
@@ -50,7 +50,9 @@ CONTEXT = Layout(
     Field("budget_ns", "i8", "how long an order may take, tick to order"),
     Field("text_address", "i8", "the payload in hand"),
     Field("scratch_address", "i8", "room for events that find none on the ring"),
-    Field("heard_address", "i8", "event that a request must have heard, per instrument"),
+    Field(
+        "events_read_seq_min_address", "i8", "events read before a request counts, each instrument"
+    ),
     Field("peers_address", "i8", "addresses of the STATUS of the stages before this one"),
     Field("peer_count", "i8", "how many"),
     Field("latency_address", "i8", "histograms, as wiring.GATEWAY_LATENCIES"),
@@ -67,8 +69,11 @@ CONTEXT = Layout(
     Field("next_check_ns", "i8", "when unanswered requests are looked at next"),
     Field("cancelled_ns", "i8", "when cancel-all was last sent; 0 for not since the halt"),
     Field("encode_request_address", "i8", "the venue's encoder of requests"),
-    Field("encode_cancel_all_address", "i8", "the venue's encoder of cancel-all"),
-    Field("encode_status_address", "i8", "the venue's encoder of questions about an order"),
+    Field("encode_cancel_all_address", "i8", "the venue's encoder of cancel-all; 0: asks main"),
+    Field("encode_status_address", "i8", "the venue's encoder of status queries; 0: asks main"),
+    Field("replacing", "i8", "how the venue replaces an order: 0 for not at all; see Replaces"),
+    Field("is_amend_known", "i8", "1 when the venue's encoder knows AMEND"),
+    Field("is_ack_accepted", "i8", "1: a good reply means accepted; the state comes later"),
     Field("decode_answer_address", "i8", "the venue's decoder of answers"),
     multiple_bytes=8,
 )
@@ -78,10 +83,14 @@ CONNECTION_DTYPE = connection.CONNECTION_DTYPE
 ANSWER_DTYPE = ANSWER.dtype
 DESK_DTYPE = DESK.dtype
 FRAMER_DTYPE = FRAMER.dtype
+INSTRUMENT_DTYPE = INSTRUMENT.dtype
 INSTRUMENT_BYTES = INSTRUMENT.dtype.itemsize
 LETTER_DTYPE = mailbox.LETTER_DTYPE
+LIMITS_DTYPE = LIMITS.dtype
 LIMITS_BYTES = LIMITS.dtype.itemsize
 ORDER_DTYPE = ORDER.dtype
+ANSWER_BYTES = ANSWER.dtype.itemsize
+ANSWER_COUNT_MAX = 128
 ORDER_BYTES = ORDER.dtype.itemsize
 POSITION_DTYPE = POSITION.dtype
 REQUEST_DTYPE = REQUEST.dtype
@@ -89,6 +98,7 @@ SENT_DTYPE = SENT.dtype
 SENT_RECORD_BYTES = SENT.dtype.itemsize
 REQUEST_BYTES = REQUEST.dtype.itemsize
 RING_DTYPE = ring.RING_DTYPE
+TOUCH_DTYPE = TOUCH.dtype
 TOUCH_BYTES = TOUCH.dtype.itemsize
 HISTOGRAM_BYTES = HISTOGRAM.dtype.itemsize
 ORPHAN_BYTES = CONTEXT.offset_bytes("is_orphan")
@@ -109,9 +119,17 @@ class Halt(IntEnum):
     TOLD = 1  # the supervisor said so
     DISCONNECTED = 2
     SILENCE = 4  # a stage's heartbeat is older than its lease
-    NEW_STRATEGY = 8  # the strategy began anew: what the former one placed must go
+    NEW_STRATEGY = 8  # the strategy restarted: its former orders must go
     ORPHANED = 16  # the supervisor died
     SETTLING = 32  # the run is not up as a whole yet
+
+
+class Replaces(IntEnum):
+    """How the venue replaces an order: ``contract.Replacing`` as a number."""
+
+    NONE = 0
+    CANCEL_AND_NEW = 1
+    AMEND = 2
 
 
 class GatewayCounter(IntEnum):
@@ -133,9 +151,10 @@ class GatewayCounter(IntEnum):
     SENT_BYTES = 13
     CONNECTIONS = 14
     DISCONNECTIONS = 15
-    DISCARDED = 16  # requests of a former strategy, or from before it was told to begin anew
+    DISCARDED = 16  # requests of a former strategy, or from before it starts from scratch
     LATE = 17  # answers to forgotten requests
-    STRAYS = 18  # orders that stand although the venue had denied them
+    STRAYS = 18  # unexpected open orders: the venue had denied them
+    AMENDED = 19  # amendments sent: the order keeps its id
 
 
 @compiled
@@ -146,60 +165,73 @@ def instrument_of(context_address: int, instrument_id: int) -> int:
 
 
 @compiled
-def venue_wall_ns(context_address: int, now: int) -> int:
-    """Return the time by the venue's clock, which its requests must carry."""
-    context = record_at(context_address, CONTEXT_DTYPE)
-    return now + wall_offset_ns(context.clock_address) + context.venue_offset_ns
+def connection_of(context_address: int, index: int) -> int:
+    """Return the address of one CONNECTION; requests go on the first."""
+    return load_word(record_at(context_address, CONTEXT_DTYPE).connections_address + 8 * index)
 
 
 @compiled
-def must_hear(context_address: int, instrument_id: int) -> None:
-    """From now on requests for the instrument count that have heard all events until now."""
+def is_connected(context_address: int) -> bool:
+    """Return whether every connection is open."""
+    for index in range(record_at(context_address, CONTEXT_DTYPE).connection_count):
+        if record_at(connection_of(context_address, index), CONNECTION_DTYPE).fd < 0:
+            return False
+    return True
+
+
+@compiled
+def venue_wall_ns(context_address: int, now_ns: int) -> int:
+    """Return the time by the venue's clock, which its requests must carry."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    return now_ns + clock.wall_offset_ns(context.clock_address) + context.venue_offset_ns
+
+
+@compiled
+def require_events_read(context_address: int, instrument_id: int) -> None:
+    """Refuse requests for the instrument that were made before all events until now were read."""
     context = record_at(context_address, CONTEXT_DTYPE)
     events = record_at(context.events_address, RING_DTYPE)
-    store_word(context.heard_address + 8 * instrument_id, events.next_seq)
+    store_word(context.events_read_seq_min_address + 8 * instrument_id, events.next_seq)
 
 
 @compiled
 def claim_events(context_address: int) -> int:
-    """Return where the next events go; a full ring begins anew, and the strategy reloads."""
+    """Return where the next events go; a full ring starts again, and the strategy reloads."""
     context = record_at(context_address, CONTEXT_DTYPE)
     address = ring.claim(context.events_address)
     if address == 0:
         add(context.counters_address, GatewayCounter.EVENTS_LOST, 1)
-        tell(context.log_address, hot_events.EVENTS_FULL, now_ns(context.clock_address))
+        tell(context.log_address, hot_events.EVENTS_FULL, clock.now_ns(context.clock_address))
         ring.raise_epoch(context.events_address)
         for instrument_id in range(context.instrument_count):
-            must_hear(context_address, instrument_id)
+            require_events_read(context_address, instrument_id)
     return address
 
 
 @compiled
-def publish_events(context_address: int, count: int, now: int) -> None:
+def publish_events(context_address: int, count: int, now_ns: int) -> None:
     """Publish the events just written."""
     context = record_at(context_address, CONTEXT_DTYPE)
     ring.append(context.events_address, count)
-    ring.commit(context.events_address, now)
+    ring.commit(context.events_address, now_ns)
     add(context.counters_address, GatewayCounter.EVENTS, count)
 
 
 @compiled
-def tell_all(context_address: int, kind: int, reason: int, now: int) -> bool:
-    """Send the strategy an event of each instrument of the account; False without room."""
+def emit_all(context_address: int, kind: int, reason: int, now_ns: int) -> bool:
+    """Publish an event for every instrument of the account; False when there is no room."""
     context = record_at(context_address, CONTEXT_DTYPE)
-    the_desk = record_at(context.desk_address, DESK_DTYPE)
     for instrument_id in range(context.instrument_count):
         if load_word(context.accounts_address + 8 * instrument_id) != context.account_id:
             continue
         events_address = claim_events(context_address)
         if events_address == 0:
             return False
-        the_desk.events_address = events_address
-        the_desk.event_count = 0
+        desk.begin_events(context.desk_address, events_address)
         desk.next_event(context.desk_address, kind, instrument_id, reason)
-        publish_events(context_address, 1, now)
+        publish_events(context_address, 1, now_ns)
         if kind == Kind.RESUMED:
-            must_hear(context_address, instrument_id)
+            require_events_read(context_address, instrument_id)
     return True
 
 
@@ -209,21 +241,21 @@ def set_halt(context_address: int, reason: int) -> None:
     context = record_at(context_address, CONTEXT_DTYPE)
     if context.halt_reasons | reason == context.halt_reasons:
         return
-    now = now_ns(context.clock_address)
+    now_ns = clock.now_ns(context.clock_address)
     if context.halt_reasons == 0:
         add(context.counters_address, GatewayCounter.HALTS, 1)
         context.cancelled_ns = 0
-        context.halted_ns = now
-        tell(context.log_address, hot_events.HALTED, now, reason)
-        tell_all(context_address, Kind.HALTED, Reject.HALTED, now)
+        context.halted_ns = now_ns
+        tell(context.log_address, hot_events.HALTED, now_ns, reason)
+        emit_all(context_address, Kind.HALTED, Reject.HALTED, now_ns)
     else:
-        tell(context.log_address, hot_events.HALTED_MORE, now, context.halt_reasons | reason)
+        tell(context.log_address, hot_events.HALTED_MORE, now_ns, context.halt_reasons | reason)
     context.halt_reasons |= reason
 
 
 @compiled
 def open_count(context_address: int) -> int:
-    """Return how many orders stand or may stand."""
+    """Return how many orders are open or may be."""
     context = record_at(context_address, CONTEXT_DTYPE)
     return desk.open_order_count(context.desk_address, context.instrument_count)
 
@@ -234,26 +266,34 @@ def queue_payload(context_address: int, payload_bytes: int) -> bool:
     context = record_at(context_address, CONTEXT_DTYPE)
     add(context.counters_address, GatewayCounter.SENT_BYTES, payload_bytes)
     return connection.queue(
-        context.connection_address, Opcode.TEXT, context.text_address, payload_bytes
+        connection_of(context_address, 0), Opcode.TEXT, context.text_address, payload_bytes
     )
 
 
 @compiled
 def send_payload(context_address: int, payload_bytes: int) -> bool:
     """Frame, mask and send the payload in hand; False when the connection is lost."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     queued = queue_payload(context_address, payload_bytes)
-    return queued and connection.flush(context.connection_address) >= 0
+    return queued and connection.flush(connection_of(context_address, 0)) >= 0
 
 
 @compiled
 def disconnect(context_address: int, reason: int) -> None:
-    """Let go of the connection and ask the main thread for a new one."""
+    """Drop every connection and ask the main thread for new ones: one alone is of no use."""
     context = record_at(context_address, CONTEXT_DTYPE)
-    fd = record_at(context.connection_address, CONNECTION_DTYPE).fd
-    connection.flush(context.connection_address)
-    connection.end(context.connection_address)
-    add(context.counters_address, GatewayCounter.DISCONNECTIONS, 1)
-    tell(context.log_address, hot_events.ORDERS_DOWN, now_ns(context.clock_address), reason)
-    set_halt(context_address, Halt.DISCONNECTED)
-    mailbox.post(context.outbox_address, GatewaySubject.DISCONNECTED, fd, reason, 0, 0, 0, 0)
+    dropped_count = 0
+    for index in range(context.connection_count):
+        connection_address = connection_of(context_address, index)
+        fd = record_at(connection_address, CONNECTION_DTYPE).fd
+        if fd >= 0:
+            connection.flush(connection_address)
+            connection.end(connection_address)
+            mailbox.post(
+                context.outbox_address, GatewaySubject.DISCONNECTED, fd, reason, index, 0, 0, 0
+            )
+            dropped_count += 1
+    if dropped_count > 0:
+        now_ns = clock.now_ns(context.clock_address)
+        add(context.counters_address, GatewayCounter.DISCONNECTIONS, 1)
+        tell(context.log_address, hot_events.ORDERS_DOWN, now_ns, reason)
+        set_halt(context_address, Halt.DISCONNECTED)

@@ -4,16 +4,15 @@ Order truth is here: this stage alone writes the order table and the positions. 
 checked against the limits, entered at its worst, encoded, signed and sent on its own.  Its read
 position is published before ``send``, so no request is ever sent twice.
 
-While anything is in doubt (the connection, a stage's heartbeat, the supervisor's word) the gateway
-is *halted*: it refuses every request and cancels everything that stands.
+While anything is in doubt (a connection, a stage's heartbeat, the supervisor's command) the gateway
+is *halted*: it refuses every request and cancels every open order.
 """
 
 from typing import Any
 
 import numpy as np
 
-from ipc import control, mailbox, ring
-from ipc.clock import now_ns
+from ipc import clock, control, mailbox, ring
 from ipc.compiled import compile_entry, compiled
 from ipc.counters import add
 from ipc.log import tell
@@ -29,8 +28,9 @@ from procs.plan.wiring import stall_ring
 from procs.stages.base.outliers import StallWatch
 from procs.stages.base.running import run_alone
 from procs.stages.base.stage import LOOP, Built, Stage, begin_turn, end_turn, must_leave
-from procs.stages.gateway.answers import check_overdue, read_socket, take_resolved
+from procs.stages.gateway.answers import check_overdue, read_connections, take_resolved
 from procs.stages.gateway.context import (
+    ANSWER_COUNT_MAX,
     BATCH_COUNT_MAX,
     CANCEL_AGAIN_NS,
     CHECK_NS,
@@ -45,12 +45,15 @@ from procs.stages.gateway.context import (
     REJECT_BASE,
     GatewayCounter,
     Halt,
+    Replaces,
+    connection_of,
     disconnect,
+    emit_all,
     instrument_of,
+    is_connected,
     open_count,
     send_payload,
     set_halt,
-    tell_all,
     venue_wall_ns,
 )
 from procs.stages.gateway.order_link import GatewaySubject, OrderLink
@@ -58,41 +61,43 @@ from procs.stages.gateway.requests import serve_requests
 from vortex import venues
 from vortex.codes import Kind, Reject
 from vortex.decoding.instruments import build_catalog
-from vortex.orders import desk
+from vortex.orders import desk, limits
 from vortex.orders.desk import DESK, IN_FLIGHT
 from vortex.records import ANSWER, ORDER, ORDER_EVENT, REQUEST, SENT, TOUCH
+from vortex.venues import contract
 from vortex.venues.contract import REQUEST_BUFFER_BYTES
 from vortex.wire.signers import signer_of
+from vortex.wire.websocket import Opcode
 
 #: An order is explained a turn after it was sent: what held it up is among the newest stalls.
 STALL_COUNT_MAX = 64
 
 
 @compiled
-def is_silent(context_address: int, now: int) -> bool:
+def is_silent(context_address: int, now_ns: int) -> bool:
     """Return whether the heartbeat of a stage before this one is older than its lease."""
     context = record_at(context_address, CONTEXT_DTYPE)
     for index in range(context.peer_count):
         status_address = load_word(context.peers_address + 8 * index)
-        if now - control.heartbeat_ns(status_address) > context.lease_ns:
+        if now_ns - control.heartbeat_ns(status_address) > context.lease_ns:
             return True
     return False
 
 
 @compiled
-def watch(context_address: int, now: int) -> None:
-    """Halt when something is in doubt; take orders again when nothing is and nothing stands."""
+def watch(context_address: int, now_ns: int) -> None:
+    """Halt when something is in doubt; take orders again when nothing is and none is open."""
     context = record_at(context_address, CONTEXT_DTYPE)
     reasons = 0
     if control.must_pull(context.command_address):
         reasons |= Halt.TOLD
     elif not control.must_run(context.command_address):
         reasons |= Halt.SETTLING
-    if is_silent(context_address, now):
+    if is_silent(context_address, now_ns):
         reasons |= Halt.SILENCE
     if load_word(context_address + ORPHAN_BYTES) != 0:
         reasons |= Halt.ORPHANED
-    if record_at(context.connection_address, CONNECTION_DTYPE).fd < 0:
+    if not is_connected(context_address):
         reasons |= Halt.DISCONNECTED
     if reasons != 0:
         set_halt(context_address, reasons)
@@ -100,106 +105,121 @@ def watch(context_address: int, now: int) -> None:
         return
     is_flat = open_count(context_address) == 0
     if is_flat and reasons == 0:
-        if tell_all(context_address, Kind.RESUMED, Reject.NONE, now):
+        if emit_all(context_address, Kind.RESUMED, Reject.NONE, now_ns):
             context.halt_reasons = 0
-            tell(context.log_address, hot_events.RESUMED, now, now - context.halted_ns)
+            tell(context.log_address, hot_events.RESUMED, now_ns, now_ns - context.halted_ns)
     else:
         context.halt_reasons = reasons if is_flat else context.halt_reasons | reasons
-    # Only once told to pull: a word from before the order would be taken for its answer.
+    # Set only while a pull is requested: an earlier 1 would be read as its acknowledgement.
     is_pulled = reasons & Halt.TOLD != 0 and reasons & Halt.DISCONNECTED == 0
     store_word(context.status_address + control.FLAT_BYTES, 1 if is_flat and is_pulled else 0)
 
 
 @compiled
-def cancel_everything(context_address: int, now: int) -> None:
-    """Send cancel-all for every instrument in which an order stands or may stand."""
+def cancel_everything(context_address: int, now_ns: int) -> None:
+    """Cancel all orders of every instrument in which one is open, or may be."""
     context = record_at(context_address, CONTEXT_DTYPE)
-    venue_ms = venue_wall_ns(context_address, now) // NS_PER_MS
     for instrument_id in range(context.instrument_count):
         position_address = desk.position_of(context.desk_address, instrument_id)
         open_order_count = record_at(position_address, POSITION_DTYPE).open_order_count
         if open_order_count == 0:
             continue
-        request_id = desk.begin_request(
-            context.desk_address, Kind.CANCEL_ALL, instrument_id, 0, 0, now
-        )
-        payload_bytes = call_plug(
-            context.encode_cancel_all_address,
-            (
-                instrument_of(context_address, instrument_id), context.session_address,
-                venue_ms, request_id, context.text_address,
-            ),
-        )  # fmt: skip
         add(context.counters_address, GatewayCounter.CANCEL_ALLS, 1)
-        tell(context.log_address, hot_events.CANCEL_ALL, now, instrument_id, open_order_count)
-        if not send_payload(context_address, payload_bytes):
+        tell(context.log_address, hot_events.CANCEL_ALL, now_ns, instrument_id, open_order_count)
+        if not cancel_instrument(context_address, instrument_id, now_ns):
             disconnect(context_address, 0)
             return
 
 
 @compiled
-def pull(context_address: int, now: int) -> int:
-    """While halted: cancel what stands, and again until nothing does; return 1 when it was told."""
+def cancel_instrument(context_address: int, instrument_id: int, now_ns: int) -> bool:
+    """Send cancel-all for an instrument, or let the main thread ask; False when it is not sent."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    if context.encode_cancel_all_address == 0:
+        mailbox.post(
+            context.outbox_address, GatewaySubject.CANCEL_ALL, instrument_id, 0, 0, 0, 0, 0
+        )
+        return True  # the main thread is asked again until nothing is open
+    request_id = desk.begin_request(
+        context.desk_address, Kind.CANCEL_ALL, instrument_id, 0, 0, now_ns
+    )
+    venue_ms = venue_wall_ns(context_address, now_ns) // NS_PER_MS
+    payload_bytes = call_plug(
+        context.encode_cancel_all_address,
+        (
+            instrument_of(context_address, instrument_id), context.session_address,
+            venue_ms, request_id, context.text_address,
+        ),
+    )  # fmt: skip
+    return send_payload(context_address, payload_bytes)
+
+
+@compiled
+def pull(context_address: int, now_ns: int) -> int:
+    """While halted: cancel what is open, and again until nothing is; return 1 when it was asked."""
     context = record_at(context_address, CONTEXT_DTYPE)
     if context.halt_reasons == 0 or open_count(context_address) == 0:
         return 0
-    if record_at(context.connection_address, CONNECTION_DTYPE).fd < 0:
+    if not is_connected(context_address):
         return 0
-    if context.cancelled_ns != 0 and now - context.cancelled_ns <= CANCEL_AGAIN_NS:
+    if context.cancelled_ns != 0 and now_ns - context.cancelled_ns <= CANCEL_AGAIN_NS:
         return 0
-    context.cancelled_ns = now
-    cancel_everything(context_address, now)
+    context.cancelled_ns = now_ns
+    cancel_everything(context_address, now_ns)
     return 1
 
 
 @compiled
-def may_change(context_address: int, now: int) -> bool:
-    """Return whether the connection may be changed for a fresh one: no answer is awaited on it.
+def may_change(context_address: int, index: int, now_ns: int) -> bool:
+    """Return whether a connection may give way to a fresh one: no answer is awaited on it.
 
-    What is answered too late is asked about, so the change does not wait for ever.
+    A request that is answered too late has its status queried, so the change waits a bounded time.
     """
     context = record_at(context_address, CONTEXT_DTYPE)
-    if record_at(context.connection_address, CONNECTION_DTYPE).fd < 0:
+    if record_at(connection_of(context_address, index), CONNECTION_DTYPE).fd < 0:
         return True
     if context.change_ns == 0:
-        context.change_ns = now + context.answer_timeout_ns
-    return now > context.change_ns or desk.unanswered_count(context.desk_address) == 0
+        context.change_ns = now_ns + context.answer_timeout_ns
+    return now_ns > context.change_ns or desk.unanswered_count(context.desk_address) == 0
 
 
 @compiled
-def take_connection(context_address: int, fd: int, tls_address: int, now: int) -> None:
+def take_connection(
+    context_address: int, index: int, fd: int, tls_address: int, now_ns: int
+) -> None:
     """Go on with a fresh connection; the main thread closes the one before."""
     context = record_at(context_address, CONTEXT_DTYPE)
     context.change_ns = 0
-    old_fd = record_at(context.connection_address, CONNECTION_DTYPE).fd
-    connection.begin(context.connection_address, fd, tls_address, now)
+    connection_address = connection_of(context_address, index)
+    old_fd = record_at(connection_address, CONNECTION_DTYPE).fd
+    connection.begin(connection_address, fd, tls_address, now_ns)
     add(context.counters_address, GatewayCounter.CONNECTIONS, 1)
     if old_fd >= 0:
-        tell(context.log_address, hot_events.ORDERS_CHANGED, now, fd, old_fd)
-        mailbox.post(context.outbox_address, GatewaySubject.CHANGED, old_fd, 0, 0, 0, 0, 0)
+        tell(context.log_address, hot_events.ORDERS_CHANGED, now_ns, fd, old_fd)
+        mailbox.post(context.outbox_address, GatewaySubject.CHANGED, old_fd, index, 0, 0, 0, 0)
     else:
-        tell(context.log_address, hot_events.ORDERS_UP, now, fd)
+        tell(context.log_address, hot_events.ORDERS_UP, now_ns, fd)
 
 
 @compiled
-def take_letter(context_address: int, now: int) -> int:
+def take_letter(context_address: int, now_ns: int) -> int:
     """Take one letter of the main thread: 1 taken, 0 none."""
     context = record_at(context_address, CONTEXT_DTYPE)
     if ring.ready_count(context.inbox_address) <= 0:
         return 0
     letter = record_at(ring.slot(context.inbox_address, 0), LETTER_DTYPE)
     if letter.subject == GatewaySubject.CONNECTED:
-        if not may_change(context_address, now):
+        if not may_change(context_address, letter.third, now_ns):
             return 0
-        take_connection(context_address, letter.first, letter.second, now)
+        take_connection(context_address, letter.third, letter.first, letter.second, now_ns)
     elif letter.subject == GatewaySubject.RESOLVED:
-        take_resolved(context_address, letter.first, now)
+        take_resolved(context_address, letter.first, now_ns)
     elif letter.subject == GatewaySubject.ORPHANED:
         store_word(context_address + ORPHAN_BYTES, letter.first)
     elif letter.subject == GatewaySubject.VENUE_CLOCK:
         context.venue_offset_ns = letter.first
     elif letter.subject == GatewaySubject.PING:
-        connection.queue_ping(context.connection_address)
+        ping(context_address, letter.first, letter.second, letter.third)
     elif letter.subject == GatewaySubject.DROP:
         drop(context_address, letter.first)
     ring.consume(context.inbox_address, 1)
@@ -207,34 +227,44 @@ def take_letter(context_address: int, now: int) -> int:
 
 
 @compiled
+def ping(context_address: int, index: int, text_address: int, text_bytes: int) -> None:
+    """Ask the peer of a connection whether it lives: by a text of the venue's, or by WebSocket."""
+    connection_address = connection_of(context_address, index)
+    if text_bytes == 0:
+        connection.queue_ping(connection_address)
+    elif record_at(connection_address, CONNECTION_DTYPE).fd >= 0:
+        connection.queue(connection_address, Opcode.TEXT, text_address, text_bytes)
+
+
+@compiled
 def drop(context_address: int, fd: int) -> None:
-    """Give up a connection on which nothing comes, unless it was given up before."""
-    context = record_at(context_address, CONTEXT_DTYPE)
-    if record_at(context.connection_address, CONNECTION_DTYPE).fd == fd:
-        disconnect(context_address, 0)
+    """Drop the connections when ``fd`` is one of them: it is silent, or was dropped before."""
+    for index in range(record_at(context_address, CONTEXT_DTYPE).connection_count):
+        if record_at(connection_of(context_address, index), CONNECTION_DTYPE).fd == fd:
+            disconnect(context_address, 0)
 
 
 @compiled
 def turn(context_address: int) -> int:
-    """Come round once: serve the strategy and the venue; return how much was done."""
+    """Run one iteration: serve the strategy and the venue; return how much was done."""
     context = record_at(context_address, CONTEXT_DTYPE)
     begin_turn(context_address)
     done_count = serve_requests(context_address)
-    now = now_ns(context.clock_address)
-    if now >= context.next_poll_ns:
-        context.next_poll_ns = now + POLL_NS
-        done_count += read_socket(context_address, now)
-    done_count += take_letter(context_address, now)
-    watch(context_address, now)
-    done_count += pull(context_address, now)
-    if now >= context.next_check_ns:
-        context.next_check_ns = now + CHECK_NS
-        done_count += check_overdue(context_address, now)
+    now_ns = clock.now_ns(context.clock_address)
+    if now_ns >= context.next_poll_ns:
+        context.next_poll_ns = now_ns + POLL_NS
+        done_count += read_connections(context_address, now_ns)
+    done_count += take_letter(context_address, now_ns)
+    watch(context_address, now_ns)
+    done_count += pull(context_address, now_ns)
+    if now_ns >= context.next_check_ns:
+        context.next_check_ns = now_ns + CHECK_NS
+        done_count += check_overdue(context_address, now_ns)
     return end_turn(context_address, done_count)
 
 
 def loop(context_address: int) -> int:
-    """Come round until told to leave."""
+    """Run iterations until ordered to stop."""
     context = record_at(context_address, CONTEXT_DTYPE)
     while not must_leave(context.command_address, context.leave_address):
         idle(context.wait, turn(context_address))
@@ -243,13 +273,14 @@ def loop(context_address: int) -> int:
 
 def plugs(venue_name: str) -> dict[str, tuple[Any, Any]]:
     """Return what a venue plugs in: fields of the context, functions and their signatures."""
-    venue = venues.load(venue_name)
-    return {
-        "encode_request_address": (venue.encode_request, venues.ENCODE_REQUEST),
-        "encode_cancel_all_address": (venue.encode_cancel_all, venues.ENCODE_CANCEL_ALL),
-        "encode_status_address": (venue.encode_order_status, venues.ENCODE_ORDER_STATUS),
-        "decode_answer_address": (venue.decode_answer, venues.DECODE_ANSWER),
+    orders = venues.orders_of(venue_name)
+    functions = {
+        "encode_request_address": (orders.encode_request, contract.ENCODE_REQUEST),
+        "encode_cancel_all_address": (orders.encode_cancel_all, contract.ENCODE_CANCEL_ALL),
+        "encode_status_address": (orders.encode_order_status, contract.ENCODE_ORDER_STATUS),
+        "decode_answer_address": (orders.decode_answer, contract.DECODE_ANSWER),
     }
+    return {field: plug for field, plug in functions.items() if plug[0] is not None}
 
 
 def compile_loop() -> Any:
@@ -258,7 +289,7 @@ def compile_loop() -> Any:
 
 
 def begin_desk(stage: Stage) -> RecordArray:
-    """Fill a DESK over the gateway's tables; what a former life knew is not trusted."""
+    """Fill a DESK over the gateway's tables; the orders of a former life are not trusted."""
     account = stage.wiring.account_of(stage.role)
     orders = stage.own_table(account.named("orders"))
     positions = stage.own_table(account.named("positions"))
@@ -271,6 +302,7 @@ def begin_desk(stage: Stage) -> RecordArray:
     row["orders_address"] = orders.address
     row["order_count"] = len(orders.records)
     row["positions_address"] = positions.address
+    row["seen_fills_address"] = stage.own_table(account.named("seen_fills")).address
     # An order number holds the life that gave it, so no two orders of a run ever share one.
     row["last_order_id"] = int(stage.status_record["epoch"]) << EPOCH_SHIFT
     row["epoch"] = stage.status_record["epoch"]
@@ -279,39 +311,49 @@ def begin_desk(stage: Stage) -> RecordArray:
     return row
 
 
-def begin_rate(stage: Stage) -> int:
-    """Fill the gateway's record of its own order rate; return its address."""
+def begin_rates(stage: Stage) -> int:
+    """Fill the gateway's windows of orders; return the table's address.
+
+    The configured number replaces that of the venue's window of ten seconds.
+    """
     account = stage.wiring.account_of(stage.role)
-    rate = stage.own_table(account.named("order_rate"))
-    rate.records["window_ns"] = 10_000_000_000
-    rate.records["order_count_max"] = account.settings.orders_per_10s
-    return rate.address
+    rates = stage.own_table(account.named("order_rate"))
+    budgets = [
+        budget._replace(order_count_max=account.settings.orders_per_10s)
+        if budget.window_ns == limits.TEN_SECONDS_NS and not budget.is_rolling
+        else budget
+        for budget in venues.orders_of(account.settings.venue).budgets
+    ]
+    limits.begin_rates(rates.records, budgets)
+    return rates.address
 
 
 def begin_link(stage: Stage, context: RecordArray) -> OrderLink:
-    """Make the session and the connection to the venue, and fill what the loop knows of them."""
+    """Make the session and the connections to the venue, and fill what the loop knows of them."""
     account = stage.wiring.account_of(stage.role)
-    venue = venues.load(account.settings.venue)
+    settings = account.settings
+    orders = venues.orders_of(settings.venue)
     key = own_credentials()
     leave_no_core()
-    session = venue.new_session(
+    session = venues.account_of(settings.venue).new_session(
         key.key, signer_of(key.secret), stage.launch.run_id, int(stage.status_record["epoch"]),
-        account.settings.recv_window_ms,
+        settings.recv_window_ms,
     )  # fmt: skip
-    buffers = connection.Buffers()
-    positions, orders = (
-        stage.table(account.named(name)).records for name in ("positions", "orders")
-    )
-    link = OrderLink(stage, key, buffers, positions, orders, REJECT_BASE + Reject.VENUE_CLOCK)
+    positions, rows = (stage.table(account.named(name)).records for name in ("positions", "orders"))
+    link = OrderLink(stage, key, positions, rows, REJECT_BASE + Reject.VENUE_CLOCK)
     context["session_address"] = stage.keep(session)
-    context["connection_address"] = buffers.address
+    context["connections_address"] = stage.keep(np.array(link.connection_addresses))
+    context["connection_count"] = len(link.connection_addresses)
     context["inbox_address"] = link.to_hot.reader_address
     context["outbox_address"] = link.to_main.writer_address
+    context["replacing"] = Replaces[orders.replaces.name]
+    context["is_amend_known"] = orders.can_amend
+    context["is_ack_accepted"] = orders.acknowledges == contract.Acknowledging.ACCEPTED
     return link
 
 
 def watch_stalls(stage: Stage) -> StallWatch:
-    """Look on at what all stages tell of their stalls."""
+    """Observe the stalls of all stages."""
     hop_roles = stage.wiring.hop_roles(stage.role)
     rings = [stage.observer(stall_ring(role)) for role in stage.wiring.roles]
     cpu_indexes = [stage.launch.cpu_indexes[role] for role in stage.wiring.roles]
@@ -331,7 +373,7 @@ def build(stage: Stage) -> Built:
     context = np.zeros(1, CONTEXT_DTYPE)
     stage.fill_common(context)
     context["desk_address"] = stage.keep(begin_desk(stage))
-    context["rate_address"] = begin_rate(stage)
+    context["rates_address"] = begin_rates(stage)
     link = begin_link(stage, context)
     # Requests before events: the new epoch of the events makes the strategy ask again for all
     # that the reader, when it attached, discarded.
@@ -345,7 +387,7 @@ def build(stage: Stage) -> Built:
     context["limits_address"] = stage.table("limits").address
     context["touches_address"] = stage.table("touches").address
     context["touch_copy_address"] = stage.keep(np.zeros(1, TOUCH.dtype))
-    context["answer_address"] = stage.keep(np.zeros(1, ANSWER.dtype))
+    context["answers_address"] = stage.keep(np.zeros(ANSWER_COUNT_MAX, ANSWER.dtype))
     context["request_address"] = stage.keep(np.zeros(1, REQUEST.dtype))
     context["batch_address"] = stage.keep(np.zeros(BATCH_COUNT_MAX, SENT.dtype))
     context["sent_address"] = stage.writer(account.named("sent")).address
@@ -355,14 +397,16 @@ def build(stage: Stage) -> Built:
     text_address = stage.keep(np.zeros(REQUEST_BUFFER_BYTES + 128, np.uint8))
     context["text_address"] = text_address + 64
     context["scratch_address"] = stage.keep(np.zeros(desk.EVENTS_PER_ANSWER_MAX, ORDER_EVENT.dtype))
-    context["heard_address"] = stage.keep(np.zeros(len(instruments.records), np.int64))
+    context["events_read_seq_min_address"] = stage.keep(
+        np.zeros(len(instruments.records), np.int64)
+    )
     context["peers_address"] = stage.keep(np.array(peers))
     context["peer_count"] = len(peers)
     context["latency_address"] = stage.own_table(f"latency.{stage.role}").address
     context["lease_ns"] = stage.config.liveness.lease_ms * NS_PER_MS
     context["answer_timeout_ns"] = account.settings.answer_timeout_ms * NS_PER_MS
     context["halt_reasons"] = Halt.DISCONNECTED
-    context["halted_ns"] = now_ns(stage.clock)
+    context["halted_ns"] = clock.now_ns(stage.clock)
     for field, (function, signature) in plugs(account.settings.venue).items():
         context[field] = stage.plug(function, signature)
     return Built(stage, address_of(context), link.attend, link.close)

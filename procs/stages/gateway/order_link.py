@@ -1,14 +1,12 @@
-"""The main thread of the gateway: connects, reconciles, renews masking keys.
+"""The main thread of the gateway: connects, reconciles, asks by REST, renews masking keys.
 
 Starting and recovering are one path: cancel what is open, see that nothing is, ask about every
-order whose fate is open, fetch the fills that were missed, subscribe to our events, and only then
-hand the connection over.
+order whose end is not known, fetch the fills that were missed, subscribe to our events, and only
+then hand the connections over.
 """
 
 import time
-from collections.abc import Callable
 from enum import IntEnum
-from typing import Any
 
 import numpy as np
 
@@ -18,14 +16,16 @@ from ipc.memory import address_of
 from ipc.types import RecordArray
 from procs.connections.connection import Buffers
 from procs.connections.handshake import HandshakeError, VenueSocket
+from procs.connections.http import HttpError
 from procs.connections.upkeep import Backoff, Need, Upkeep
 from procs.plan.credentials import Credentials
 from procs.stages.base.stage import Stage
+from procs.stages.gateway.account_questions import NS_PER_MS, AccountQuestions, new_answer
 from vortex import units, venues
-from vortex.codes import Answer, Execution, FeeAsset, Reject, Side
+from vortex.codes import Answer
 from vortex.orders.order_table import is_open
-from vortex.records import ANSWER
-from vortex.wire.signers import signer_of
+from vortex.orders.positions import knows_fills
+from vortex.venues.contract import OrderConnection, Refused
 
 CLOSE_TRY_COUNT = 20
 #: A difference of the clocks that a request can bear; the way to the venue takes as long.
@@ -33,32 +33,98 @@ CLOCK_SKEW_NS_MIN = 50_000_000
 
 
 class GatewaySubject(IntEnum):
-    """What the two threads of the gateway write to each other about."""
+    """Subjects of the letters between the two threads of the gateway."""
 
-    CONNECTED = 1  # to hot: descriptor, address of its TLS record or 0
+    CONNECTED = 1  # to hot: descriptor, address of its TLS record or 0, which connection
     RESOLVED = 2  # to hot: address of an ANSWER to the main thread
     ORPHANED = 3  # to hot: 1 when the supervisor died, 0 when there is one again
-    DISCONNECTED = 4  # to main: descriptor, close code
+    DISCONNECTED = 4  # to main: descriptor, close code, which connection
     TAKEN = 5  # to main: address of the ANSWER, which may be forgotten
-    CHANGED = 6  # to main: descriptor that a fresh connection took the place of
-    PING = 7  # to hot: ask the peer whether it lives
+    CHANGED = 6  # to main: descriptor that a fresh connection took the place of, which connection
+    PING = 7  # to hot: which connection to ping; address and bytes of the venue's own ping, or 0
     DROP = 8  # to hot: descriptor of a connection that is of no use any more
     VENUE_CLOCK = 9  # to hot: the venue's clock minus wall time, in ns
-    ENDING = 10  # to main: the venue says that it will close this connection
+    ENDING = 10  # to main: the venue says that it will close the connection
+    CANCEL_ALL = 11  # to main: instrument whose orders to cancel, by REST
+    ASK_STATUS = 12  # to main: request number, order, instrument; asked by REST
 
 
 class NotReconciled(Exception):
     """The venue did not confirm where we stand; tried again after a while."""
 
 
+#: What a question may raise; the connections are opened again after a while.
+FAILURES = (HandshakeError, HttpError, OSError, ValueError, NotReconciled)
+
+
+class KeptConnection:
+    """One connection of the account that is kept open, and its buffers."""
+
+    def __init__(self, stage: Stage, index: int, wanted: OrderConnection) -> None:
+        self.index = index
+        self.wanted = wanted
+        self.url = url_of(stage, index, wanted)
+        self.ca_file = stage.config.tls.ca_file
+        self.buffers = Buffers()
+        self.upkeep = Upkeep(
+            stage.config.connections, self.buffers.record[0], stage.clock, wanted.ping_every_s
+        )
+        self.ping_text = np.frombuffer(wanted.ping or b"", np.uint8).copy()
+        self.link: VenueSocket | None = None
+        self.former: VenueSocket | None = None
+
+    def dial(self) -> VenueSocket:
+        """Open the connection; nothing is said on it."""
+        return VenueSocket(self.url, self.ca_file)
+
+    def take_over(self, link: VenueSocket) -> Letter:
+        """Keep a fresh connection; return the letter that hands it to the hot thread."""
+        self.link = link
+        self.upkeep.begin()
+        return Letter(GatewaySubject.CONNECTED, *link.hand_over(), self.index)
+
+    def ping_letter(self) -> Letter:
+        """Return the letter that asks for a ping."""
+        return Letter(
+            GatewaySubject.PING, self.index, address_of(self.ping_text), len(self.ping_text)
+        )
+
+    def close_former(self) -> None:
+        """Close the connection that the hot thread dropped for its successor."""
+        assert self.former is not None, "only a connection with a successor is dropped for it"
+        self.former.close()
+        self.former = None
+
+    def close(self) -> None:
+        """Release the connections."""
+        for link in (self.link, self.former):
+            if link is not None:
+                link.close()
+        self.link = self.former = None
+
+
+def url_of(stage: Stage, index: int, wanted: OrderConnection) -> str:
+    """Return the address of one connection, from the configuration.
+
+    Raises
+    ------
+    ValueError
+        When the configuration does not say it.
+    """
+    key = "order_url" if index == 0 else wanted.url_key
+    url = getattr(stage.wiring.account_of(stage.role).settings, key, None)
+    if not url:
+        raise ValueError(f"`$.accounts`: this venue needs a connection {wanted.name}; write {key}")
+    return str(url)
+
+
 class OrderLink:
-    """Keeps the order connection up; ``close`` releases it."""
+    """Keeps the account's connections up; ``close`` releases them."""
 
     def __init__(
         self,
         stage: Stage,
         credentials: Credentials,
-        buffers: Buffers,
         positions: RecordArray,
         orders: RecordArray,
         clock_counter: int,
@@ -68,35 +134,44 @@ class OrderLink:
         self.clock_counter = int(clock_counter)  # no member of an IntEnum; see running.attend
         self.clock_count = 0
         self.account = stage.wiring.account_of(stage.role)
-        self.settings = self.account.settings
-        self.venue = venues.load(self.settings.venue)
-        self.credentials = credentials
-        self.signer = signer_of(credentials.secret)
-        self.buffers = buffers
+        settings = self.account.settings
+        self.venue = venues.account_of(settings.venue)
+        self.questions = AccountQuestions(settings, credentials, stage.config.tls.ca_file)
         self.positions = positions
         self.orders = orders
         self.instruments = stage.table("instruments").records
         self.to_hot, self.to_main = Mailbox(), Mailbox()
         self.balances = stage.own_table(self.account.named("balances")).records
-        self.link: VenueSocket | None = None
-        self.former: VenueSocket | None = None
-        self.upkeep = Upkeep(stage.config.connections, buffers.record[0], stage.clock)
+        self.kept = [
+            KeptConnection(stage, index, wanted)
+            for index, wanted in enumerate(venues.orders_of(settings.venue).connections)
+        ]
         self.connecting = Backoff()
         self.lent: dict[int, RecordArray] = {}
         self.was_orphan = False
-        self.venue_offset_ns = 0
+
+    @property
+    def connection_addresses(self) -> list[int]:
+        """Where compiled code finds each CONNECTION; valid as long as this object lives."""
+        return [kept.buffers.address for kept in self.kept]
+
+    @property
+    def is_up(self) -> bool:
+        """Whether every connection is open."""
+        return all(kept.link is not None for kept in self.kept)
 
     def attend(self) -> bool:
         """Do what there is to do; return whether orders can be sent."""
-        while (letter := self.to_main.take()) is not None:
-            self.take(letter)
-        if self.link is None and self.connecting.is_over() and not self.stage.leaving:
+        self.take_letters()
+        is_down = all(kept.link is None for kept in self.kept)
+        if is_down and self.connecting.is_over() and not self.stage.leaving:
             self.connect()
-        if self.link is not None:
-            self.keep_up(self.link)
+        if self.is_up:
+            self.keep_up()
         self.tell_orphan()
-        self.buffers.renew_keys()
-        return self.link is not None
+        for kept in self.kept:
+            kept.buffers.renew_keys()
+        return self.is_up
 
     def tell_orphan(self) -> None:
         """Tell the hot thread when the supervisor has died, and when there is one again."""
@@ -104,143 +179,211 @@ class OrderLink:
         if is_orphan == self.was_orphan:
             return
         if is_orphan:
-            self.stage.log.error("the supervisor died; pulling everything")
+            self.stage.log.error("the supervisor died; cancels everything")
         else:
             self.stage.log.info("there is a supervisor again")
         self.to_hot.send(Letter(GatewaySubject.ORPHANED, int(is_orphan)))
         self.was_orphan = is_orphan
 
-    def keep_up(self, link: VenueSocket) -> None:
-        """Do what the open connection needs."""
+    def keep_up(self) -> None:
+        """Do what the open connections need."""
         clock_count = read_counter(self.stage.counters, self.clock_counter)
         if clock_count != self.clock_count and self.connecting.is_over():
             self.clock_count = clock_count
             self.ask_venue_clock()
-        need = self.upkeep.need()
-        if need == Need.PING:
-            self.to_hot.send(Letter(GatewaySubject.PING))
-        elif need == Need.DROP:
-            self.stage.log.warning("the order connection is silent, and does not answer pings")
-            self.to_hot.send(Letter(GatewaySubject.DROP, link.fd))
-        elif need == Need.SUCCESSOR and self.former is None and self.connecting.is_over():
-            self.succeed()
+        for kept in self.kept:
+            need = kept.upkeep.need()
+            if need == Need.PING:
+                self.to_hot.send(kept.ping_letter())
+            elif need == Need.DROP and kept.link is not None:
+                self.stage.log.warning("the order connection is silent, and does not answer pings")
+                self.to_hot.send(Letter(GatewaySubject.DROP, kept.link.fd))
+            elif need == Need.SUCCESSOR and kept.former is None and self.connecting.is_over():
+                self.succeed(kept)
 
-    def take(self, letter: Letter) -> None:
-        """Take one letter of the hot thread."""
-        is_end = letter.subject == GatewaySubject.DISCONNECTED
-        if is_end and self.former is not None and self.former.fd == letter.first:
-            # Perhaps before the hot thread said all of what the venue answered: reconcile.
-            self.close_former()
-            assert self.link is not None, "a former connection has a successor"
-            self.to_hot.send(Letter(GatewaySubject.DROP, self.link.fd))
-        elif letter.subject == GatewaySubject.CHANGED:
-            self.close_former()
-        elif letter.subject == GatewaySubject.ENDING:
-            self.stage.log.info("the venue announced that it will disconnect")
-            self.upkeep.end_soon()
-        elif is_end:
-            assert self.link is not None, "only an open connection breaks"
-            self.stage.log.warning("order connection lost (close code %d)", letter.second)
-            self.link.close()
-            self.link = None
-            self.connecting.failed()
-        elif letter.subject == GatewaySubject.TAKEN:
-            del self.lent[letter.first]
+    def take_letters(self) -> None:
+        """Take all letters of the hot thread; each instrument is cancelled once."""
+        to_cancel: set[int] = set()
+        while (letter := self.to_main.take()) is not None:
+            if letter.subject == GatewaySubject.CANCEL_ALL:
+                to_cancel.add(letter.first)
+            elif letter.subject == GatewaySubject.ASK_STATUS:
+                self.ask_status(letter.first, letter.second, letter.third)
+            elif letter.subject == GatewaySubject.DISCONNECTED:
+                self.on_disconnected(self.kept[letter.third], letter.first, letter.second)
+            elif letter.subject == GatewaySubject.CHANGED:
+                self.kept[letter.second].close_former()
+            elif letter.subject == GatewaySubject.ENDING:
+                self.stage.log.info("the venue announced that it will disconnect")
+                for kept in self.kept:
+                    kept.upkeep.end_soon()
+            elif letter.subject == GatewaySubject.TAKEN:
+                del self.lent[letter.first]
+        for instrument_id in sorted(to_cancel):
+            self.cancel_all(instrument_id)
 
-    def close_former(self) -> None:
-        """Close the connection that the hot thread let go for its successor."""
-        assert self.former is not None, "only a connection with a successor is let go"
-        self.former.close()
-        self.former = None
+    def on_disconnected(self, kept: KeptConnection, fd: int, close_code: int) -> None:
+        """Close a connection that the hot thread dropped; the others are dropped with it."""
+        if kept.former is not None and kept.former.fd == fd:
+            # The hot thread may have lost replies on it: reconcile.
+            kept.close_former()
+            assert kept.link is not None, "a former connection has a successor"
+            self.to_hot.send(Letter(GatewaySubject.DROP, kept.link.fd))
+            return
+        assert kept.link is not None, "only an open connection breaks"
+        self.stage.log.warning("order connection lost (close code %d)", close_code)
+        kept.link.close()
+        kept.link = None
+        self.connecting.failed()
+        for other in self.kept:
+            if other.link is not None:
+                self.to_hot.send(Letter(GatewaySubject.DROP, other.link.fd))
 
     def connect(self) -> None:
-        """Open the connection, reconcile and subscribe on it, and hand it to the hot thread."""
-        if self.open(self.reconcile):
-            self.stage.log.info("order connection to %s is up", self.settings.order_url)
-
-    def succeed(self) -> None:
-        """Open a successor of the connection in use; what stands is left standing."""
-        self.former = self.link
-        if self.open(self.set_venue_clock):
-            self.stage.log.info("changed to a fresh order connection")
-        else:
-            self.former = None
-
-    def open(self, prepare: Callable[[VenueSocket], None]) -> bool:
-        """Open a connection, prepare it, subscribe to our events and hand it over."""
+        """Open the connections, reconcile and subscribe, and hand them to the hot thread."""
+        links: list[VenueSocket] = []
         try:
-            link = VenueSocket(self.settings.order_url, self.stage.config.tls.ca_file)
+            for kept in self.kept:
+                links.append(kept.dial())
         except HandshakeError as error:
             self.stage.log.warning("%s", error)
             self.connecting.failed()
-            return False
-        try:
-            self.log_on(link)
-            prepare(link)
-            self.venue.read_subscription(link.ask(self.venue.subscribe_request(self.asker())))
-        except (HandshakeError, OSError, ValueError, NotReconciled) as error:
-            self.stage.log.warning("not reconciled with the venue: %s", error)
+        else:
+            if self.prepare(links):
+                for kept, link in zip(self.kept, links, strict=True):
+                    self.to_hot.send(kept.take_over(link))
+                    self.stage.log.info("order connection to %s is up", kept.url)
+                return
+        for link in links:
             link.close()
+
+    def prepare(self, links: list[VenueSocket]) -> bool:
+        """Reconcile and subscribe on fresh connections; return whether both succeeded.
+
+        Where questions go over the connection of requests, they come before the subscription:
+        between a question and its reply there is no event.
+        """
+        self.questions.link = links[0]
+        try:
+            self.set_venue_clock()
+            if self.questions.uses_connection:
+                self.reconcile()
+                self.open_all(links)
+            else:
+                self.open_all(links)
+                self.reconcile()
+        except FAILURES as error:
+            self.stage.log.warning("not reconciled with the venue: %s", error)
             self.back_off(error)
             return False
+        finally:
+            self.questions.link = None
         self.connecting.reset()
-        self.link = link
-        self.upkeep.begin()
-        self.to_hot.send(Letter(GatewaySubject.CONNECTED, *link.hand_over()))
         return True
 
-    def log_on(self, link: VenueSocket) -> None:
-        """Make the connection ours, so that nothing on it needs signing, if the key is for that."""
-        if self.signer.may_log_on:
-            self.set_venue_clock(link)
-            self.venue.read_logon(link.ask(self.venue.logon_request(self.asker())))
+    def open_all(self, links: list[VenueSocket]) -> None:
+        """Say what makes each connection ours."""
+        for kept, link in zip(self.kept, links, strict=True):
+            self.say_opening(kept, link)
 
-    def reconcile(self, link: VenueSocket) -> None:
-        """Cancel what is open, and learn what became of everything and what we own."""
-        self.set_venue_clock(link)
-        for instrument_id in self.account.instrument_ids:
-            symbol = self.stage.config.source_symbols[instrument_id].symbol
-            self.close_all_orders(link, symbol)
-            self.fetch_missed_fills(link, instrument_id, symbol)
-        self.resolve_orders(link)
-        self.load_balances(link)
+    def say_opening(self, kept: KeptConnection, link: VenueSocket) -> None:
+        """Say what makes one connection ours: who we are, and what we want to hear."""
+        for frame in kept.wanted.opening(self.questions.asker()):
+            kept.wanted.check_opening(link.ask(frame))
 
-    def set_venue_clock(self, link: VenueSocket) -> None:
-        """Learn how far the venue's clock is from ours: requests must carry its time."""
-        asked_ns = time.time_ns()
-        venue_ms = self.venue.read_time(link.ask(self.venue.time_request()))
-        middle_ns = (asked_ns + time.time_ns()) // 2
-        offset_ns = venue_ms * 1_000_000 - middle_ns
-        if abs(offset_ns - self.venue_offset_ns) > CLOCK_SKEW_NS_MIN:
-            self.stage.log.info("the venue's clock is %d ms ahead of ours", offset_ns // 1_000_000)
-            self.venue_offset_ns = offset_ns
-            self.to_hot.send(Letter(GatewaySubject.VENUE_CLOCK, offset_ns))
-
-    def ask_venue_clock(self) -> None:
-        """Learn the venue's clock anew, on a connection for that alone."""
+    def succeed(self, kept: KeptConnection) -> None:
+        """Open a successor of a connection in use; open orders stay open."""
         try:
-            link = VenueSocket(self.settings.order_url, self.stage.config.tls.ca_file)
+            link = kept.dial()
         except HandshakeError as error:
             self.stage.log.warning("%s", error)
             self.connecting.failed()
             return
+        self.questions.link = link if kept.index == 0 else None
         try:
-            self.set_venue_clock(link)
-        except (HandshakeError, OSError, ValueError) as error:
+            if kept.index == 0:
+                self.set_venue_clock()
+            self.say_opening(kept, link)
+        except FAILURES as error:
+            self.stage.log.warning("no successor of the order connection: %s", error)
+            link.close()
+            self.back_off(error)
+            return
+        finally:
+            self.questions.link = None
+        self.connecting.reset()
+        kept.former = kept.link
+        self.to_hot.send(kept.take_over(link))
+        self.stage.log.info("changed to a fresh order connection")
+
+    def reconcile(self) -> None:
+        """Cancel what is open, and learn what became of everything and what we own."""
+        for instrument_id in self.account.instrument_ids:
+            self.close_all_orders(self.stage.config.source_symbols[instrument_id].symbol)
+            self.fetch_missed_fills(instrument_id)
+        self.resolve_orders()
+        self.load_balances()
+
+    def set_venue_clock(self) -> None:
+        """Learn how far the venue's clock is from ours: requests must carry its time."""
+        asked_ns = time.time_ns()
+        venue_ms = self.questions.venue_ms()
+        middle_ns = (asked_ns + time.time_ns()) // 2
+        offset_ns = venue_ms * NS_PER_MS - middle_ns
+        if abs(offset_ns - self.questions.venue_offset_ns) > CLOCK_SKEW_NS_MIN:
+            self.stage.log.info("the venue's clock is %d ms ahead of ours", offset_ns // NS_PER_MS)
+            self.questions.venue_offset_ns = offset_ns
+            self.to_hot.send(Letter(GatewaySubject.VENUE_CLOCK, offset_ns))
+
+    def ask_venue_clock(self) -> None:
+        """Learn the venue's clock again, on a connection for that alone where it needs one."""
+        link: VenueSocket | None = None
+        try:
+            if self.questions.uses_connection:
+                link = self.questions.link = self.kept[0].dial()
+            self.set_venue_clock()
+        except FAILURES as error:
             self.stage.log.warning("the venue's clock is not known: %s", error)
             self.back_off(error)
         finally:
-            link.close()
+            self.questions.link = None
+            if link is not None:
+                link.close()
 
     def back_off(self, error: Exception) -> None:
-        """Wait before the next try, and for as long as the venue wants to be left alone."""
+        """Wait before the next try, and for as long as the venue demands."""
         self.connecting.failed()
-        if isinstance(error, self.venue.Refused):
+        if isinstance(error, Refused):
             self.connecting.hold(error.wait_ms / 1000)
 
-    def load_balances(self, link: VenueSocket) -> None:
+    def cancel_all(self, instrument_id: int) -> None:
+        """Cancel all orders of an instrument by REST; the hot thread asks until none is open."""
+        symbol = self.stage.config.source_symbols[instrument_id].symbol
+        try:
+            count = self.questions.cancel_all(symbol)
+            self.stage.log.info("cancelled %d open orders of %s", count, symbol)
+        except FAILURES as error:
+            self.stage.log.warning("orders of %s are not cancelled: %s", symbol, error)
+
+    def ask_status(self, request_id: int, order_id: int, instrument_id: int) -> None:
+        """Ask by REST what became of an order; without a reply the hot thread asks again."""
+        answer = new_answer(Answer.REPLY)
+        try:
+            answer = self.status_answer(instrument_id, order_id)
+        except FAILURES as error:
+            self.stage.log.warning("the status of order %d is not known: %s", order_id, error)
+        answer["kind"], answer["request_id"] = Answer.REPLY, request_id
+        self.lend(answer)
+
+    def status_answer(self, instrument_id: int, order_id: int) -> RecordArray:
+        """Return what became of an order of this life."""
+        epoch = int(self.stage.status_record["epoch"])
+        text = self.venue.client_order_id(self.stage.launch.run_id, epoch, order_id)
+        return self.questions.status_answer(self.instruments[instrument_id], text)
+
+    def load_balances(self) -> None:
         """Write down what we own of the assets that we trade."""
-        account = self.venue.read_account(link.ask(self.venue.account_request(self.asker())))
+        account = self.questions.state()
         if not account.can_trade:
             self.stage.log.error("the venue says that this key may not trade")
         assets = {
@@ -253,100 +396,44 @@ class OrderLink:
             record["asset"] = asset.encode()
             record["wall_ns"] = time.time_ns()
             if asset in owned:
-                record["free_e8"] = units.to_e8(owned[asset].free)
-                record["locked_e8"] = units.to_e8(owned[asset].locked)
+                record["free_e8"] = units.to_e8_floor(owned[asset].free)
+                record["locked_e8"] = units.to_e8_floor(owned[asset].locked)
 
-    def asker(self) -> Any:
-        """Return what a signed request of this moment needs."""
-        wall_ms = (time.time_ns() + self.venue_offset_ns) // 1_000_000
-        return self.venue.Asker(self.credentials.key, self.signer, wall_ms)
-
-    def close_all_orders(self, link: VenueSocket, symbol: str) -> None:
+    def close_all_orders(self, symbol: str) -> None:
         """Cancel everything that is open on one symbol and see that nothing is.
 
         Raises
         ------
         NotReconciled
-            When something still stands after several tries.
+            When something is still open after several tries.
         """
         for _ in range(CLOSE_TRY_COUNT):
-            answer = link.ask(self.venue.open_orders_request(self.asker(), symbol))
-            if not self.venue.read_open_orders(answer):
+            if not self.questions.open_count(symbol):
                 return
-            answer = link.ask(self.venue.cancel_all_request(self.asker(), symbol))
-            count = self.venue.read_cancel_all(answer)
+            count = self.questions.cancel_all(symbol)
             self.stage.log.info("cancelled %d open orders of %s", count, symbol)
-        raise NotReconciled(f"orders of {symbol} still stand after cancel-all")
+        raise NotReconciled(f"orders of {symbol} are still open after cancel-all")
 
-    def resolve_orders(self, link: VenueSocket) -> None:
-        """Ask what became of each order whose fate is open, and tell the hot thread."""
-        epoch = int(self.stage.status_record["epoch"])
+    def resolve_orders(self) -> None:
+        """Ask what became of each order that may be open, and tell the hot thread."""
         for row in np.array(self.orders):
             if not is_open(int(row["state"])):
                 continue
-            instrument_id, order_id = int(row["instrument_id"]), int(row["order_id"])
-            symbol = self.stage.config.source_symbols[instrument_id].symbol
-            text = self.venue.client_order_id(self.stage.launch.run_id, epoch, order_id)
-            answer = np.zeros(1, ANSWER.dtype)
-            answer["kind"], answer["order_id"] = Answer.FATE, order_id
-            try:
-                order = self.venue.read_order(
-                    link.ask(self.venue.order_request(self.asker(), symbol, text))
-                )
-                lot_e8 = int(self.instruments[instrument_id]["lot_e8"])
-                answer["state"] = order.state
-                answer["filled_lots"] = units.to_e8(order.executed_qty) // lot_e8
-            except self.venue.Refused as refused:
-                if not refused.is_unknown_order:
-                    raise
-                answer["reject"] = Reject.VENUE_UNKNOWN_ORDER
+            answer = self.status_answer(int(row["instrument_id"]), int(row["order_id"]))
+            answer["order_id"] = row["order_id"]
             self.lend(answer)
 
-    def fetch_missed_fills(self, link: VenueSocket, instrument_id: int, symbol: str) -> None:
-        """Fetch the fills that were reported while nobody listened, and tell the hot thread.
+    def fetch_missed_fills(self, instrument_id: int) -> None:
+        """Fetch the fills that were reported while no connection was open.
 
-        A run begins with nothing standing, so at its first connection all fills are of the past.
+        A run begins without open orders, so at its first connection all fills are of the past.
         """
-        position = self.positions[instrument_id]
-        last_trade_id = int(position["last_trade_id"])
-        if last_trade_id == 0 and position["fill_count"] == 0:
-            self.begin_fills(link, instrument_id, symbol)
+        instrument, position = self.instruments[instrument_id], self.positions[instrument_id]
+        if not knows_fills(position):
+            self.lend(self.questions.newest_fill_answer(instrument))
             return
-        request = self.venue.trades_request(self.asker(), symbol, last_trade_id + 1)
-        while trades := self.venue.read_trades(link.ask(request)):
-            for trade in trades:
-                self.lend(self.fill_of(instrument_id, trade))
-            request = self.venue.trades_request(self.asker(), symbol, trades[-1].id + 1)
-
-    def begin_fills(self, link: VenueSocket, instrument_id: int, symbol: str) -> None:
-        """Tell the hot thread after which of the account's fills those of the run come."""
-        request = self.venue.newest_trade_request(self.asker(), symbol)
-        trades = self.venue.read_trades(link.ask(request))
-        answer = np.zeros(1, ANSWER.dtype)
-        answer["kind"], answer["instrument_id"] = Answer.SINCE, instrument_id
-        answer["trade_id"] = trades[-1].id if trades else -1
-        self.lend(answer)
-
-    def fill_of(self, instrument_id: int, trade: Any) -> RecordArray:
-        """Return one fill as the ANSWER that an execution report would have become."""
-        instrument = self.instruments[instrument_id]
-        assets = {
-            instrument["base_asset"].decode(): FeeAsset.BASE,
-            instrument["quote_asset"].decode(): FeeAsset.QUOTE,
-        }
-        answer = np.zeros(1, ANSWER.dtype)
-        answer["kind"], answer["execution"] = Answer.EXECUTION, Execution.TRADE
-        answer["instrument_id"] = instrument_id
-        answer["order_id"] = 1  # ours: the table decides whether the row is still known
-        answer["side"] = Side.BUY if trade.is_buyer else Side.SELL
-        answer["fill_ticks"] = units.to_e8(trade.price) // int(instrument["tick_e8"])
-        answer["fill_lots"] = units.to_e8(trade.qty) // int(instrument["lot_e8"])
-        answer["trade_id"] = trade.id
-        answer["fee_e8"] = units.to_e8(trade.commission)
-        answer["fee_asset"] = assets.get(trade.commission_asset, FeeAsset.OTHER)
-        answer["is_maker"] = trade.is_maker
-        answer["venue_ns"] = trade.time * 1_000_000
-        return answer
+        for answer in self.questions.fill_answers(instrument, position):
+            self.lend(answer)
 
     def lend(self, answer: RecordArray) -> None:
         """Lend an ANSWER to the hot thread, which says when it has taken it."""
@@ -357,7 +444,5 @@ class OrderLink:
 
     def close(self) -> None:
         """Release the connections."""
-        for link in (self.link, self.former):
-            if link is not None:
-                link.close()
-        self.link = self.former = None
+        for kept in self.kept:
+            kept.close()

@@ -1,7 +1,6 @@
 """The gateway's way out: a request is checked, entered at its worst, encoded, signed and sent."""
 
-from ipc import cell, ring
-from ipc.clock import now_ns
+from ipc import cell, clock, ring
 from ipc.compiled import compiled
 from ipc.counters import add
 from ipc.histogram import record_value
@@ -9,6 +8,7 @@ from ipc.log import tell
 from ipc.memory import copy_bytes, load_word, record_at
 from ipc.plugs import call_plug
 from ipc.ring import NEW_EPOCH
+from ipc.types import Record
 from procs.connections import connection
 from procs.logs import hot_events
 from procs.stages.base.outliers import explain
@@ -19,9 +19,13 @@ from procs.stages.gateway.context import (
     DESK_DTYPE,
     FIRST_HOP,
     HISTOGRAM_BYTES,
+    INSTRUMENT_DTYPE,
     LIMITS_BYTES,
+    LIMITS_DTYPE,
     NEWEST_TO_ORDER,
     NS_PER_MS,
+    ORDER_DTYPE,
+    POSITION_DTYPE,
     RECV_TO_ORDER,
     REJECT_BASE,
     REQUEST_BYTES,
@@ -31,9 +35,12 @@ from procs.stages.gateway.context import (
     SENT_RECORD_BYTES,
     TICK_TO_ORDER,
     TOUCH_BYTES,
+    TOUCH_DTYPE,
     GatewayCounter,
     Halt,
+    Replaces,
     claim_events,
+    connection_of,
     disconnect,
     instrument_of,
     publish_events,
@@ -41,59 +48,98 @@ from procs.stages.gateway.context import (
     set_halt,
     venue_wall_ns,
 )
-from vortex.codes import Kind, Reject
+from vortex.codes import Kind, OrderForce, Reject
 from vortex.orders import desk, limits
 from vortex.records import REQUEST_STAMPS_BYTES, STAMPS_OFFSET_BYTES
 from vortex.venues.contract import REQUEST_BUFFER_BYTES
 
 
 @compiled
-def is_outdated(context_address: int, request_address: int) -> bool:
-    """Return whether the strategy has forgotten a request, or will when it reads its events.
-
-    It was made before the strategy heard that it begins from nothing standing (RESUMED), or that
-    events were lost.  Serving it would place an order beside the one that is asked for next.
-    """
+def events_read_seq_min(context_address: int, instrument_id: int) -> int:
+    """Return how many events a request for an instrument must have been made after."""
     context = record_at(context_address, CONTEXT_DTYPE)
-    request = record_at(request_address, REQUEST_DTYPE)
-    heard_seq = load_word(context.heard_address + 8 * request.instrument_id)
-    return bool(request.events_consumed_seq < heard_seq)
+    return load_word(context.events_read_seq_min_address + 8 * instrument_id)
 
 
 @compiled
-def check_new(context_address: int, request_address: int, now: int, wall_ns: int) -> int:
-    """Return why a request for a new order must be refused, or NONE."""
+def is_outdated(context_address: int, request: Record) -> bool:
+    """Return whether a REQUEST predates a RESUMED or a loss of events.
+
+    The strategy asks again from scratch, so sending this one would double the order.
+    """
+    seq_min = events_read_seq_min(context_address, request.instrument_id)
+    return bool(request.events_consumed_seq < seq_min)
+
+
+@compiled
+def map_replace(context_address: int, request: Record) -> None:
+    """Turn a REPLACE into what the venue has for it: see ``contract.Replacing``.
+
+    An order that keeps its id is amended to the wanted quantity and what is filled already.  A
+    venue that replaces by a new order amends to a smaller quantity alone, at the same price: the
+    order keeps its place in the queue.
+    """
     context = record_at(context_address, CONTEXT_DTYPE)
-    request = record_at(request_address, REQUEST_DTYPE)
+    row_address = desk.find(context.desk_address, request.order_id)
+    if request.kind != Kind.REPLACE or row_address == 0:
+        return
+    order = record_at(row_address, ORDER_DTYPE)
+    open_lots = order.qty_lots - order.filled_lots
+    is_smaller = request.price_ticks == order.price_ticks and request.qty_lots < open_lots
+    may_amend = request.time_in_force == OrderForce.POST_ONLY and context.is_amend_known != 0
+    if may_amend and (context.replacing == Replaces.AMEND or is_smaller):
+        request.kind = Kind.AMEND
+        request.qty_lots += order.filled_lots
+    elif context.replacing != Replaces.CANCEL_AND_NEW:
+        request.kind = Kind.CANCEL  # the strategy places the new order when it is gone
+
+
+@compiled
+def check_exposure(context_address: int, request: Record) -> int:
+    """Return why the size of a request is too much, or NONE."""
+    context = record_at(context_address, CONTEXT_DTYPE)
     instrument_id = request.instrument_id
-    limits_address = context.limits_address + instrument_id * LIMITS_BYTES
-    price_ticks, qty_lots, side = request.price_ticks, request.qty_lots, request.side
-    reason = limits.check_bounds(
-        instrument_of(context_address, instrument_id), price_ticks, qty_lots
-    )
+    own_limits = record_at(context.limits_address + instrument_id * LIMITS_BYTES, LIMITS_DTYPE)
+    position = record_at(desk.position_of(context.desk_address, instrument_id), POSITION_DTYPE)
+    price_ticks, qty_lots = request.price_ticks, request.qty_lots
+    if request.kind != Kind.AMEND:
+        return limits.check_exposure(own_limits, position, request.side, price_ticks, qty_lots)
+    order = record_at(desk.find(context.desk_address, request.order_id), ORDER_DTYPE)
+    open_lots = max(qty_lots - order.filled_lots, 0)
+    more_lots = max(qty_lots - order.qty_lots, 0)
+    return limits.check_size(own_limits, position, request.side, price_ticks, open_lots, more_lots)
+
+
+@compiled
+def check_new(context_address: int, request: Record, now_ns: int, wall_ns: int) -> int:
+    """Return why a REQUEST for a new or an amended order must be refused, or NONE."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    instrument_id, price_ticks = request.instrument_id, request.price_ticks
+    instrument = record_at(instrument_of(context_address, instrument_id), INSTRUMENT_DTYPE)
+    own_limits = record_at(context.limits_address + instrument_id * LIMITS_BYTES, LIMITS_DTYPE)
+    reason = limits.check_bounds(instrument, price_ticks, request.qty_lots)
     if reason != Reject.NONE:
         return reason
-    position_address = desk.position_of(context.desk_address, instrument_id)
-    reason = limits.check_exposure(limits_address, position_address, side, price_ticks, qty_lots)
+    reason = check_exposure(context_address, request)
     if reason != Reject.NONE:
         return reason
-    reason = limits.check_age(limits_address, request.newest_kernel_ns, now)
+    reason = limits.check_age(own_limits, request.newest_kernel_ns, now_ns)
     if reason != Reject.NONE:
         return reason
     touch_address = context.touches_address + instrument_id * TOUCH_BYTES
     if not cell.read_cell(touch_address, context.touch_copy_address, TOUCH_BYTES):
         return Reject.BOOK_INVALID
-    reason = limits.check_band(limits_address, context.touch_copy_address, side, price_ticks, now)
+    touch = record_at(context.touch_copy_address, TOUCH_DTYPE)
+    reason = limits.check_band(own_limits, touch, price_ticks, now_ns)
     if reason != Reject.NONE:
         return reason
-    return limits.check_rate(context.rate_address, wall_ns)
+    return limits.check_rate(context.rates_address, request.kind, wall_ns)
 
 
 @compiled
-def check(context_address: int, request_address: int, now: int, wall_ns: int) -> int:
-    """Return why a request must be refused, or NONE."""
+def check(context_address: int, request: Record, now_ns: int, wall_ns: int) -> int:
+    """Return why a REQUEST must be refused, or NONE."""
     context = record_at(context_address, CONTEXT_DTYPE)
-    request = record_at(request_address, REQUEST_DTYPE)
     if request.epoch != record_at(context.requests_address, RING_DTYPE).epoch:
         return Reject.STALE_EPOCH
     if context.halt_reasons & Halt.DISCONNECTED:
@@ -103,25 +149,30 @@ def check(context_address: int, request_address: int, now: int, wall_ns: int) ->
     if context.halt_reasons != 0:
         return Reject.HALTED
     if request.kind != Kind.PLACE:
-        reason = desk.check_order(context.desk_address, request.order_id)
+        reason = desk.check_order(context.desk_address, request.order_id, request.kind)
         if reason != Reject.NONE:
             return reason
     if request.kind != Kind.CANCEL:
-        return check_new(context_address, request_address, now, wall_ns)
+        return check_new(context_address, request, now_ns, wall_ns)
     return Reject.NONE
 
 
 @compiled
-def encode(context_address: int, request_address: int, request_id: int, wall_ns: int) -> int:
-    """Write the payload of a submitted request; return its bytes."""
+def is_new_order(kind: int) -> bool:
+    """Return whether a request of ``kind`` brings an order with a number of its own."""
+    return kind == Kind.PLACE or kind == Kind.REPLACE
+
+
+@compiled
+def encode(context_address: int, request: Record, request_id: int, wall_ns: int) -> int:
+    """Write the payload of a submitted REQUEST; return its bytes."""
     context = record_at(context_address, CONTEXT_DTYPE)
-    request = record_at(request_address, REQUEST_DTYPE)
     the_desk = record_at(context.desk_address, DESK_DTYPE)
-    new_order_id = 0 if request.kind == Kind.CANCEL else the_desk.last_order_id
+    new_order_id = the_desk.last_order_id if is_new_order(request.kind) else 0
     return call_plug(
         context.encode_request_address,
         (
-            request_address, instrument_of(context_address, request.instrument_id),
+            context.request_address, instrument_of(context_address, request.instrument_id),
             context.session_address, wall_ns // NS_PER_MS, request_id,
             new_order_id, request.order_id, context.epoch, context.text_address,
         ),
@@ -136,77 +187,74 @@ def count_sent(context_address: int, kind: int, wall_ns: int) -> None:
         add(context.counters_address, GatewayCounter.PLACED, 1)
     elif kind == Kind.CANCEL:
         add(context.counters_address, GatewayCounter.CANCELED, 1)
+    elif kind == Kind.AMEND:
+        add(context.counters_address, GatewayCounter.AMENDED, 1)
     else:
         add(context.counters_address, GatewayCounter.REPLACED, 1)
     if kind != Kind.CANCEL:
-        limits.count_order(context.rate_address, wall_ns)
+        limits.count_order(context.rates_address, kind, wall_ns)
 
 
 @compiled
-def refuse(context_address: int, request_address: int, reason: int, now: int) -> None:
-    """Tell the strategy that a request was refused."""
+def refuse(context_address: int, request: Record, reason: int, now_ns: int) -> None:
+    """Publish the event that a REQUEST was refused."""
     context = record_at(context_address, CONTEXT_DTYPE)
     add(context.counters_address, REJECT_BASE + reason, 1)
-    request = record_at(request_address, REQUEST_DTYPE)
     tell(
-        context.log_address, hot_events.REFUSED, now, request.instrument_id, request.kind,
+        context.log_address, hot_events.REFUSED, now_ns, request.instrument_id, request.kind,
         request.side, request.qty_lots, request.price_ticks, reason,
     )  # fmt: skip
     events_address = claim_events(context_address)
     if events_address != 0:
-        the_desk = record_at(context.desk_address, DESK_DTYPE)
-        the_desk.events_address = events_address
-        the_desk.event_count = 0
-        desk.refuse(context.desk_address, request_address, reason)
-        publish_events(context_address, 1, now)
+        desk.begin_events(context.desk_address, events_address)
+        desk.refuse(context.desk_address, request, reason)
+        publish_events(context_address, 1, now_ns)
 
 
 @compiled
-def tell_outdated(context_address: int, request_address: int, now: int) -> None:
-    """Tell of a request that came too late to count."""
+def log_outdated(context_address: int, request: Record, now_ns: int) -> None:
+    """Log a REQUEST that came too late to count."""
     context = record_at(context_address, CONTEXT_DTYPE)
-    request = record_at(request_address, REQUEST_DTYPE)
-    heard_seq = load_word(context.heard_address + 8 * request.instrument_id)
+    seq_min = events_read_seq_min(context_address, request.instrument_id)
     tell(
-        context.log_address, hot_events.OUTDATED, now,
-        request.instrument_id, heard_seq, request.events_consumed_seq,
+        context.log_address, hot_events.OUTDATED, now_ns,
+        request.instrument_id, seq_min, request.events_consumed_seq,
     )  # fmt: skip
 
 
 @compiled
-def take_request(context_address: int, now: int, wall_ns: int) -> int:
-    """Take one request as far as the outbox: the payload's bytes, 0 when nothing is to be sent.
+def take_request(context_address: int, request: Record, now_ns: int, wall_ns: int) -> int:
+    """Take one REQUEST as far as the outbox: the payload's bytes, 0 when nothing is to be sent.
 
     The position on the ring is published here, before anything is sent.
     """
     context = record_at(context_address, CONTEXT_DTYPE)
-    request_address = context.request_address
-    request = record_at(request_address, REQUEST_DTYPE)
     add(context.counters_address, GatewayCounter.REQUESTS, 1)
-    if is_outdated(context_address, request_address):
+    if is_outdated(context_address, request):
         add(context.counters_address, GatewayCounter.DISCARDED, 1)
-        tell_outdated(context_address, request_address, now)
+        log_outdated(context_address, request, now_ns)
         ring.consume(context.requests_address, 1)
         return 0
-    reason = check(context_address, request_address, now, wall_ns)
+    map_replace(context_address, request)
+    reason = check(context_address, request, now_ns, wall_ns)
     request_id = 0
     if reason == Reject.NONE:
-        request_id = desk.submit(context.desk_address, request_address, now)
+        request_id = desk.submit(context.desk_address, request, now_ns)
         if request_id == 0:
             reason = Reject.TABLE_FULL
     payload_bytes = 0
     if reason == Reject.NONE:
         count_sent(context_address, request.kind, wall_ns)
-        payload_bytes = encode(context_address, request_address, request_id, wall_ns)
+        payload_bytes = encode(context_address, request, request_id, wall_ns)
     else:
-        refuse(context_address, request_address, reason, now)
+        refuse(context_address, request, reason, now_ns)
     ring.consume(context.requests_address, 1)
     return payload_bytes
 
 
 @compiled
 def begin_sent(context_address: int, sent_address: int, pick_ns: int) -> None:
-    """Note of the request in hand, which was entered just now, all that is known before it goes."""
+    """Note what is known of the request in hand before it is sent."""
     context = record_at(context_address, CONTEXT_DTYPE)
     request = record_at(context.request_address, REQUEST_DTYPE)
     sent = record_at(sent_address, SENT_DTYPE)
@@ -226,9 +274,8 @@ def begin_sent(context_address: int, sent_address: int, pick_ns: int) -> None:
     sent.side = request.side
     sent.price_ticks = request.price_ticks
     sent.qty_lots = request.qty_lots
-    is_new = request.kind != Kind.CANCEL
     last_order_id = record_at(context.desk_address, DESK_DTYPE).last_order_id
-    sent.order_id = last_order_id if is_new else request.order_id
+    sent.order_id = last_order_id if is_new_order(request.kind) else request.order_id
 
 
 @compiled
@@ -252,8 +299,8 @@ def record_latency(context_address: int, sent_address: int) -> None:
 
 
 @compiled
-def tell_sent(context_address: int, sent_address: int) -> None:
-    """Tell observers of one request that was sent."""
+def publish_sent(context_address: int, sent_address: int) -> None:
+    """Publish one request that was sent, for observers."""
     context = record_at(context_address, CONTEXT_DTYPE)
     slot_address = ring.claim(context.sent_address)
     if slot_address != 0:
@@ -264,13 +311,13 @@ def tell_sent(context_address: int, sent_address: int) -> None:
 
 @compiled
 def finish_batch(context_address: int, count: int, sent_ns: int) -> None:
-    """Record and tell of what was sent just now; one that is over budget is kept for later."""
+    """Record and publish what was sent just now; one over budget is kept for later."""
     context = record_at(context_address, CONTEXT_DTYPE)
     for index in range(count):
         sent_address = context.batch_address + index * SENT_RECORD_BYTES
         sent = record_at(sent_address, SENT_DTYPE)
         sent.sent_ns = sent_ns
-        tell_sent(context_address, sent_address)
+        publish_sent(context_address, sent_address)
         if sent.kernel_ns != 0:  # a frame caused it
             record_latency(context_address, sent_address)
             if sent_ns - sent.kernel_ns > context.budget_ns:
@@ -278,10 +325,10 @@ def finish_batch(context_address: int, count: int, sent_ns: int) -> None:
 
 
 @compiled
-def tell_slow(context_address: int) -> None:
-    """Tell what held up each order of the last batch that was over budget.
+def publish_slow(context_address: int) -> None:
+    """Publish what delayed each order of the last batch that was over budget.
 
-    Only now, a turn later: what the gateway's own turn lost is known at its end.
+    One iteration later, because what the gateway's own iteration lost is known at its end.
     """
     context = record_at(context_address, CONTEXT_DTYPE)
     for index in range(context.slow_count):
@@ -293,17 +340,17 @@ def tell_slow(context_address: int) -> None:
         if slot_address != 0:
             explain(context.watch_address, sent_address, slot_address, context.budget_ns)
             ring.append(context.worst_address, 1)
-            ring.commit(context.worst_address, now_ns(context.clock_address))
+            ring.commit(context.worst_address, clock.now_ns(context.clock_address))
     context.slow_count = 0
 
 
 @compiled
 def may_send(context_address: int) -> bool:
     """Return whether a request can go out; without a connection it is taken, and refused."""
-    context = record_at(context_address, CONTEXT_DTYPE)
-    if record_at(context.connection_address, CONNECTION_DTYPE).fd < 0:
+    connection_address = connection_of(context_address, 0)
+    if record_at(connection_address, CONNECTION_DTYPE).fd < 0:
         return True
-    return connection.can_queue(context.connection_address, REQUEST_BUFFER_BYTES)
+    return connection.can_queue(connection_address, REQUEST_BUFFER_BYTES)
 
 
 @compiled
@@ -316,20 +363,21 @@ def take_batch(context_address: int) -> int:
         if waiting_count == 0:
             break
         if waiting_count == NEW_EPOCH:
-            meet_strategy(context_address)
+            on_new_strategy(context_address)
             continue
         if not may_send(context_address):
             break
-        now = now_ns(context.clock_address)
-        wall_ns = venue_wall_ns(context_address, now)
+        now_ns = clock.now_ns(context.clock_address)
+        wall_ns = venue_wall_ns(context_address, now_ns)
         # A copy: the slot is the strategy's again before the order is sent.
         copy_bytes(context.request_address, ring.slot(context.requests_address, 0), REQUEST_BYTES)
-        payload_bytes = take_request(context_address, now, wall_ns)
+        request = record_at(context.request_address, REQUEST_DTYPE)
+        payload_bytes = take_request(context_address, request, now_ns, wall_ns)
         if payload_bytes > 0:
             has_queued = queue_payload(context_address, payload_bytes)
             assert has_queued, "may_send comes first"
             sent_address = context.batch_address + queued_count * SENT_RECORD_BYTES
-            begin_sent(context_address, sent_address, now)
+            begin_sent(context_address, sent_address, now_ns)
             queued_count += 1
     return queued_count
 
@@ -339,23 +387,23 @@ def serve_requests(context_address: int) -> int:
     """Take what the strategy requests and send it, all that waits at once; return how many."""
     context = record_at(context_address, CONTEXT_DTYPE)
     if context.slow_count > 0:
-        tell_slow(context_address)
+        publish_slow(context_address)
     count = take_batch(context_address)
     if count == 0:
         return 0
-    if connection.flush(context.connection_address) < 0:
+    if connection.flush(connection_of(context_address, 0)) < 0:
         disconnect(context_address, 0)
         return count
-    finish_batch(context_address, count, now_ns(context.clock_address))
+    finish_batch(context_address, count, clock.now_ns(context.clock_address))
     return count
 
 
 @compiled
-def meet_strategy(context_address: int) -> None:
-    """The strategy began anew: discard what the former one asked, and pull what it placed."""
+def on_new_strategy(context_address: int) -> None:
+    """The strategy restarted: discard its former requests, and cancel its former orders."""
     context = record_at(context_address, CONTEXT_DTYPE)
     discarded_count = ring.enter_epoch(context.requests_address)
     add(context.counters_address, GatewayCounter.DISCARDED, discarded_count)
-    now = now_ns(context.clock_address)
-    tell(context.log_address, hot_events.STRATEGY_ANEW, now, discarded_count)
+    now_ns = clock.now_ns(context.clock_address)
+    tell(context.log_address, hot_events.STRATEGY_ANEW, now_ns, discarded_count)
     set_halt(context_address, Halt.NEW_STRATEGY)

@@ -129,7 +129,7 @@ def test_a_cancel_refused_for_another_reason_ends_the_wait_and_leaves_the_order(
     assert told(the_desk.events) == [(Kind.REJECTED, Kind.CANCEL)]
     assert the_desk.events[0]["reason"] == Reject.VENUE_THROTTLED
     assert state_of(the_desk, order_id) == OrderState.RESTING
-    assert desk.check_order(the_desk.address, order_id) == Reject.NONE
+    assert desk.check_order(the_desk.address, order_id, Kind.CANCEL) == Reject.NONE
 
 
 @pytest.mark.parametrize(
@@ -185,9 +185,9 @@ def test_the_outcomes_of_a_replace(cancel, place, reason, old_state, new_state):
     the_desk.check_exposure()
     # The old order can be asked about again at once, unless its end is still to be told.
     if (cancel, reason) == (F, Reject.VENUE_THROTTLED):
-        assert desk.check_order(the_desk.address, old_id) == Reject.NONE
+        assert desk.check_order(the_desk.address, old_id, Kind.CANCEL) == Reject.NONE
     elif old_state == OrderState.RESTING:
-        assert desk.check_order(the_desk.address, old_id) == Reject.IN_FLIGHT
+        assert desk.check_order(the_desk.address, old_id, Kind.CANCEL) == Reject.IN_FLIGHT
 
 
 def test_a_reply_without_an_outcome_is_no_rejection():
@@ -225,7 +225,7 @@ def test_an_unanswered_order_becomes_what_the_venue_says(fate, kind, state, is_l
     order_id = the_desk.last_order_id
     if is_late:
         row_index = desk.next_overdue(the_desk.address, 0, 100, the_desk.now_ns + 200)
-        the_desk.lose_sight(row_index)
+        the_desk.mark_unknown(row_index)
         assert told(the_desk.events) == [(Kind.UNKNOWN, 0)]
         the_desk.events.clear()
     the_desk.answer(kind=Answer.FATE, order_id=order_id, **fate)
@@ -274,7 +274,7 @@ def test_a_late_failure_of_a_former_request_does_not_end_the_wait_for_the_presen
     the_desk.submit(Kind.REPLACE, order_id=order_id)
     the_desk.reply(first, cancel_outcome=Outcome.FAILURE, reject=Reject.VENUE_THROTTLED)
     assert len(the_desk.events) == 1
-    assert desk.check_order(the_desk.address, order_id) == Reject.IN_FLIGHT
+    assert desk.check_order(the_desk.address, order_id, Kind.CANCEL) == Reject.IN_FLIGHT
 
 
 def test_a_fill_of_a_forgotten_order_still_moves_the_position():
@@ -322,9 +322,120 @@ def test_the_fills_of_a_run_begin_after_those_of_the_past(newest):
     assert not the_desk.answer(kind=Answer.SINCE, trade_id=newest)
     assert the_desk.positions["last_trade_id"] == newest
     order_id = resting(the_desk)
-    the_desk.trade(order_id, newest, 1, 1)
+    if newest > 0:
+        the_desk.trade(order_id, newest, 1, 1)
     assert the_desk.positions["fill_count"] == 0
     the_desk.trade(order_id, newest + 1, 2, 3)
     assert the_desk.positions["base_lots"] == 2
     the_desk.answer(kind=Answer.SINCE, trade_id=newest + 9)
     assert the_desk.positions["last_trade_id"] == newest + 1, "what was counted stays counted"
+
+
+def test_an_accepted_order_goes_on_waiting_until_the_venue_says_that_it_rests():
+    the_desk = OrderDesk()
+    request_id = the_desk.submit(Kind.PLACE)
+    order_id = the_desk.last_order_id
+    assert not the_desk.reply(request_id, place_outcome=Outcome.ACCEPTED)
+    assert the_desk.row(order_id)["state"] == OrderState.SENT
+    assert desk.unanswered_count(the_desk.address) == 0, "the request is answered"
+    assert the_desk.positions["open_buy_lots"] == 10, "it counts at its worst"
+    late_ns = the_desk.now_ns + 200
+    assert desk.next_overdue(the_desk.address, 0, 100, late_ns) == order_id % 16
+    (event,) = the_desk.report(Execution.NEW, order_id)
+    assert (event["kind"], event["request_kind"]) == (Kind.ACKED, Kind.PLACE)
+    assert the_desk.row(order_id)["state"] == OrderState.RESTING
+
+
+def test_an_accepted_cancel_waits_for_the_report():
+    the_desk = OrderDesk()
+    order_id = resting(the_desk)
+    request_id = the_desk.submit(Kind.CANCEL, order_id=order_id)
+    assert not the_desk.reply(request_id, cancel_outcome=Outcome.ACCEPTED)
+    assert the_desk.row(order_id)["request_kind"] == Kind.CANCEL
+    (event,) = the_desk.report(Execution.CANCELED, order_id)
+    assert (event["kind"], event["request_kind"]) == (Kind.CANCELED, Kind.CANCEL)
+
+
+def amending(price_ticks=101, qty_lots=6):
+    """Return a desk, a resting order of 10 lots at 100, and the request that amends it."""
+    the_desk = OrderDesk()
+    order_id = resting(the_desk)
+    request_id = the_desk.submit(
+        Kind.AMEND, order_id=order_id, price_ticks=price_ticks, qty_lots=qty_lots
+    )
+    the_desk.events.clear()
+    return the_desk, order_id, request_id
+
+
+def test_an_amended_order_keeps_its_id():
+    the_desk, order_id, request_id = amending()
+    assert the_desk.last_order_id == order_id
+    assert the_desk.positions["open_buy_lots"] == 10, "the larger of both counts"
+    assert desk.check_order(the_desk.address, order_id, Kind.CANCEL) == Reject.IN_FLIGHT
+    (event,) = the_desk.reply(request_id, place_outcome=Outcome.SUCCESS)
+    fields = ("kind", "request_kind", "order_id", "price_ticks", "remaining_lots")
+    assert [event[name] for name in fields] == [Kind.ACKED, Kind.AMEND, order_id, 101, 6]
+    assert the_desk.positions["open_buy_lots"] == 6
+    the_desk.check_exposure()
+    assert not the_desk.report(Execution.REPLACED, order_id, price_ticks=101, qty_lots=6), "once"
+
+
+def test_an_accepted_amendment_ends_with_the_report_of_it():
+    the_desk, order_id, request_id = amending(qty_lots=15)
+    assert the_desk.positions["open_buy_lots"] == 15
+    assert not the_desk.reply(request_id, place_outcome=Outcome.ACCEPTED)
+    assert not the_desk.report(Execution.NEW, order_id, price_ticks=100, qty_lots=10), "of before"
+    (fill,) = the_desk.trade(order_id, 1, 4, 4)
+    assert (fill["kind"], fill["request_kind"]) == (Kind.FILLED, 0)
+    (event,) = the_desk.report(Execution.NEW, order_id, price_ticks=101, qty_lots=15)
+    assert (event["kind"], event["request_kind"]) == (Kind.ACKED, Kind.AMEND)
+    assert (event["price_ticks"], event["remaining_lots"]) == (101, 11)
+    the_desk.check_exposure()
+
+
+@pytest.mark.parametrize(
+    ("reject", "is_over"), [(Reject.VENUE_FILTER, True), (Reject.VENUE_UNKNOWN_ORDER, False)]
+)
+def test_a_refused_amendment_leaves_the_order_as_it_was(reject, is_over):
+    the_desk, order_id, request_id = amending(qty_lots=15)
+    events = the_desk.reply(request_id, place_outcome=Outcome.FAILURE, reject=reject)
+    assert [event["kind"] for event in events] == ([Kind.REJECTED] if is_over else [])
+    row = the_desk.row(order_id)
+    assert (row["price_ticks"], row["qty_lots"]) == (100, 10)
+    assert row["request_kind"] == (0 if is_over else Kind.AMEND), "its report says what it was"
+    assert the_desk.positions["open_buy_lots"] == (10 if is_over else 15)
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+def test_a_question_tells_whether_an_order_was_amended(is_done):
+    the_desk, order_id, _ = amending()
+    asked = desk.begin_request(the_desk.address, Kind.STATUS, 0, order_id, 0, the_desk.now_ns)
+    price_ticks, qty_lots = (101, 6) if is_done else (100, 10)
+    (event,) = the_desk.reply(
+        asked, state=OrderState.RESTING, price_ticks=price_ticks, qty_lots=qty_lots
+    )
+    assert (event["kind"], event["reason"]) == (
+        (Kind.ACKED, Reject.NONE) if is_done else (Kind.REJECTED, Reject.VENUE_OTHER)
+    )
+    assert event["request_kind"] == Kind.AMEND
+    assert the_desk.row(order_id)["qty_lots"] == qty_lots
+
+
+def test_an_order_filled_while_it_is_amended_down_is_over_when_the_venue_says_so():
+    the_desk, order_id, _ = amending(qty_lots=6)
+    (event,) = the_desk.trade(order_id, 1, 6, 6, state=OrderState.FILLED)
+    assert (event["kind"], event["request_kind"]) == (Kind.FILLED, Kind.AMEND)
+    assert the_desk.row(order_id)["state"] == OrderState.FILLED
+    the_desk.check_exposure()
+
+
+def test_an_order_that_ends_with_a_reason_before_it_rested_is_refused():
+    the_desk = OrderDesk()
+    the_desk.submit(Kind.PLACE)
+    (event,) = the_desk.report(
+        Execution.EXPIRED,
+        the_desk.last_order_id,
+        state=OrderState.EXPIRED,
+        reject=Reject.VENUE_WOULD_TAKE,
+    )
+    assert (event["kind"], event["reason"]) == (Kind.REJECTED, Reject.VENUE_WOULD_TAKE)

@@ -137,7 +137,7 @@ class Exchange:
         if self.heard_count < self.must_hear_count:
             return
         if kind != Kind.PLACE:
-            reason = desk.check_order(self.desk.address, int(request["order_id"]))
+            reason = desk.check_order(self.desk.address, int(request["order_id"]), Kind.CANCEL)
         if reason == Reject.NONE:
             request_id = self.desk.submit_record(record)
             if request_id:
@@ -158,7 +158,7 @@ class Exchange:
             )
             if row_index < 0:
                 break
-            self.desk.lose_sight(row_index)
+            self.desk.mark_unknown(row_index)
             row = self.desk.orders[row_index]
             row["sent_ns"] = self.desk.now_ns
             order_id = int(row["order_id"])

@@ -4,12 +4,19 @@ import pytest
 from builders import record_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from order_side import row_of, zeros
 
 from ipc.memory import address_of
-from vortex.codes import Reject, Side
+from vortex.codes import Kind, Outcome, Reject, Side
 from vortex.orders import limits
-from vortex.orders.limits import LIMITS, ORDER_RATE
-from vortex.records import INSTRUMENT, POSITION, TOUCH
+from vortex.orders.limits import (
+    LIMITS,
+    ORDER_RATE,
+    RATE_COUNT_MAX,
+    ROLLING_COUNT_MAX,
+    Budget,
+)
+from vortex.records import ANSWER, INSTRUMENT, POSITION, TOUCH
 
 NONE = Reject.NONE
 S = 1_000_000_000
@@ -45,13 +52,13 @@ def test_the_instruments_own_bounds(price_ticks, qty_lots, reason):
         INSTRUMENT, price_ticks_min=10, price_ticks_max=100, qty_lots_min=5, qty_lots_max=60,
         notional_min=400, notional_max=3_000,
     )  # fmt: skip
-    assert limits.check_bounds(address_of(instrument), price_ticks, qty_lots) == reason
+    assert limits.check_bounds(row_of(instrument), price_ticks, qty_lots) == reason
 
 
 def exposure(limit_row, position, side, price_ticks, qty_lots):
     """Check one more order against the limits."""
-    addresses = address_of(limit_row), address_of(position)
-    return limits.check_exposure(*addresses, side, price_ticks, qty_lots)
+    rows = row_of(limit_row), row_of(position)
+    return limits.check_exposure(*rows, side, price_ticks, qty_lots)
 
 
 @pytest.mark.parametrize("side", list(Side))
@@ -99,12 +106,7 @@ def band(price_ticks, now_ns=0, touch_age_ns_max=0, **fields):
     values = {"is_valid": 1, "bid_ticks": 10_000, "ask_ticks": 10_010, "publish_ns": 100} | fields
     touch = record_of(TOUCH, **values)
     limit_row = limits_of(touch_age_ns_max=touch_age_ns_max)
-    found = {
-        limits.check_band(address_of(limit_row), address_of(touch), side, price_ticks, now_ns)
-        for side in Side
-    }
-    assert len(found) == 1, "the same for both sides"
-    return found.pop()
+    return limits.check_band(row_of(limit_row), row_of(touch), price_ticks, now_ns)
 
 
 def test_the_price_band_is_measured_from_the_touch():
@@ -125,60 +127,129 @@ def test_no_price_is_trusted_without_a_valid_two_sided_and_fresh_touch():
 
 
 def test_a_decision_on_an_old_frame_is_refused():
-    address = address_of(limit_row := limits_of(decision_age_ns_max=50))
-    assert limits.check_age(address, 100, 150) == NONE
-    assert limits.check_age(address, 100, 151) == Reject.DECISION_AGE
-    assert limits.check_age(address, 0, 10**15) == NONE, "no frame caused it"
+    row = row_of(limit_row := limits_of(decision_age_ns_max=50))
+    assert limits.check_age(row, 100, 150) == NONE
+    assert limits.check_age(row, 100, 151) == Reject.DECISION_AGE
+    assert limits.check_age(row, 0, 10**15) == NONE, "no frame caused it"
     assert limit_row["decision_age_ns_max"] == 50
 
 
+class Rates:
+    """The windows of a venue, in plain memory."""
+
+    def __init__(self, *budgets):
+        self.rows = zeros(ORDER_RATE, RATE_COUNT_MAX)
+        limits.begin_rates(self.rows, budgets)
+
+    def check(self, wall_ns, kind=Kind.PLACE):
+        """Return why nothing may be sent."""
+        return limits.check_rate(address_of(self.rows), kind, wall_ns)
+
+    def count(self, wall_ns, kind=Kind.PLACE):
+        """Count a request."""
+        limits.count_order(address_of(self.rows), kind, wall_ns)
+
+    def heed(self, wall_ns, **fields):
+        """Let the windows hear the venue."""
+        values = {"order_count_10s": -1, "limit_left_count": -1} | fields
+        limits.heed_venue(address_of(self.rows), row_of(record_of(ANSWER, **values)), wall_ns)
+
+
 @pytest.fixture
-def rate():
-    """Return a window of 10 s with room for three orders."""
-    return record_of(ORDER_RATE, window_ns=10 * S, order_count_max=3)
+def rates():
+    """Return a window of 10 s with room for three orders, amendments free."""
+    return Rates(Budget(10 * S, 3, is_rolling=False, is_amend_counted=False))
 
 
-def test_a_window_takes_its_share_and_the_next_one_begins_on_the_clock(rate):
-    address = address_of(rate)
+def test_a_window_takes_its_share_and_the_next_one_begins_on_the_clock(rates):
     start_ns = 170_000_000 * 10 * S
     for offset_ns in (0, 1, 10 * S - 1):
-        assert limits.check_rate(address, start_ns + offset_ns) == NONE
-        limits.count_order(address, start_ns + offset_ns)
-    assert limits.check_rate(address, start_ns + 10 * S - 1) == Reject.ORDER_RATE
-    assert limits.check_rate(address, start_ns + 10 * S) == NONE, "aligned to the clock"
-    limits.count_order(address, start_ns + 10 * S)
-    assert rate["order_count"] == 1
+        assert rates.check(start_ns + offset_ns) == NONE
+        rates.count(start_ns + offset_ns)
+    assert rates.check(start_ns + 10 * S - 1) == Reject.ORDER_RATE
+    assert rates.check(start_ns + 10 * S - 1, Kind.AMEND) == NONE, "amendments are free"
+    assert rates.check(start_ns + 10 * S) == NONE, "aligned to the clock"
+    rates.count(start_ns + 10 * S)
+    rates.count(start_ns + 10 * S, Kind.AMEND)
+    assert rates.rows["order_count"][0] == 1
 
 
-def heed(rate, order_count=-1, reject=NONE, retry_after_wall_ns=0, wall_ns=0):
-    """Let the window hear the venue."""
-    limits.heed_venue(address_of(rate), order_count, reject, retry_after_wall_ns, wall_ns)
+def test_the_venues_count_is_believed_where_it_is_higher(rates):
+    rates.count(5 * S)
+    rates.heed(5 * S)
+    rates.heed(5 * S, order_count_10s=0)
+    assert rates.rows["order_count"][0] == 1
+    rates.heed(11 * S, order_count_10s=3)
+    assert rates.check(5 * S) == NONE, "that was another window's"
+    rates.heed(6 * S, order_count_10s=3)
+    assert rates.check(6 * S) == Reject.ORDER_RATE
 
 
-def test_the_venues_count_is_believed_where_it_is_higher(rate):
-    address = address_of(rate)
-    limits.count_order(address, 5 * S)
-    heed(rate, order_count=-1, wall_ns=5 * S)
-    heed(rate, order_count=0, wall_ns=5 * S)
-    assert rate["order_count"] == 1
-    heed(rate, order_count=3, wall_ns=11 * S)
-    assert limits.check_rate(address, 5 * S) == NONE, "that was another window's"
-    heed(rate, order_count=3, wall_ns=6 * S)
-    assert limits.check_rate(address, 6 * S) == Reject.ORDER_RATE
+def test_nothing_is_sent_while_the_venue_wants_silence(rates):
+    rates.heed(5 * S, reject=Reject.VENUE_THROTTLED, retry_after_ms=90_000)
+    rates.heed(6 * S, reject=Reject.VENUE_THROTTLED, retry_after_ms=30_000)
+    assert rates.check(90 * S - 1) == Reject.VENUE_THROTTLED
+    assert rates.check(90 * S) == NONE
 
 
-def test_nothing_is_sent_while_the_venue_wants_silence(rate):
-    address = address_of(rate)
-    heed(rate, reject=Reject.VENUE_THROTTLED, retry_after_wall_ns=90 * S, wall_ns=5 * S)
-    heed(rate, reject=Reject.VENUE_THROTTLED, retry_after_wall_ns=30 * S, wall_ns=6 * S)
-    assert limits.check_rate(address, 90 * S - 1) == Reject.VENUE_THROTTLED
-    assert limits.check_rate(address, 90 * S) == NONE
+def test_throttled_without_a_time_the_window_is_over(rates):
+    rates.heed(13 * S, reject=Reject.VENUE_THROTTLED)
+    assert rates.check(20 * S - 1) == Reject.VENUE_THROTTLED
+    assert rates.check(20 * S) == NONE
+    rates.heed(33 * S, reject=Reject.VENUE_FILTER)
+    assert rates.check(33 * S) == NONE
 
 
-def test_throttled_without_a_time_the_window_is_over(rate):
-    address = address_of(rate)
-    heed(rate, reject=Reject.VENUE_THROTTLED, wall_ns=13 * S)
-    assert limits.check_rate(address, 20 * S - 1) == Reject.VENUE_THROTTLED
-    assert limits.check_rate(address, 20 * S) == NONE
-    heed(rate, reject=Reject.VENUE_FILTER, wall_ns=33 * S)
-    assert limits.check_rate(address, 33 * S) == NONE
+@settings(max_examples=80, print_blob=True)
+@given(
+    st.lists(st.integers(0, 40), max_size=60),
+    st.integers(1, 7),
+    st.integers(1, 100),
+)
+def test_a_rolling_window_never_holds_more_than_its_share(steps, order_count_max, window_ns):
+    rates = Rates(Budget(window_ns, order_count_max, is_rolling=True))
+    sent, wall_ns = [], 1_000
+    for step_ns in steps:
+        wall_ns += step_ns
+        in_window = sum(sent_ns > wall_ns - window_ns for sent_ns in sent)
+        expected = Reject.ORDER_RATE if in_window >= order_count_max else NONE
+        assert rates.check(wall_ns, Kind.AMEND) == expected
+        if expected == NONE:
+            rates.count(wall_ns, Kind.AMEND)
+            sent.append(wall_ns)
+
+
+def test_the_narrowest_of_several_windows_counts():
+    rates = Rates(Budget(S, 2, is_rolling=True), Budget(10 * S, 3, is_rolling=False))
+    for wall_ns in (1, 2):
+        rates.count(wall_ns)
+    assert rates.check(3) == Reject.ORDER_RATE
+    assert rates.check(S + 2) == NONE
+    rates.count(S + 2)
+    assert rates.check(5 * S) == Reject.ORDER_RATE
+    assert rates.check(10 * S) == NONE
+
+
+def test_a_venue_that_has_no_room_left_is_believed():
+    rates = Rates(Budget(S, 2, is_rolling=True))
+    rates.heed(5 * S, limit_left_count=0, cancel_outcome=Outcome.SUCCESS)
+    assert rates.check(5 * S) == NONE, "that was of cancels"
+    rates.heed(5 * S, limit_left_count=0, place_outcome=Outcome.ACCEPTED)
+    assert rates.check(6 * S - 1) == Reject.VENUE_THROTTLED
+    assert rates.check(6 * S) == NONE
+
+
+def test_more_windows_than_rows_are_refused_and_so_is_a_rolling_one_too_full():
+    with pytest.raises(ValueError, match="windows"):
+        Rates(*[Budget(S, 1, is_rolling=True)] * (RATE_COUNT_MAX + 1))
+    with pytest.raises(ValueError, match="rolling"):
+        Rates(Budget(S, ROLLING_COUNT_MAX + 1, is_rolling=True))
+
+
+def test_an_amendment_counts_what_it_adds():
+    limit_row = limits_of(qty_lots_max=10, position_lots_max=20, open_orders_max=1)
+    position = record_of(POSITION, base_lots=5, open_buy_lots=10, open_order_count=1)
+    rows = row_of(limit_row), row_of(position)
+    assert limits.check_size(*rows, Side.BUY, 1, 10, 5) == NONE, "no further order"
+    assert limits.check_size(*rows, Side.BUY, 1, 10, 6) == Reject.POSITION
+    assert limits.check_size(*rows, Side.BUY, 1, 11, 0) == Reject.ORDER_SIZE

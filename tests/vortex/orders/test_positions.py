@@ -6,12 +6,12 @@ from fractions import Fraction
 from builders import record_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from order_side import zeros
+from order_side import row_of, zeros
 
 from ipc.memory import address_of
 from vortex.codes import FeeAsset, Side
 from vortex.orders import positions
-from vortex.records import INSTRUMENT, POSITION
+from vortex.records import ANSWER, INSTRUMENT, POSITION, SEEN_FILL_COUNT, SEEN_FILLS
 
 fills = st.lists(
     st.tuples(
@@ -28,33 +28,45 @@ TICK, LOT = Decimal("0.01"), Decimal("0.00001")
 E8 = Decimal(10**8)
 
 
-def add(position, trade_id, side, price_ticks, qty_lots, fee_e8, fee_asset):
-    """Add a fill as the desk does; return whether it counted."""
-    address = address_of(position)
-    if not positions.is_new_fill(address, trade_id):
-        return False
-    positions.add_fill(address, trade_id, side, price_ticks, qty_lots, fee_e8, fee_asset, 77)
-    return True
+class Account:
+    """A position and the ids of its fills, in plain memory."""
+
+    def __init__(self):
+        self.position, self.seen = zeros(POSITION), zeros(SEEN_FILLS)
+
+    def add(self, trade_id, side, price_ticks, qty_lots, fee_e8, fee_asset, high=0, venue_ms=0):
+        """Add a fill as the desk does; return whether it counted."""
+        if not positions.is_new_fill(row_of(self.seen), high, trade_id):
+            return False
+        answer = record_of(
+            ANSWER, trade_id_high=high, trade_id=trade_id, side=side, fill_ticks=price_ticks,
+            fill_lots=qty_lots, fee_e8=fee_e8, fee_asset=fee_asset, venue_ns=venue_ms * 1_000_000,
+        )  # fmt: skip
+        positions.add_fill(address_of(self.position), row_of(self.seen), row_of(answer), 77)
+        return True
+
+    def add_id(self, high, trade_id):
+        """Add a fill of one lot; return whether it counted."""
+        return self.add(trade_id, Side.BUY, 1, 1, 0, FeeAsset.NONE, high)
 
 
 @settings(max_examples=80, print_blob=True)
 @given(fills, st.integers(1, 10**8), st.integers(1, 1_000))
 def test_fills_add_up_to_exact_decimals(found, bid_ticks, spread_ticks):
-    position = zeros(POSITION)
+    account = Account()
     held, cash, fees = Decimal(0), Decimal(0), dict.fromkeys(FeeAsset, Decimal(0))
     bought = sold = trade_id = 0
     for step, side, price_ticks, qty_lots, fee_e8, fee_asset in found:
         trade_id += step
         fill = (trade_id, side, price_ticks, qty_lots, fee_e8, fee_asset)
-        assert add(position, *fill)
-        assert not add(position, *fill), "told twice, counted once"
-        assert not add(position, trade_id - step, *fill[1:]), "an older one was counted before"
+        assert account.add(*fill)
+        assert not account.add(*fill), "told twice, counted once"
         held += int(side) * qty_lots * LOT
         cash -= int(side) * qty_lots * LOT * price_ticks * TICK
         fees[fee_asset] += fee_e8 / E8
         bought += qty_lots if side == Side.BUY else 0
         sold += qty_lots if side == Side.SELL else 0
-    row = position[0]
+    row = account.position[0]
     assert row["fill_count"] == len(found)
     assert row["last_trade_id"] == trade_id
     assert (row["bought_lots"], row["sold_lots"]) == (bought, sold)
@@ -74,12 +86,12 @@ def test_fills_add_up_to_exact_decimals(found, bid_ticks, spread_ticks):
 
 
 def test_a_round_trip_earns_the_spread_less_the_fees():
-    position = zeros(POSITION)
+    account = Account()
     # 0.00100 at 100.00, sold at 100.50: 0.0005 earned; 0.0001 of the quote asset paid in fees.
-    assert add(position, 1, Side.BUY, 10_000, 100, 10_000, FeeAsset.QUOTE)
-    assert add(position, 2, Side.SELL, 10_050, 100, 0, FeeAsset.NONE)
+    assert account.add(1, Side.BUY, 10_000, 100, 10_000, FeeAsset.QUOTE)
+    assert account.add(2, Side.SELL, 10_050, 100, 0, FeeAsset.NONE)
     instrument = record_of(INSTRUMENT, tick_e8=10**6, lot_e8=10**3)[0]
-    profit = Decimal(positions.profit_e16(position[0], instrument, 1, 10**9)) / 10**16
+    profit = Decimal(positions.profit_e16(account.position[0], instrument, 1, 10**9)) / 10**16
     assert profit == Decimal("0.0004"), "whatever the mid is now"
 
 
@@ -87,3 +99,37 @@ def test_profit_does_not_overflow_where_int64_would():
     row = record_of(POSITION, base_lots=2**62, cash=-(2**62))[0]
     instrument = record_of(INSTRUMENT, tick_e8=10**8, lot_e8=10**8)[0]
     assert positions.profit_e16(row, instrument, 2**40, 2**40) == (2**102 - 2**62) * 10**16
+
+
+words = st.integers(-(2**63), 2**63 - 1)
+
+
+@settings(max_examples=60, print_blob=True)
+@given(st.lists(st.tuples(words, words), min_size=1, max_size=40), st.randoms())
+def test_a_fill_counts_once_in_whatever_order_it_is_reported(ids, random):
+    account = Account()
+    told = ids + ids + ids
+    random.shuffle(told)
+    counted = set()
+    for high, low in told:
+        assert account.add_id(high, low) == ((high, low) not in counted)
+        counted.add((high, low))
+    assert account.position["fill_count"][0] == len(counted)
+
+
+def test_the_last_ids_are_kept_and_older_ones_forgotten():
+    account = Account()
+    # Every id of one bucket: the chain is as long as it can be.
+    ids = [(index << 32, index << 32) for index in range(1, SEEN_FILL_COUNT + 3)]
+    assert all(account.add_id(high, low) for high, low in ids)
+    assert not any(account.add_id(high, low) for high, low in ids[2:]), "the last ones are known"
+    assert account.add_id(*ids[1])
+    assert account.position["fill_count"][0] == len(ids) + 1
+
+
+def test_the_newest_fill_is_the_one_that_the_venue_made_last():
+    account = Account()
+    for trade_id, venue_ms in ((7, 50), (5, 30), (9, 50)):
+        assert account.add(trade_id, Side.BUY, 1, 1, 0, FeeAsset.NONE, 3, venue_ms)
+    row = account.position[0]
+    assert (row["last_trade_id_high"], row["last_trade_id"], row["last_fill_ms"]) == (3, 9, 50)

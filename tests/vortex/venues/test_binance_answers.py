@@ -55,11 +55,13 @@ class Desk:
         self.buffer[: len(text)] = np.frombuffer(text, dtype=np.uint8)
         self.out.view(np.uint8)[:] = 0xAA
         status = decode_answer(
+            0,
             address_of(self.buffer),
             len(text),
             address_of(self.catalog),
             address_of(self.session),
             address_of(self.out),
+            1,
         )
         if status < 0:
             return status
@@ -360,3 +362,18 @@ def test_recorded_user_data_is_read(desk: Desk, shared: Any) -> None:
     for name, kind in kinds.items():
         expected = Answer.BALANCE if "balance" in name or "position" in name else Answer.OTHER
         assert kind == (Answer.EXECUTION if name.startswith("execution") else expected)
+
+
+def test_an_amended_order_is_in_the_reply(desk: Desk) -> None:
+    order = {
+        "symbol": "BTCUSDT", "orderId": 12, "origClientOrderId": OURS, "clientOrderId": OURS,
+        "price": "5.00000000", "qty": "0.00500000", "executedQty": "0.00100000",
+        "status": "PARTIALLY_FILLED", "side": "BUY",
+    }  # fmt: skip
+    result = {"transactTime": 1741923284382, "executionId": 16, "amendedOrder": order}
+    assert desk.decode(reply(200, [], result=result)) == {
+        "kind": Answer.REPLY, "request_id": 0x123, "status": 200,
+        "place_outcome": Outcome.SUCCESS, "instrument_id": 0, "order_id": 0x4D,
+        "venue_order_id": 12, "side": Side.BUY, "state": OrderState.RESTING,
+        "price_ticks": 500, "qty_lots": 500, "filled_lots": 100,
+    }  # fmt: skip

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipc.memory import address_of
-from vortex.codes import Kind, Side
+from vortex.codes import Kind, OrderForce, Side
 from vortex.records import INSTRUMENT, REQUEST, SESSION
 from vortex.venues._binance.order_encoder import (
     encode_cancel_all,
@@ -44,6 +44,7 @@ class Desk:
         row = self.request[0]
         row["kind"], row["side"] = kind, side
         row["price_ticks"], row["qty_lots"] = price_ticks, qty_lots
+        row["time_in_force"] = ids.get("time_in_force", OrderForce.POST_ONLY)
         size = encode_request(
             address_of(self.request),
             address_of(self.instrument),
@@ -138,6 +139,26 @@ def test_a_replace_stops_when_the_cancel_fails(desk: Desk) -> None:
         "quantity": "0.00847000",
         "side": "SELL",
         "type": "LIMIT_MAKER",
+    }
+
+
+@pytest.mark.parametrize("force", [OrderForce.IOC, OrderForce.GTC])
+@pytest.mark.parametrize("kind", [Kind.PLACE, Kind.REPLACE])
+def test_an_order_may_take(desk: Desk, kind: Kind, force: OrderForce) -> None:
+    message = desk.encode(
+        kind, Side.BUY, 2341610, 847, new_order_id=12, old_order_id=9, time_in_force=force
+    )
+    assert message["params"]["type"] == "LIMIT"
+    assert message["params"]["timeInForce"] == force.name
+
+
+def test_an_amendment_keeps_the_id_and_says_the_whole_quantity(desk: Desk) -> None:
+    message = desk.encode(Kind.AMEND, Side.BUY, 2341610, 847, old_order_id=9, old_epoch=3)
+    assert message["method"] == "order.amend.keepPriority"
+    assert message["params"] == {
+        "newClientOrderId": client_id(9, 3),
+        "newQty": "0.00847000",
+        "origClientOrderId": client_id(9, 3),
     }
 
 

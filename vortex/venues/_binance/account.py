@@ -3,18 +3,27 @@
 *Source:* Binance Spot API documentation: WebSocket API, WebSocket Streams, REST API, Limits.
 """
 
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
 import numpy as np
 
 from ipc.types import RecordArray
-from vortex.codes import OrderState
+from vortex.codes import OrderState, Side
 from vortex.records import SESSION
-from vortex.units import to_e8
 from vortex.venues._binance.order_encoder import signing_prefix
-from vortex.venues.contract import Refused
+from vortex.venues.contract import (
+    Account,
+    AccountFill,
+    AccountState,
+    Ask,
+    Asker,
+    AssetBalance,
+    OrderStatus,
+    Refused,
+    Transport,
+)
 from vortex.wire.signers import Signer
 from vortex.wire.signing import fill_session
 
@@ -34,65 +43,23 @@ STATES = {
 }
 
 
-class VenueLimits(NamedTuple):
-    """What the venue allows, and what requests weigh; it tells the live values in its replies."""
-
-    weight_per_minute: int
-    orders_per_10_s: int
-    orders_per_day: int
-    connections_per_5_min: int
-    control_messages_per_s: int
-    streams_per_connection: int
-    connection_life_s: int
-    weights: dict[str, int]
-
-
-LIMITS = VenueLimits(
-    weight_per_minute=6_000,
-    orders_per_10_s=50,
-    orders_per_day=160_000,
-    connections_per_5_min=300,
-    control_messages_per_s=5,
-    streams_per_connection=1_024,
-    connection_life_s=24 * 3_600,
-    weights={
-        "order.place": 1,
-        "order.cancel": 1,
-        "order.cancelReplace": 1,
-        "openOrders.cancelAll": 1,
-        "order.status": 4,
-        "openOrders.status": 6,
-        "account.status": 20,
-        "myTrades": 20,
-        "exchangeInfo": 20,
-        "depth": 250,
-        "userDataStream.subscribe.signature": 2,
-    },
-)
-
-
-class Balance(msgspec.Struct):
-    """What we own of one asset."""
+class BalanceRow(msgspec.Struct):
+    """What the account owns of one asset."""
 
     asset: str
     free: str
     locked: str
 
-    @property
-    def total_e8(self) -> int:
-        """Return all of it in 1e-8."""
-        return to_e8(self.free) + to_e8(self.locked)
-
 
 class AccountResult(msgspec.Struct, rename="camel"):
     """Result of ``account.status``."""
 
-    balances: list[Balance]
+    balances: list[BalanceRow]
     can_trade: bool = True
 
 
-class OpenOrder(msgspec.Struct, rename="camel"):
-    """One order in the result of ``openOrders.status``."""
+class OrderRow(msgspec.Struct, rename="camel"):
+    """One order in the results of ``openOrders.status`` and ``order.status``."""
 
     symbol: str
     order_id: int
@@ -103,18 +70,12 @@ class OpenOrder(msgspec.Struct, rename="camel"):
     status: str
     side: str
 
-    @property
-    def state(self) -> OrderState:
-        """Return the status as one of ours."""
-        return STATES[self.status]
 
-
-class Trade(msgspec.Struct, rename="camel"):
+class TradeRow(msgspec.Struct, rename="camel"):
     """One of our fills in the result of ``myTrades``."""
 
     symbol: str
     id: int
-    order_id: int
     price: str
     qty: str
     commission: str
@@ -122,18 +83,6 @@ class Trade(msgspec.Struct, rename="camel"):
     time: int
     is_buyer: bool
     is_maker: bool
-
-
-class Subscription(msgspec.Struct, rename="camel"):
-    """Result of ``userDataStream.subscribe.signature``."""
-
-    subscription_id: int
-
-
-class Logon(msgspec.Struct, rename={"api_key": "apiKey"}):
-    """Result of ``session.logon``."""
-
-    api_key: str
 
 
 class ErrorData(msgspec.Struct, frozen=True, rename="camel"):
@@ -189,17 +138,11 @@ def request(method: str, request_id: str, params: dict[str, Any]) -> bytes:
     return msgspec.json.encode({"id": request_id, "method": method, "params": params})
 
 
-class BinanceAsker(NamedTuple):
-    """Who asks, and when: what every signed request needs."""
-
-    api_key: str
-    signer: Signer
-    wall_ms: int
-
-    def sign(self, method: str, **params: Any) -> bytes:
-        """Return a signed request of the WebSocket API."""
-        timed = {**params, "timestamp": self.wall_ms}
-        return request(method, method, signed_params(timed, self.api_key, self.signer))
+def ask_signed(asker: Asker, method: str, **params: Any) -> Ask:
+    """Return a signed request of the WebSocket API."""
+    timed = {**params, "timestamp": asker.wall_ms}
+    body = request(method, method, signed_params(timed, asker.key, asker.signer))
+    return Ask(Transport.WEBSOCKET, body)
 
 
 def new_session(
@@ -229,49 +172,60 @@ def client_order_id(run_id: int, epoch: int, order_id: int) -> str:
     return f"v{run_id:08x}-{epoch:04x}-{order_id:012x}"
 
 
-def open_orders_request(asker: BinanceAsker, symbol: str) -> bytes:
-    """Return the request for the open orders of one symbol; see ``read_open_orders``."""
-    return asker.sign("openOrders.status", symbol=symbol)
+def time_ask() -> Ask:
+    """Return the question for the venue's clock."""
+    return Ask(Transport.WEBSOCKET, request("time", "time", {}))
 
 
-def cancel_all_request(asker: BinanceAsker, symbol: str) -> bytes:
-    """Return the request that cancels all orders of one symbol; see ``read_cancel_all``."""
-    return asker.sign("openOrders.cancelAll", symbol=symbol)
+def state_ask(asker: Asker) -> Ask:
+    """Return the question for our balances."""
+    return ask_signed(asker, "account.status")
 
 
-def order_request(asker: BinanceAsker, symbol: str, client_order_id: str) -> bytes:
-    """Return the request for the fate of one order; see ``read_order``."""
-    return asker.sign("order.status", symbol=symbol, origClientOrderId=client_order_id)
+def open_orders_ask(asker: Asker, symbol: str) -> Ask:
+    """Return the question for the open orders of one symbol."""
+    return ask_signed(asker, "openOrders.status", symbol=symbol)
 
 
-def trades_request(asker: BinanceAsker, symbol: str, first_trade_id: int) -> bytes:
-    """Return the request for our fills from one on; see ``read_trades``."""
-    return asker.sign("myTrades", symbol=symbol, fromId=first_trade_id, limit=1000)
+def order_ask(asker: Asker, symbol: str, client_order_id: str) -> Ask:
+    """Return the question for the status of one order."""
+    return ask_signed(asker, "order.status", symbol=symbol, origClientOrderId=client_order_id)
 
 
-def newest_trade_request(asker: BinanceAsker, symbol: str) -> bytes:
-    """Return the request for our newest fill, if there is any; see ``read_trades``."""
-    return asker.sign("myTrades", symbol=symbol, limit=1)
+def fills_ask(asker: Asker, symbol: str, since: str) -> Ask:
+    """Return the question for our fills after a mark, or for the newest one (``""``)."""
+    if not since:
+        return ask_signed(asker, "myTrades", symbol=symbol, limit=1)
+    return ask_signed(asker, "myTrades", symbol=symbol, fromId=int(since) + 1, limit=1000)
 
 
-def account_request(asker: BinanceAsker) -> bytes:
-    """Return the request for our balances; see ``read_account``."""
-    return asker.sign("account.status")
+def mark_of(fill: AccountFill) -> str:
+    """Return the mark of a fill: its number, which is one more for each trade of the symbol."""
+    return str(fill.trade_id)
 
 
-def time_request() -> bytes:
-    """Return the request for the venue's clock; see ``read_time``."""
-    return request("time", "time", {})
+def cancel_all_ask(asker: Asker, symbol: str) -> Ask:
+    """Return the question that cancels all orders of one symbol."""
+    return ask_signed(asker, "openOrders.cancelAll", symbol=symbol)
 
 
-def logon_request(asker: BinanceAsker) -> bytes:
-    """Return the request that makes a connection ours: see ``signers.Signer.may_log_on``."""
-    return asker.sign("session.logon")
+def opening(asker: Asker) -> list[bytes]:
+    """Return the requests that make a connection ours: logon where the key may, and our events."""
+    asks = [ask_signed(asker, "userDataStream.subscribe.signature")]
+    if asker.signer.may_log_on:
+        asks.insert(0, ask_signed(asker, "session.logon"))
+    return [ask.body for ask in asks]
 
 
-def subscribe_request(asker: BinanceAsker) -> bytes:
-    """Return the request for our events on this connection; see ``read_subscription``."""
-    return asker.sign("userDataStream.subscribe.signature")
+def check_opening(reply: bytes) -> None:
+    """Read the reply to a request of ``opening``.
+
+    Raises
+    ------
+    Refused
+        When the venue refused.
+    """
+    read_reply(reply, dict[str, Any])
 
 
 def read_reply(payload: bytes, kind: type[T]) -> T:
@@ -289,39 +243,59 @@ def read_reply(payload: bytes, kind: type[T]) -> T:
     return msgspec.json.decode(reply.result, type=kind)
 
 
-def read_time(payload: bytes) -> int:
+def read_time_ms(payload: bytes) -> int:
     """Return the venue's clock as milliseconds since 1970, the result of ``time``."""
     return read_reply(payload, _ServerTime).server_time
 
 
-def read_account(payload: bytes) -> AccountResult:
+def read_state(payload: bytes) -> AccountState:
     """Return the result of ``account.status``."""
-    return read_reply(payload, AccountResult)
+    result = read_reply(payload, AccountResult)
+    balances = tuple(AssetBalance(row.asset, row.free, row.locked) for row in result.balances)
+    return AccountState(balances, result.can_trade)
 
 
-def read_open_orders(payload: bytes) -> list[OpenOrder]:
+def _status_of(row: OrderRow) -> OrderStatus:
+    return OrderStatus(
+        row.symbol,
+        str(row.order_id),
+        row.client_order_id,
+        STATES[row.status],
+        Side[row.side],
+        row.price,
+        row.orig_qty,
+        row.executed_qty,
+    )
+
+
+def read_open_orders(payload: bytes) -> list[OrderStatus]:
     """Return the result of ``openOrders.status``."""
-    return read_reply(payload, list[OpenOrder])
+    return [_status_of(row) for row in read_reply(payload, list[OrderRow])]
 
 
-def read_trades(payload: bytes) -> list[Trade]:
-    """Return the result of ``myTrades``, oldest first."""
-    return sorted(read_reply(payload, list[Trade]), key=lambda trade: trade.id)
-
-
-def read_subscription(payload: bytes) -> int:
-    """Return the subscription that ``userDataStream.subscribe.signature`` began."""
-    return read_reply(payload, Subscription).subscription_id
-
-
-def read_logon(payload: bytes) -> str:
-    """Return the key that ``session.logon`` made the connection's."""
-    return read_reply(payload, Logon).api_key
-
-
-def read_order(payload: bytes) -> OpenOrder:
+def read_order(payload: bytes) -> OrderStatus:
     """Return the result of ``order.status``."""
-    return read_reply(payload, OpenOrder)
+    return _status_of(read_reply(payload, OrderRow))
+
+
+def read_fills(payload: bytes) -> list[AccountFill]:
+    """Return the result of ``myTrades``, oldest first."""
+    fills = [
+        AccountFill(
+            row.symbol,
+            row.id,
+            "",
+            Side.BUY if row.is_buyer else Side.SELL,
+            row.price,
+            row.qty,
+            row.commission,
+            row.commission_asset,
+            row.time,
+            row.is_maker,
+        )
+        for row in read_reply(payload, list[TradeRow])
+    ]
+    return sorted(fills, key=lambda fill: fill.trade_id)
 
 
 def read_cancel_all(payload: bytes) -> int:
@@ -332,3 +306,22 @@ def read_cancel_all(payload: bytes) -> int:
         if refused.is_unknown_order:
             return 0
         raise
+
+
+ACCOUNT = Account(
+    new_session=new_session,
+    client_order_id=client_order_id,
+    time=time_ask,
+    read_time_ms=read_time_ms,
+    state=state_ask,
+    read_state=read_state,
+    open_orders=open_orders_ask,
+    read_open_orders=read_open_orders,
+    order=order_ask,
+    read_order=read_order,
+    fills=fills_ask,
+    read_fills=read_fills,
+    mark_of=mark_of,
+    cancel_all=cancel_all_ask,
+    read_cancel_all=read_cancel_all,
+)

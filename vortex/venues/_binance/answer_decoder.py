@@ -24,6 +24,7 @@ ANSWER_DTYPE = ANSWER.dtype
 ANSWER_BYTES = ANSWER.dtype.itemsize
 NOT_JSON = int(Refusal.NOT_JSON)
 NOT_KNOWN = int(Refusal.NOT_KNOWN)
+TOO_LARGE = int(Refusal.TOO_LARGE)
 _ID = words_of(b"id")
 _STATUS = words_of(b"status")
 _RESULT = words_of(b"result")
@@ -63,18 +64,23 @@ def _read_envelope(position: int, end: int) -> Envelope:
 
 @compiled
 def decode_answer(
+    connection_index: int,
     payload_address: int,
     payload_bytes: int,
     catalog_address: int,
     session_address: int,
     out_address: int,
+    out_count_max: int,
 ) -> int:
     """Fill the ANSWER at ``out_address`` from one message; return 1, or a Refusal.
 
     Of a reply to a cancel, the order is ``canceled_order_id``.  An error that does not name the
     halves of a replace leaves both outcomes FAILURE, or UNKNOWN where the venue does not know.  Of
     a replace that failed, ``error_code`` is that of the half that failed, the new order's first.
+    The venue says all on one connection, and one thing in a message.
     """
+    if out_count_max < 1 or connection_index != 0:
+        return TOO_LARGE
     end = payload_address + payload_bytes
     zero_bytes(out_address, ANSWER_BYTES)
     answer = record_at(out_address, ANSWER_DTYPE)

@@ -9,7 +9,7 @@ neither key nor signature, and the text is not looked at.
 
 from ipc.compiled import compiled
 from ipc.memory import copy_bytes, load_byte, record_at
-from vortex.codes import Kind, Side
+from vortex.codes import Kind, OrderForce, Side
 from vortex.records import INSTRUMENT, REQUEST, SESSION
 from vortex.wire.signing import sign_hex
 from vortex.wire.text import literal, write_e8, write_hexadecimal, write_integer, write_literal
@@ -33,23 +33,30 @@ _LETTER, _DASH = literal("v"), literal("-")
 _API_KEY = literal("apiKey=")
 _CANCEL_ID, _NEW_ID = literal("&cancelOrigClientOrderId="), literal("&newClientOrderId=")
 _OLD_ID = literal("&origClientOrderId=")
+_NEW_QTY = literal("&newQty=")
 _STOP_ON_FAILURE = literal("&cancelReplaceMode=STOP_ON_FAILURE")
 _PRICE, _QTY = literal("&newOrderRespType=ACK&price="), literal("&quantity=")
 _WINDOW = literal("&recvWindow=")
 _BUY, _SELL = literal("&side=BUY"), literal("&side=SELL")
-_SYMBOL, _TIME, _TYPE = literal("&symbol="), literal("&timestamp="), literal("&type=LIMIT_MAKER")
+_SYMBOL, _TIME = literal("&symbol="), literal("&timestamp=")
+_POST_ONLY_TYPE, _LIMIT_TYPE = literal("&type=LIMIT_MAKER"), literal("&type=LIMIT")
+_IOC, _GTC = literal("&timeInForce=IOC"), literal("&timeInForce=GTC")
 
 _JSON_ID = literal('{"id":"')
 _JSON_PLACE = literal('","method":"order.place","params":{')
 _JSON_CANCEL = literal('","method":"order.cancel","params":{')
 _JSON_REPLACE = literal('","method":"order.cancelReplace","params":{')
+_JSON_AMEND = literal('","method":"order.amend.keepPriority","params":{')
 _JSON_CANCEL_ALL = literal('","method":"openOrders.cancelAll","params":{')
 _JSON_STATUS = literal('","method":"order.status","params":{')
 _JSON_KEY, _JSON_FIRST_SYMBOL = literal('"apiKey":"'), literal('"symbol":"')
 _JSON_NEW_ID, _JSON_OLD_ID = literal('","newClientOrderId":"'), literal('","origClientOrderId":"')
+_JSON_NEW_QTY = literal('","newQty":"')
 _JSON_CANCEL_ID = literal('","cancelOrigClientOrderId":"')
 _JSON_MODE = literal('","cancelReplaceMode":"STOP_ON_FAILURE')
 _JSON_PRICE = literal('","newOrderRespType":"ACK","type":"LIMIT_MAKER","price":"')
+_JSON_IOC_PRICE = literal('","newOrderRespType":"ACK","type":"LIMIT","timeInForce":"IOC","price":"')
+_JSON_GTC_PRICE = literal('","newOrderRespType":"ACK","type":"LIMIT","timeInForce":"GTC","price":"')
 _JSON_QTY = literal('","quantity":"')
 _JSON_BUY, _JSON_SELL = literal('","side":"BUY'), literal('","side":"SELL')
 _JSON_SYMBOL, _JSON_SIGNATURE = literal('","symbol":"'), literal('","signature":"')
@@ -154,7 +161,13 @@ def _text_order(
     else:
         address = write_literal(address, _SELL)
     address = _text_symbol(address, instrument_address)
-    return write_literal(_text_time(address, wall_ms), _TYPE)
+    if request.time_in_force == OrderForce.POST_ONLY:
+        return write_literal(_text_time(address, wall_ms), _POST_ONLY_TYPE)
+    if request.time_in_force == OrderForce.IOC:
+        address = write_literal(address, _IOC)
+    else:
+        address = write_literal(address, _GTC)
+    return write_literal(_text_time(address, wall_ms), _LIMIT_TYPE)
 
 
 @compiled
@@ -199,7 +212,12 @@ def _json_order(
     session = record_at(session_address, SESSION_DTYPE)
     address = write_literal(address, _JSON_NEW_ID)
     address = write_client_order_id(address, session.run_id, session.epoch, new_order_id)
-    address = write_literal(address, _JSON_PRICE)
+    if request.time_in_force == OrderForce.POST_ONLY:
+        address = write_literal(address, _JSON_PRICE)
+    elif request.time_in_force == OrderForce.IOC:
+        address = write_literal(address, _JSON_IOC_PRICE)
+    else:
+        address = write_literal(address, _JSON_GTC_PRICE)
     address = write_e8(address, request.price_ticks * instrument.tick_e8)
     address = write_literal(address, _JSON_QTY)
     address = write_e8(address, request.qty_lots * instrument.lot_e8)
@@ -241,8 +259,9 @@ def encode_request(
     old_epoch: int,
     out_address: int,
 ) -> int:
-    """Write the payload for the REQUEST (PLACE, CANCEL or REPLACE); return its bytes.
+    """Write the payload for the REQUEST (PLACE, CANCEL, REPLACE or AMEND); return its bytes.
 
+    An AMEND says the order's new quantity; its price stays.
     ``wall_ms`` is the time of day in ms since 1970, order numbers are below 2**48.  ``old_epoch``
     is the life of the gateway that placed the old order: it is part of the id at the venue.
     ``out_address`` has ``REQUEST_BUFFER_BYTES``.
@@ -260,6 +279,17 @@ def encode_request(
         )
     if kind == Kind.CANCEL:
         return _encode_cancel(
+            instrument_address,
+            session_address,
+            wall_ms,
+            request_id,
+            old_order_id,
+            old_epoch,
+            out_address,
+        )
+    if kind == Kind.AMEND:
+        return _encode_amend(
+            request_address,
             instrument_address,
             session_address,
             wall_ms,
@@ -352,6 +382,41 @@ def _encode_replace(
         session_address,
         new_order_id,
     )
+    address = _json_end(
+        address, instrument_address, session_address, wall_ms, text, text_end - text
+    )
+    return address - out_address
+
+
+@compiled
+def _encode_amend(
+    request_address: int,
+    instrument_address: int,
+    session_address: int,
+    wall_ms: int,
+    request_id: int,
+    order_id: int,
+    epoch: int,
+    out_address: int,
+) -> int:
+    """Write the amendment of an order's quantity; the order keeps its id."""
+    run_id = record_at(session_address, SESSION_DTYPE).run_id
+    qty_lots = record_at(request_address, REQUEST_DTYPE).qty_lots
+    qty_e8 = qty_lots * record_at(instrument_address, INSTRUMENT_DTYPE).lot_e8
+    text = text_end = out_address + TEXT_OFFSET_BYTES
+    if _is_signed(session_address):
+        text_end = write_literal(_text_start(text, session_address), _NEW_ID)
+        text_end = write_client_order_id(text_end, run_id, epoch, order_id)
+        text_end = write_e8(write_literal(text_end, _NEW_QTY), qty_e8)
+        text_end = write_literal(text_end, _OLD_ID)
+        text_end = write_client_order_id(text_end, run_id, epoch, order_id)
+        text_end = _text_window(text_end, session_address)
+        text_end = _text_time(_text_symbol(text_end, instrument_address), wall_ms)
+    address = write_literal(_json_id(out_address, request_id), _JSON_AMEND)
+    address = _json_start(address, session_address, instrument_address)
+    address = write_client_order_id(write_literal(address, _JSON_NEW_ID), run_id, epoch, order_id)
+    address = write_e8(write_literal(address, _JSON_NEW_QTY), qty_e8)
+    address = write_client_order_id(write_literal(address, _JSON_OLD_ID), run_id, epoch, order_id)
     address = _json_end(
         address, instrument_address, session_address, wall_ms, text, text_end - text
     )

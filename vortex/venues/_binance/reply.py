@@ -47,7 +47,8 @@ _SIDE = words_of(b"side")
 _CLIENT_ID = words_of(b"clientOrderId")
 _OLD_CLIENT_ID = words_of(b"origClientOrderId")
 _PRICE = words_of(b"price")
-_QTY = words_of(b"origQty")
+_QTY, _AMENDED_QTY = words_of(b"origQty"), words_of(b"qty")
+_AMENDED = words_of(b"amendedOrder")
 _EXECUTED = words_of(b"executedQty")
 _TRANSACT_TIME = words_of(b"transactTime")
 _UPDATE_TIME = words_of(b"updateTime")
@@ -93,11 +94,12 @@ class Parts(NamedTuple):
     new_result: int
     cancel_response: int
     new_response: int
+    amended: int
 
 
 @compiled
 def _no_parts() -> Parts:
-    return Parts(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    return Parts(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
 @compiled
@@ -107,7 +109,7 @@ def _read_parts(position: int, end: int) -> Parts:
         return _no_parts()
     symbol, order_id, client_id, old_client_id, state, side = 0, 0, 0, 0, 0, 0
     price, qty, executed, time, code, message, data, retry_after = 0, 0, 0, 0, 0, 0, 0, 0
-    cancel_result, new_result, cancel_response, new_response = 0, 0, 0, 0
+    cancel_result, new_result, cancel_response, new_response, amended = 0, 0, 0, 0, 0
     position = open_object(position, end)
     while load_byte(position) != CLOSE_OBJECT:
         key, key_bytes, value, position = read_member(position, end)
@@ -126,7 +128,7 @@ def _read_parts(position: int, end: int) -> Parts:
             side = value
         elif name == _PRICE:
             price = value
-        elif name == _QTY:
+        elif name == _QTY or name == _AMENDED_QTY:
             qty = value
         elif name == _EXECUTED:
             executed = value
@@ -148,10 +150,13 @@ def _read_parts(position: int, end: int) -> Parts:
             cancel_response = value
         elif name == _NEW_RESPONSE:
             new_response = value
+        elif name == _AMENDED:
+            amended = value
     # fmt: off
     return Parts(
         symbol, order_id, client_id, old_client_id, state, side, price, qty, executed, time,
         code, message, data, retry_after, cancel_result, new_result, cancel_response, new_response,
+        amended,
     )
 
 
@@ -224,6 +229,10 @@ def decode_reply(
     if envelope.result and load_byte(envelope.result) == OPEN_ARRAY:
         answer.cancel_outcome = Outcome.SUCCESS
         return 1
+    if result.amended:
+        answer.place_outcome = Outcome.SUCCESS
+        amended = _read_parts(result.amended, end)
+        return _fill_order(amended, end, catalog_address, session_address, out_address)
     if result.old_client_id:
         answer.cancel_outcome = Outcome.SUCCESS
         return _fill_canceled(result, end, catalog_address, session_address, out_address)

@@ -7,17 +7,13 @@ Each market message is first tried against the form that the venue sends today, 
 *Source:* Binance Spot API documentation, "WebSocket Streams" and "WebSocket API".
 """
 
-from typing import Any
-
-from vortex.venues._binance import (
-    account,
-    answer_decoder,
-    listed_symbols,
-    market_paths,
-    order_encoder,
-)
+from vortex.venues._binance import listed_symbols, market_paths
+from vortex.venues._binance.account import ACCOUNT
 from vortex.venues._binance.market_decoder import decode_market, decode_snapshot
+from vortex.venues._binance.order_entry import ORDERS
 from vortex.venues.contract import Chain, MarketData, Snapshots
+
+__all__ = ["ACCOUNT", "MARKET", "ORDERS"]
 
 MARKET = MarketData(
     decode_market=decode_market,
@@ -30,13 +26,3 @@ MARKET = MarketData(
     decode_snapshot=decode_snapshot,
     snapshot_path=market_paths.snapshot_path,
 )
-
-
-def __getattr__(name: str) -> Any:
-    """Return what order entry takes from the folder itself, until it takes ORDERS and ACCOUNT."""
-    if name == "Asker":
-        return account.BinanceAsker
-    for module in (account, order_encoder, answer_decoder):
-        if hasattr(module, name):
-            return getattr(module, name)
-    raise AttributeError(f"{__name__} has no {name}")

@@ -10,20 +10,15 @@ reference data and orders are JSON.
 """
 
 from dataclasses import replace
-from typing import Any
 
 from vortex.venues import binance_spot
 from vortex.venues._binance.market_paths import binary_stream_path
 from vortex.venues._binance.sbe import decode_market
 
+ACCOUNT, ORDERS = binance_spot.ACCOUNT, binance_spot.ORDERS
 MARKET = replace(
     binance_spot.MARKET,
     decode_market=decode_market,
     stream_path=binary_stream_path,
     key_headers=("X-MBX-APIKEY",),
 )
-
-
-def __getattr__(name: str) -> Any:
-    """Return what order entry takes: it is the same as of the other venue."""
-    return getattr(binance_spot, name)
