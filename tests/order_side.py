@@ -25,6 +25,11 @@ def zeros(layout: Any, count: int = 1) -> "np.ndarray[Any, Any]":
     return np.zeros(count, layout.dtype)
 
 
+def record(records: "np.ndarray[Any, Any]", index: int = 0) -> Any:
+    """Return one record as compiled functions take it; writing to it writes to the array."""
+    return records.view(np.recarray)[index]
+
+
 class OrderDesk:
     """A desk over tables of its own; ``events`` are copies, in the order in which they came."""
 
@@ -158,9 +163,9 @@ class Quotes:
     def requests(self, now_ns: int, instrument_id: int = 0) -> "np.ndarray[Any, Any]":
         """Return the requests that bring what stands to what is wanted."""
         count = quoting.difference(
-            address_of(self.wanted),
-            address_of(self.standing),
-            address_of(self.quoting),
+            record(self.wanted),
+            record(self.standing),
+            record(self.quoting),
             instrument_id,
             address_of(self.room),
             now_ns,
@@ -169,21 +174,18 @@ class Quotes:
 
     def requests_needed(self, now_ns: int) -> list[int]:
         """Return the quotes that need a request, without making it."""
-        addresses = (address_of(self.wanted), address_of(self.standing), address_of(self.quoting))
+        records = (record(self.wanted), record(self.standing), record(self.quoting))
         indices = range(quoting.QUOTE_COUNT)
-        return [i for i in indices if quoting.needed_request(*addresses, i, now_ns)]
+        return [i for i in indices if quoting.needed_request(*records, i, now_ns)]
 
     def hear(self, event: "np.void", now_ns: int) -> None:
         """Take one event of the gateway."""
-        record = np.array([event], ORDER_EVENT.dtype)
-        quoting.on_event(
-            address_of(self.standing), address_of(self.quoting), address_of(record), now_ns
-        )
+        taken = np.array([event], ORDER_EVENT.dtype)
+        quoting.on_event(record(self.standing), record(self.quoting), record(taken), now_ns)
 
     def restore(self, row: "np.void") -> None:
         """Take over one row of the order table."""
-        record = np.array([row], ORDER.dtype)
-        quoting.restore(address_of(self.standing), address_of(record))
+        quoting.restore(record(self.standing), record(np.array([row], ORDER.dtype)))
 
     def stands(self) -> dict[int, tuple[int, int]]:
         """Return (price, remaining) by quote index of what stands."""

@@ -15,7 +15,9 @@ class Kind(IntEnum):
     TRADE = 7
     FEED_DOWN = 8  # the source lost its connection: its earlier records are no longer valid
     FEED_UP = 9
-    TOP = 10  # the touch of one instrument, from the book
+    TOP = 10  # the touch of one instrument, from the book; SHOWN_BIDS and SHOWN_ASKS may follow
+    SHOWN_BIDS = 11
+    SHOWN_ASKS = 12
     PLACE = 20  # requests, strategy to gateway
     CANCEL = 21
     REPLACE = 22

@@ -91,7 +91,9 @@ TRADE = Layout(
     Field("price_ticks", "i8", "price"),
     Field("qty_lots", "i8", "quantity"),
     Field("aggressor_side", "i8", "codes.Side of the taker"),
-    reserved(40),
+    Field("ingest_publish_ns", "i8", "on the tops ring: when ingest made it visible"),
+    Field("book_pick_ns", "i8", "on the tops ring: when the book's drain began"),
+    reserved(24),
 )
 
 FEED = Layout(
@@ -122,7 +124,19 @@ TOP = Layout(
     Field("bid_depth_lots", "i8", "quantity of the five best bid levels"),
     Field("ask_depth_lots", "i8", "quantity of the five best ask levels"),
     Field("is_valid", "i8", "1 when the book is in sync with the venue"),
-    reserved(32),
+    Field("shown_count", "i8", "SHOWN_LEVELS records that follow"),
+    reserved(24),
+)
+
+SHOWN_LEVELS_PER_RECORD = 10
+
+SHOWN_LEVELS = Layout(
+    "shown_levels",
+    "Up to ten levels of one side behind a TOP (kind SHOWN_BIDS or SHOWN_ASKS), the best first.",
+    *PREFIX,
+    Field("level_count", "i8", "how many levels are used"),
+    Field("price_ticks", "i8", "price", (SHOWN_LEVELS_PER_RECORD,)),
+    Field("qty_lots", "i8", "quantity at the price", (SHOWN_LEVELS_PER_RECORD,)),
 )
 
 # Requests, strategy to gateway: slots of 192 bytes.
@@ -140,7 +154,8 @@ REQUEST = Layout(
     Field("order_id", "i8", "the open order to cancel or replace; 0 for PLACE"),
     Field("time_in_force", "i8", "codes.OrderForce"),
     Field("account_id", "i8", "index of the account that it is for"),
-    reserved(24),
+    Field("tag", "i8", "a number of the strategy's own"),
+    reserved(16),
 )
 
 # Requests that the gateway sent, for observers: slots of 192 bytes.
@@ -152,16 +167,17 @@ SENT_FIELDS = (
     Field("price_ticks", "i8", "limit price"),
     Field("qty_lots", "i8", "quantity"),
     Field("order_id", "i8", "our number of the order that was placed or cancelled"),
+    Field("tag", "i8", "the tag of the request"),
 )
 SENT = Layout(
     "sent",
     "One request that was sent (kind PLACE, CANCEL, REPLACE), with every stamp on its way: the "
     "time between two stamps is a wait or a service of one stage.",
     *SENT_FIELDS,
-    reserved(32),
+    reserved(24),
 )
 
-# Order events, gateway to strategy: slots of 192 bytes.
+# Order events, gateway to strategy: slots of 256 bytes.
 ORDER_EVENT = Layout(
     "order_event",
     "An event of an order (kinds ACKED to RESUMED).",
@@ -182,6 +198,14 @@ ORDER_EVENT = Layout(
     Field("request_kind", "i8", "codes.Kind of the request that it answers; 0 for none"),
     Field("position_lots", "i8", "our position in the instrument after it"),
     Field("account_id", "i8", "index of its account"),
+    Field("fill_count", "i8", "our fills of the instrument since the start of the run"),
+    Field("bought_lots", "i8", "sum of our buys of the instrument"),
+    Field("bought_notional", "i8", "what they cost, in ticks times lots"),
+    Field("sold_lots", "i8", "sum of our sells of the instrument"),
+    Field("sold_notional", "i8", "what they brought, in ticks times lots"),
+    Field("held_lots", "i8", "what the account holds of the instrument; see has_held"),
+    Field("has_held", "i8", "1 when the venue said what the account held at the start"),
+    Field("orders_left_count", "i8", "new orders that fit the account's budget; -1: not known"),
     reserved(40),
 )
 
@@ -275,6 +299,9 @@ POSITION = Layout(
     Field("instrument_id", "i8", "row of the instrument table"),
     Field("base_lots", "i8", "bought minus sold"),
     Field("cash", "i8", "received minus paid, in ticks times lots"),
+    Field("bought_notional", "i8", "of this, what was paid, in ticks times lots"),
+    Field("opening_lots", "i8", "what the account held at the start; see has_opening"),
+    Field("has_opening", "i8", "1 when the venue said so"),
     Field("fee_base_e8", "i8", "commission taken in the base asset"),
     Field("fee_quote_e8", "i8", "commission taken in the quote asset"),
     Field("fee_other_e8", "i8", "commission taken in another asset"),
@@ -289,7 +316,7 @@ POSITION = Layout(
     Field("open_order_count", "i8", "orders that are open or may be open"),
     Field("changed_ns", "i8", "when it last changed"),
     Field("account_id", "i8", "index of its account"),
-    reserved(48),
+    reserved(24),
 )
 
 SEEN_FILL_COUNT = 4_096
@@ -385,4 +412,4 @@ CATALOG = Layout(
     reserved(8),
 )
 
-ON_RINGS = (DEPTH, LEVELS, TICKER, TRADE, FEED, TOP, REQUEST, SENT, ORDER_EVENT)
+ON_RINGS = (DEPTH, LEVELS, TICKER, TRADE, FEED, TOP, SHOWN_LEVELS, REQUEST, SENT, ORDER_EVENT)

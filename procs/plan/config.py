@@ -13,6 +13,7 @@ from typing import Annotated, Literal, NamedTuple, Self
 import msgspec
 from msgspec import Meta
 
+from ipc.types import RecordArray
 from procs.plan import strategy_files
 from procs.plan.errors import ConfigError
 from vortex import venues
@@ -119,7 +120,11 @@ class StrategyChoice(Strict, frozen=True, kw_only=True, omit_defaults=True):
     source: Annotated[str | None, says("its source, where several have the symbol")] = None
     name: Annotated[StrategyName | None, says("a file of vortex/strategies")] = None
     file: Annotated[str | None, says("a strategy file of your own, in place of `name`")] = None
-    params: Annotated[dict[str, int | float], says("the strategy's own `Params`")] = {}
+    params: Annotated[dict[str, int | float | str], says("the strategy's own `Params`")] = {}
+    leans_on: Annotated[
+        list[str],
+        says("other instruments, `SOURCE:SYMBOL`; a new top of one has this symbol decided too"),
+    ] = []
     account: Annotated[str | None, says("the account that trades the symbol; the only one")] = None
     limits: Annotated[Limits | None, says("those of the account where left out")] = None
 
@@ -152,6 +157,9 @@ class Books(Strict, frozen=True, kw_only=True, omit_defaults=True):
     snapshot_levels: Annotated[
         int, Meta(ge=5, le=5_000), says("how deep a snapshot is asked for")
     ] = 1_000
+    shown_levels: Annotated[
+        int, Meta(ge=0, le=100), says("levels of each side that strategies see; 0: only the touch")
+    ] = 0
     refresh_s: Annotated[
         Count, says("a fresh snapshot so often, for levels beyond the last; 0: never")
     ] = 600
@@ -296,14 +304,48 @@ class Config(Strict, frozen=True, kw_only=True, omit_defaults=True):
         return sorted(names | {account.venue for account in self.accounts})
 
     @property
-    def strategy_source(self) -> str:
-        """What the one strategy of all symbols is known by."""
-        return self.strategies[0].known_as
+    def choices(self) -> list[StrategyChoice]:
+        """What is configured for each instrument, in the order of their ids."""
+        return [self.choice(symbol) for symbol in self.symbols]
 
     @property
-    def strategy(self) -> Strategy:
-        """The one strategy of all symbols, loaded."""
-        return strategy_files.load(self.strategy_source)
+    def strategy_sources(self) -> list[str]:
+        """Every strategy of the run once, as ``strategy_files`` knows it."""
+        return list(dict.fromkeys(choice.known_as for choice in self.choices))
+
+    def strategy(self, source: str) -> Strategy:
+        """Return one of them, loaded."""
+        return strategy_files.load(source)
+
+    def instruments_of(self, source: str) -> list[int]:
+        """Return the ids of the instruments that one strategy quotes."""
+        return [index for index, choice in enumerate(self.choices) if choice.known_as == source]
+
+    def instrument_id(self, name: str) -> int:
+        """Return the id of an instrument: ``SOURCE:SYMBOL``, or the symbol where one source has it.
+
+        Raises
+        ------
+        LookupError
+            When there is none, or more than one.
+        """
+        known = [f"{each.source}:{each.symbol}" for each in self.source_symbols]
+        found = [
+            index for index, full in enumerate(known) if name in (full, full.partition(":")[2])
+        ]
+        if len(found) != 1:
+            count = "no" if not found else "more than one"
+            raise LookupError(f"{count} instrument {name!r}; there are {', '.join(known)}")
+        return found[0]
+
+    def leaders(self, instrument_id: int) -> list[int]:
+        """Return the ids of the instruments on which one leans."""
+        return [self.instrument_id(name) for name in self.choices[instrument_id].leans_on]
+
+    def params_record(self, instrument_id: int) -> RecordArray:
+        """Return the parameters of the strategy of one instrument."""
+        choice = self.choices[instrument_id]
+        return self.strategy(choice.known_as).params_record(params_of(choice), self.instrument_id)
 
     def with_strategy_files(self, place: Callable[[str], str]) -> Self:
         """Return the configuration with each strategy's file where ``place`` says."""
@@ -378,12 +420,6 @@ def check(config: Config, path: str) -> None:
     for index, choice in enumerate(config.strategies):
         if (choice.name is None) == (choice.file is None):
             raise ConfigError(f"{path}: `$.strategies[{index}]` needs one of `name` and `file`")
-    sources = {choice.known_as for choice in config.strategies}
-    if len(sources) != 1:
-        raise ConfigError(
-            f"{path}: `$.strategies[...].name` or `.file` must be the same for all symbols, "
-            f"for one process runs one strategy; they are {', '.join(sorted(sources))}"
-        )
     for index, source in enumerate(config.sources):
         _check_venue(path, f"$.sources[{index}].venue", source.venue)
         _check_url(path, f"$.sources[{index}].stream_url", source.stream_url, "ws://", "wss://")
@@ -394,7 +430,22 @@ def check(config: Config, path: str) -> None:
     if config.connections.ping_after_s >= config.connections.dead_after_s:
         raise ConfigError(f"{path}: `$.connections.dead_after_s` must be more than ping_after_s")
     for index, choice in enumerate(config.strategies):
-        params_of(choice, f"{path}: `$.strategies[{index}]")
+        _check_choice(config, choice, f"{path}: `$.strategies[{index}]")
+
+
+def _check_choice(config: Config, choice: StrategyChoice, where: str) -> None:
+    """Check the parameters of one symbol's strategy, and the instruments that it names."""
+    params = params_of(choice, where)
+    try:
+        for name in choice.leans_on:
+            if config.choices[config.instrument_id(name)] is choice:
+                raise ConfigError(f"{where}.leans_on`: {name!r} is the symbol itself")
+    except LookupError as error:
+        raise ConfigError(f"{where}.leans_on`: {error}") from error
+    try:
+        config.strategy(choice.known_as).params_record(params, config.instrument_id)
+    except LookupError as error:
+        raise ConfigError(f"{where}.params`: {error}") from error
 
 
 def _check_choices(config: Config, path: str) -> None:

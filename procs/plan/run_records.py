@@ -20,7 +20,8 @@ MERGE = Layout(
     Field("venue_ns", "i8", "the venue's event time of the newest frame"),
     Field("decided_kernel_ns", "i8", "strategy: kernel_ns of the decision just made; 0 for none"),
     Field("decided_count", "i8", "strategy: frames merged into that decision"),
-    reserved(16),
+    Field("top_count", "i8", "strategy: tops gathered"),
+    reserved(8),
 )
 
 STEP = Layout(
@@ -50,7 +51,7 @@ OUTLIER = Layout(
     Field("fault_count", "i8", "page faults in them"),
     Field("cause", "i8", "outliers.Cause"),
     Field("budget_ns", "i8", "the budget that it exceeded"),
-    reserved(56),
+    reserved(48),
 )
 
 LOG_MARK = Layout(

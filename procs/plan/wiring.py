@@ -26,7 +26,7 @@ from procs.plan.run_records import (
     STEP,
 )
 from vortex.books import book
-from vortex.deciding import contract
+from vortex.deciding.sight import SEEN_LEVEL, SEEN_TRADE, TRADE_ROWS, VIEW
 from vortex.orders.limits import LIMITS, ORDER_RATE, RATE_COUNT_MAX
 from vortex.orders.quoting import QUOTE_COUNT, QUOTING, STANDING, WANTED
 from vortex.records import (
@@ -42,6 +42,8 @@ from vortex.records import (
     REQUEST,
     SEEN_FILLS,
     SENT,
+    SHOWN_LEVELS,
+    SHOWN_LEVELS_PER_RECORD,
     TICKER,
     TOP,
     TOP_SLOT_BYTES,
@@ -225,6 +227,31 @@ def log_ring(role: str) -> str:
     return f"log.{role}"
 
 
+def strategy_state(number: int) -> str:
+    """Return the name of the table in which one of the run's strategies remembers things."""
+    return f"strategy_state.{number}"
+
+
+def sight_tables(config: Config) -> list[Table]:
+    """Return the tables of what strategies see and remember, whose sizes follow the run."""
+    count = len(config.symbols)
+    level_count = max(2 * count * config.books.shown_levels, 1)
+    states = [config.strategy(source).state for source in config.strategy_sources]
+    return [
+        Table("seen_levels", SEEN_LEVEL, level_count, STRATEGY),
+        Table("seen_trades", SEEN_TRADE, TRADE_ROWS * count, STRATEGY),
+        *(Table(strategy_state(n), state, count, STRATEGY) for n, state in enumerate(states)),
+    ]
+
+
+def tops_ring(config: Config) -> RingSpec:
+    """Return the ring from the book to the strategy; a message is a TOP and its levels at most."""
+    side_count = -(-config.books.shown_levels // SHOWN_LEVELS_PER_RECORD)
+    capacity_count = 1 << config.rings.tops_bits
+    layouts = (TOP, SHOWN_LEVELS, TRADE)
+    return RingSpec(layouts, TOP_SLOT_BYTES, capacity_count, 1 + 2 * side_count, "publish_ns")
+
+
 def watched(layout: Layout, count: int) -> RingSpec:
     """Return a ring of single records that only observers read, and nobody waits for."""
     return RingSpec((layout,), layout.dtype.itemsize, count, 1, "publish_ns", False)
@@ -284,7 +311,7 @@ def wire(config: Config) -> Wiring:
         min(MARKET_MESSAGE_MAX, 1 << (sizes.market_bits - 1)),
         "publish_ns",
     )
-    tops = RingSpec((TOP, TRADE), TOP_SLOT_BYTES, 1 << sizes.tops_bits, 1, "publish_ns")
+    tops = tops_ring(config)
     steps = watched(STEP, 1 << sizes.steps_bits)
     block_count = count * (book_bytes(config) // BLOCK_BYTES)
     # fmt: off
@@ -297,7 +324,6 @@ def wire(config: Config) -> Wiring:
         *(RingLink(stall_ring(role), watched(STALL, STALL_ROWS), role, None) for role in roles),
         *(RingLink(log_ring(role), watched(LOG, LOG_ROWS), role, None) for role in roles),
     ]
-    strategy_state = config.strategy.state
     latencies = {BOOK: BOOK_LATENCIES, STRATEGY: STRATEGY_LATENCIES}
     latencies |= dict.fromkeys(gateways, GATEWAY_LATENCIES)
     tables = [
@@ -313,8 +339,8 @@ def wire(config: Config) -> Wiring:
         Table("newest_tops",      TOP,             count,       STRATEGY),
         Table("standing",         STANDING,        count,       STRATEGY),
         Table("wanted",           WANTED,          count,       STRATEGY),
-        Table("view",             contract.VIEW, count,       STRATEGY),
-        Table("strategy_state",   strategy_state,  count,       STRATEGY),
+        Table("view",             VIEW,            count,       STRATEGY),
+        *sight_tables(config),
         *(table for each in accounts for table in account_tables(config, each)),
         Table("log_marks",        LOG_MARK,        len(roles),  LOG_WRITER),
         *(Table(f"status.{role}",   control.STATUS, 1, role) for role in roles),

@@ -1,7 +1,9 @@
 """The book stage: market records in, the top of each book out.
 
 A drain takes what waits, at most 64 frames or 50 µs, and then passes one TOP per instrument that
-was touched: tops conflate to the newest, trades never.
+was touched: tops conflate to the newest, trades never.  With ``[books] shown_levels`` the best
+levels follow each TOP as records of the same message, so a strategy sees them with it or not at
+all, and a replay sees what the strategy saw.
 """
 
 from enum import IntEnum
@@ -25,11 +27,12 @@ from ipc.memory import (
     zero_bytes,
 )
 from ipc.ring import NEW_EPOCH, RING_BYTES
+from ipc.types import Record
 from procs.logs import hot_events
 from procs.plan.launch import Launch
 from procs.plan.run_records import MERGE
 from procs.plan.wiring import book_bytes, market_ring
-from procs.stages.base.gathering import GATHERING_FIELDS, mark_touched, merge_of
+from procs.stages.base.gathering import GATHERING_FIELDS, MERGE_BYTES, mark_touched, merge_of
 from procs.stages.base.running import run_alone
 from procs.stages.base.stage import (
     DRAIN_CLOCK_FRAMES,
@@ -51,9 +54,12 @@ from vortex.records import (
     DEPTH,
     INSTRUMENT,
     MERGE_STAMPS_BYTES,
+    SHOWN_LEVELS,
+    SHOWN_LEVELS_PER_RECORD,
     STAMPS_OFFSET_BYTES,
     TICKER,
     TOP,
+    TOP_SLOT_BYTES,
     TOP_STAMPS_BYTES,
     TOUCH,
     TRADE,
@@ -74,6 +80,7 @@ CONTEXT = Layout(
     Field("books_address", "i8", "first book's block"),
     Field("book_bytes", "i8", "size of a block"),
     Field("touches_address", "i8", "TOUCH table"),
+    Field("shown_level_count", "i8", "levels of each side that are passed on with a top"),
     Field("refresh_ns", "i8", "how often a live book wants a fresh snapshot; 0 for never"),
     Field("next_refresh_ns", "i8", "when it does so next"),
     multiple_bytes=8,
@@ -85,10 +92,12 @@ DEPTH_DTYPE = DEPTH.dtype
 INSTRUMENT_DTYPE = INSTRUMENT.dtype
 INSTRUMENT_BYTES = INSTRUMENT.dtype.itemsize
 MERGE_DTYPE = MERGE.dtype
+SHOWN_LEVELS_DTYPE = SHOWN_LEVELS.dtype
 TICKER_DTYPE = TICKER.dtype
 TOP_DTYPE = TOP.dtype
 TOUCH_DTYPE = TOUCH.dtype
 TOUCH_BYTES = TOUCH.dtype.itemsize
+TRADE_DTYPE = TRADE.dtype
 TRADE_BYTES = TRADE.dtype.itemsize
 RING_DTYPE = ring.RING_DTYPE
 
@@ -109,23 +118,21 @@ class BookCounter(IntEnum):
     OVERFLOWS = 7  # diffs waiting for a snapshot found no room
     REFUSED = 8  # messages not well formed
     FEEDS_DOWN = 9
-    EPOCHS = 10  # rings whose writer began anew
+    EPOCHS = 10  # rings whose writer began again
     TOPS_FULL = 11  # waits for room on the tops ring
 
 
 @compiled
-def book_of(context_address: int, instrument_id: int) -> int:
+def book_of(context: Record, instrument_id: int) -> int:
     """Return the address of one book's block."""
-    context = record_at(context_address, CONTEXT_DTYPE)
-    return context.books_address + instrument_id * context.book_bytes
+    return int(context.books_address + instrument_id * context.book_bytes)
 
 
 @compiled
-def gather(context_address: int, instrument_id: int, record_address: int) -> None:
-    """Merge the stamps of one frame into what will be passed on."""
-    mark_touched(context_address, instrument_id)
-    merge = record_at(merge_of(context_address, instrument_id), MERGE_DTYPE)
-    frame = record_at(record_address, DEPTH_DTYPE)  # all market records begin alike
+def gather(context: Record, instrument_id: int, frame: Record) -> None:
+    """Merge the stamps of one frame into those of the next top."""
+    mark_touched(context, instrument_id)
+    merge = merge_of(context, instrument_id)
     if merge.merged_count == 0:
         merge.kernel_ns = frame.kernel_ns
         merge.recv_ns = frame.recv_ns
@@ -138,7 +145,7 @@ def gather(context_address: int, instrument_id: int, record_address: int) -> Non
 
 @compiled
 def count_code(counters_address: int, code: int) -> None:
-    """Count what the sync rules said of a message."""
+    """Count what the sync rules made of a message."""
     if code == Sync.UPDATED or code == Sync.WENT_LIVE:
         add(counters_address, BookCounter.UPDATES, 1)
     elif code == Sync.GAP:
@@ -152,148 +159,191 @@ def count_code(counters_address: int, code: int) -> None:
 
 
 @compiled
-def tell_code(
-    context_address: int, instrument_id: int, record_address: int, code: int, now: int
-) -> None:
-    """Tell what a message did to a book, when it is worth a line."""
-    log_address = record_at(context_address, CONTEXT_DTYPE).log_address
-    update_id = last_update_of(record_address)
+def log_code(log_address: int, instrument_id: int, update_id: int, code: int, now_ns: int) -> None:
+    """Log what a message did to a book, when it is worth a line."""
     if code == Sync.WENT_LIVE:
-        tell(log_address, hot_events.BOOK_LIVE, now, instrument_id, update_id)
+        tell(log_address, hot_events.BOOK_LIVE, now_ns, instrument_id, update_id)
     elif code == Sync.MISMATCH:
-        tell(log_address, hot_events.MISMATCH, now, instrument_id, update_id)
+        tell(log_address, hot_events.MISMATCH, now_ns, instrument_id, update_id)
     elif code == Sync.OVERFLOW:
-        tell(log_address, hot_events.OVERFLOW, now, instrument_id, update_id)
+        tell(log_address, hot_events.OVERFLOW, now_ns, instrument_id, update_id)
     elif code == Sync.REFUSED:
-        tell(log_address, hot_events.NOT_WELL_FORMED, now, instrument_id, update_id)
+        tell(log_address, hot_events.NOT_WELL_FORMED, now_ns, instrument_id, update_id)
 
 
 @compiled
 def last_update_of(record_address: int) -> int:
-    """Return the last update that a message tells of."""
+    """Return the last update in a message."""
     if load_byte(record_address) == Kind.TICKER:
         return int(record_at(record_address, TICKER_DTYPE).update_id)
     return int(record_at(record_address, DEPTH_DTYPE).last_update_id)
 
 
 @compiled
-def apply(context_address: int, instrument_id: int, record_address: int, now: int) -> None:
-    """Let one book take one message."""
-    context = record_at(context_address, CONTEXT_DTYPE)
-    book_address = book_of(context_address, instrument_id)
+def apply(context: Record, instrument_id: int, record_address: int, now_ns: int) -> None:
+    """Apply one message to its book."""
+    book_address = book_of(context, instrument_id)
+    frame = record_at(record_address, DEPTH_DTYPE)  # all market records begin alike
     update_id = record_at(book_address, BOOK_DTYPE).update_id
     code = sync.on_message(book_address, record_address)
     count_code(context.counters_address, code)
     if code == Sync.GAP:
-        first_id = record_at(record_address, DEPTH_DTYPE).first_update_id
-        tell(context.log_address, hot_events.GAP, now, instrument_id, first_id, update_id)
+        first_id = frame.first_update_id
+        tell(context.log_address, hot_events.GAP, now_ns, instrument_id, first_id, update_id)
     elif code != Sync.UPDATED:
-        tell_code(context_address, instrument_id, record_address, code, now)
+        last_id = last_update_of(record_address)
+        log_code(context.log_address, instrument_id, last_id, code, now_ns)
     if code != Sync.UNCHANGED and code != Sync.BUFFERED:
-        gather(context_address, instrument_id, record_address)
+        gather(context, instrument_id, frame)
     if code == Sync.WENT_LIVE:
-        record_at(merge_of(context_address, instrument_id), MERGE_DTYPE).resync_count += 1
+        merge_of(context, instrument_id).resync_count += 1
 
 
 @compiled
-def lose_source(context_address: int, ring_index: int) -> None:
-    """Forget what one source told: its connection broke or its ring began anew."""
-    context = record_at(context_address, CONTEXT_DTYPE)
+def lose_source(context: Record, ring_index: int) -> None:
+    """Forget the books of one source: its connection broke or its ring began again."""
     for instrument_id in range(context.instrument_count):
         instrument = record_at(
             context.instruments_address + instrument_id * INSTRUMENT_BYTES, INSTRUMENT_DTYPE
         )
         if instrument.source_id == ring_index:
-            sync.forget(book_of(context_address, instrument_id))
-            mark_touched(context_address, instrument_id)
+            sync.forget(book_of(context, instrument_id))
+            mark_touched(context, instrument_id)
 
 
 @compiled
-def pass_trade(context_address: int, record_address: int) -> bool:
+def pass_trade(context: Record, record_address: int, begin_ns: int) -> bool:
     """Copy a trade to the tops ring; False when there is no room."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     slot_address = ring.claim(context.tops_address)
     if slot_address == 0:
         return False
     copy_bytes(slot_address, record_address, TRADE_BYTES)
+    trade = record_at(slot_address, TRADE_DTYPE)
+    trade.ingest_publish_ns = trade.publish_ns
+    trade.book_pick_ns = begin_ns
     ring.append(context.tops_address, 1)
     add(context.counters_address, BookCounter.TRADES, 1)
     return True
 
 
 @compiled
-def take(context_address: int, ring_index: int, now: int) -> int:
+def enter_epoch(context: Record, ring_index: int, now_ns: int) -> None:
+    """Follow a market ring into its new epoch; the books of its source begin again."""
+    ring_address = context.rings_address + ring_index * RING_BYTES
+    discarded_count = ring.enter_epoch(ring_address)
+    add(context.counters_address, BookCounter.EPOCHS, 1)
+    if record_at(ring_address, RING_DTYPE).epoch > 1:  # the first is no news
+        tell(context.log_address, hot_events.SOURCE_ANEW, now_ns, ring_index, discarded_count)
+    lose_source(context, ring_index)
+
+
+@compiled
+def take(context: Record, ring_index: int, begin_ns: int) -> int:
     """Take one message from one market ring: 1 taken, 0 none waits, NO_ROOM to pass it on."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     ring_address = context.rings_address + ring_index * RING_BYTES
     waiting_count = ring.ready_count(ring_address)
     if waiting_count == 0:
         return 0
     if waiting_count == NEW_EPOCH:
-        discarded_count = ring.enter_epoch(ring_address)
-        add(context.counters_address, BookCounter.EPOCHS, 1)
-        if record_at(ring_address, RING_DTYPE).epoch > 1:  # the first life is nothing to tell of
-            tell(context.log_address, hot_events.SOURCE_ANEW, now, ring_index, discarded_count)
-        lose_source(context_address, ring_index)
+        enter_epoch(context, ring_index, begin_ns)
         return 1
     record_address = ring.slot(ring_address, 0)
     head = record_at(record_address, DEPTH_DTYPE)
     kind = load_byte(record_address)
     record_count = 1
     if kind == Kind.TRADE:
-        if not pass_trade(context_address, record_address):
+        if not pass_trade(context, record_address, begin_ns):
             return NO_ROOM
     elif kind == Kind.FEED_DOWN:
         add(context.counters_address, BookCounter.FEEDS_DOWN, 1)
-        tell(context.log_address, hot_events.SOURCE_DOWN, now, ring_index)
-        lose_source(context_address, ring_index)
+        tell(context.log_address, hot_events.SOURCE_DOWN, begin_ns, ring_index)
+        lose_source(context, ring_index)
     elif kind != Kind.FEED_UP:
         if kind != Kind.TICKER:
             record_count += head.record_count
-        apply(context_address, head.instrument_id, record_address, now)
-        merge = record_at(merge_of(context_address, head.instrument_id), MERGE_DTYPE)
-        merge.consumed_seq = record_at(ring_address, RING_DTYPE).next_seq + record_count
+        apply(context, head.instrument_id, record_address, begin_ns)
+        consumed_seq = record_at(ring_address, RING_DTYPE).next_seq + record_count
+        merge_of(context, head.instrument_id).consumed_seq = consumed_seq
     ring.consume(ring_address, record_count)
     add(context.counters_address, BookCounter.FRAMES, 1)
     return 1
 
 
 @compiled
-def write_touch(context_address: int, instrument_id: int, now_ns: int) -> None:
-    """Publish the latest word on one instrument in its cell."""
-    context = record_at(context_address, CONTEXT_DTYPE)
+def touch_of(context: Record, instrument_id: int) -> Record:
+    """Return the TOUCH of one instrument."""
+    return record_at(context.touches_address + instrument_id * TOUCH_BYTES, TOUCH_DTYPE)
+
+
+@compiled
+def write_touch(context: Record, instrument_id: int, now_ns: int) -> None:
+    """Publish the touch of one instrument in its cell."""
     touch_address = context.touches_address + instrument_id * TOUCH_BYTES
     touch = record_at(touch_address, TOUCH_DTYPE)
     cell.begin_write(touch_address)
-    sync.touch_into(book_of(context_address, instrument_id), touch_address)
+    sync.touch_into(book_of(context, instrument_id), touch_address)
     touch.epoch = context.epoch
-    merge = record_at(merge_of(context_address, instrument_id), MERGE_DTYPE)
-    touch.kernel_ns = merge.newest_kernel_ns
+    touch.kernel_ns = merge_of(context, instrument_id).newest_kernel_ns
     touch.publish_ns = now_ns
     cell.end_write(touch_address)
 
 
 @compiled
-def write_top(context_address: int, instrument_id: int, now_ns: int) -> bool:
+def show_side(context: Record, instrument_id: int, slot_address: int, side: int) -> int:
+    """Write the best levels of one side from a slot on; return how many records they take."""
+    book_address = book_of(context, instrument_id)
+    left_count = min(context.shown_level_count, book.level_count(book_address, side))
+    depth_index = 0
+    record_count = 0
+    while depth_index < left_count:
+        shown = record_at(slot_address + record_count * TOP_SLOT_BYTES, SHOWN_LEVELS_DTYPE)
+        shown.kind = Kind.SHOWN_BIDS if side == Side.BUY else Kind.SHOWN_ASKS
+        shown.source_id = 0
+        shown.instrument_id = instrument_id
+        shown.epoch = context.epoch
+        shown.cause_id = merge_of(context, instrument_id).cause_id
+        shown.level_count = min(left_count - depth_index, SHOWN_LEVELS_PER_RECORD)
+        for index in range(SHOWN_LEVELS_PER_RECORD):
+            is_used = index < shown.level_count
+            level_index = depth_index + index
+            ticks = book.level_ticks(book_address, side, level_index) if is_used else 0
+            shown.price_ticks[index] = ticks
+            shown.qty_lots[index] = (
+                book.level_lots(book_address, side, level_index) if is_used else 0
+            )
+        depth_index += SHOWN_LEVELS_PER_RECORD
+        record_count += 1
+    return record_count
+
+
+@compiled
+def show_levels(context: Record, instrument_id: int, top_address: int) -> int:
+    """Write the best levels of both sides behind a TOP; return how many records they take."""
+    bids_address = top_address + TOP_SLOT_BYTES
+    bid_count = show_side(context, instrument_id, bids_address, Side.BUY)
+    asks_address = bids_address + bid_count * TOP_SLOT_BYTES
+    return bid_count + show_side(context, instrument_id, asks_address, Side.SELL)
+
+
+@compiled
+def write_top(context: Record, instrument_id: int, begin_ns: int) -> bool:
     """Pass one instrument on; False when there is no room."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     slot_address = ring.claim(context.tops_address)
     if slot_address == 0:
         return False
-    merge = record_at(merge_of(context_address, instrument_id), MERGE_DTYPE)
-    touch = record_at(context.touches_address + instrument_id * TOUCH_BYTES, TOUCH_DTYPE)
-    book_address = book_of(context_address, instrument_id)
+    merge_address = context.merges_address + instrument_id * MERGE_BYTES
+    merge = record_at(merge_address, MERGE_DTYPE)
+    touch = touch_of(context, instrument_id)
+    book_address = book_of(context, instrument_id)
     top = record_at(slot_address, TOP_DTYPE)
     top.kind = Kind.TOP
     top.source_id = 0
     top.instrument_id = instrument_id
     top.epoch = context.epoch
     top.cause_id = merge.cause_id
-    merge.book_pick_ns = now_ns
+    merge.book_pick_ns = begin_ns
     copy_bytes(
-        slot_address + STAMPS_OFFSET_BYTES,
-        merge_of(context_address, instrument_id) + STAMPS_OFFSET_BYTES,
-        TOP_STAMPS_BYTES,
+        slot_address + STAMPS_OFFSET_BYTES, merge_address + STAMPS_OFFSET_BYTES, TOP_STAMPS_BYTES
     )
     top.venue_ns = merge.venue_ns
     top.consumed_seq = merge.consumed_seq
@@ -305,66 +355,68 @@ def write_top(context_address: int, instrument_id: int, now_ns: int) -> bool:
     top.bid_depth_lots = book.depth_lots(book_address, Side.BUY, DEPTH_LEVELS)
     top.ask_depth_lots = book.depth_lots(book_address, Side.SELL, DEPTH_LEVELS)
     top.is_valid = touch.is_valid
-    ring.append(context.tops_address, 1)
+    top.shown_count = 0
+    if context.shown_level_count > 0 and touch.is_valid != 0:
+        top.shown_count = show_levels(context, instrument_id, slot_address)
+    ring.append(context.tops_address, 1 + top.shown_count)
     add(context.counters_address, BookCounter.TOPS, 1)
     add(context.counters_address, BookCounter.MERGED, max(merge.merged_count - 1, 0))
     return True
 
 
 @compiled
-def clear_merge(merge_address: int) -> None:
-    """Begin to gather anew."""
-    merge = record_at(merge_address, MERGE_DTYPE)
-    merge.is_touched = 0
+def clear_merge(context: Record, instrument_id: int) -> None:
+    """Gather from nothing."""
+    merge_address = context.merges_address + instrument_id * MERGE_BYTES
+    record_at(merge_address, MERGE_DTYPE).is_touched = 0
     zero_bytes(merge_address + STAMPS_OFFSET_BYTES, MERGE_STAMPS_BYTES)
 
 
 @compiled
-def refresh(context_address: int, now_ns: int) -> None:
+def refresh(context: Record, now_ns: int) -> None:
     """Want fresh snapshots now and then: levels beyond the last are known only once they change."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     if context.refresh_ns == 0 or now_ns < context.next_refresh_ns:
         return
     if context.next_refresh_ns != 0:
         for instrument_id in range(context.instrument_count):
-            sync.begin_refresh(book_of(context_address, instrument_id))
+            sync.begin_refresh(book_of(context, instrument_id))
     context.next_refresh_ns = now_ns + context.refresh_ns
 
 
 @compiled
-def finish(context_address: int, now_ns: int) -> None:
+def finish(context_address: int, begin_ns: int) -> None:
     """Pass on every instrument that was touched; what finds no room stays for the next step."""
     context = record_at(context_address, CONTEXT_DTYPE)
-    refresh(context_address, now_ns)
+    refresh(context, begin_ns)
     kept_count = 0
     for index in range(context.touched_count):
         instrument_id = load_word(context.touched_address + 8 * index)
-        write_touch(context_address, instrument_id, now_ns)
-        if kept_count == 0 and write_top(context_address, instrument_id, now_ns):
-            clear_merge(merge_of(context_address, instrument_id))
+        write_touch(context, instrument_id, begin_ns)
+        if kept_count == 0 and write_top(context, instrument_id, begin_ns):
+            clear_merge(context, instrument_id)
         else:
             add(context.counters_address, BookCounter.TOPS_FULL, 1)
             store_word(context.touched_address + 8 * kept_count, instrument_id)
             kept_count += 1
     context.touched_count = kept_count
     if kept_count > 0:
-        tell(context.log_address, hot_events.TOPS_FULL, now_ns, kept_count)
+        tell(context.log_address, hot_events.TOPS_FULL, begin_ns, kept_count)
 
 
 @compiled
-def drain(context_address: int, now: int) -> int:
+def drain(context_address: int, begin_ns: int) -> int:
     """Take what waits on all rings, within the bounds of a drain; return how many messages."""
     context = record_at(context_address, CONTEXT_DTYPE)
     total_count = 0
     for ring_index in range(context.ring_count):
         taken_count = 0
         while taken_count < DRAIN_FRAME_MAX:
-            if take(context_address, ring_index, now) <= 0:
+            if take(context, ring_index, begin_ns) <= 0:
                 break
             taken_count += 1
             if taken_count & (DRAIN_CLOCK_FRAMES - 1) != 0:
                 continue
-            if now_ns(context.clock_address) - now > DRAIN_NS_MAX:
+            if now_ns(context.clock_address) - begin_ns > DRAIN_NS_MAX:
                 break
         total_count += taken_count
     return total_count
@@ -374,52 +426,52 @@ def drain(context_address: int, now: int) -> int:
 def begin_books(
     context_address: int, level_capacity: int, pending_capacity: int, now_ns: int
 ) -> None:
-    """Begin with empty books, and say so: what a former life knew is no longer true."""
+    """Begin with empty books, and publish that: the touches of a former life no longer hold."""
     context = record_at(context_address, CONTEXT_DTYPE)
     for instrument_id in range(context.instrument_count):
-        clear_merge(merge_of(context_address, instrument_id))
+        clear_merge(context, instrument_id)
         instrument = record_at(
             context.instruments_address + instrument_id * INSTRUMENT_BYTES, INSTRUMENT_DTYPE
         )
-        book_address = book_of(context_address, instrument_id)
+        book_address = book_of(context, instrument_id)
         book.init_book(book_address, level_capacity, pending_capacity, instrument.update_chain)
-        mark_touched(context_address, instrument_id)
-        write_touch(context_address, instrument_id, now_ns)
+        mark_touched(context, instrument_id)
+        write_touch(context, instrument_id, now_ns)
 
 
 @compiled
-def tell_step(context_address: int, now: int, publish_ns: int) -> None:
-    """Tell observers of one step."""
-    context = record_at(context_address, CONTEXT_DTYPE)
+def publish_step(context: Record, begin_ns: int, publish_ns: int) -> None:
+    """Publish one step for observers and for a replay."""
     log_step(
-        context.steps_address, now, publish_ns,
+        context.steps_address, begin_ns, publish_ns,
         context.inputs_address, context.ring_count, context.outputs_address, 1,
     )  # fmt: skip
 
 
 @compiled
 def begin(context_address: int) -> None:
-    """Tell observers where the inputs stand when a life begins."""
-    now = now_ns(record_at(context_address, CONTEXT_DTYPE).clock_address)
-    tell_step(context_address, now, now)
+    """Publish where the inputs are when a life begins."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    begin_ns = now_ns(context.clock_address)
+    publish_step(context, begin_ns, begin_ns)
 
 
 @compiled
 def turn(context_address: int) -> int:
-    """Come round once: drain and pass on; return how many messages were taken."""
+    """Make one iteration: drain and pass on; return how many messages were taken."""
     context = record_at(context_address, CONTEXT_DTYPE)
-    now = begin_turn(context_address)
-    taken_count = drain(context_address, now)
+    begin_ns = begin_turn(context_address)
+    taken_count = drain(context_address, begin_ns)
     if taken_count > 0 or context.touched_count > 0:
-        finish(context_address, now)
+        finish(context_address, begin_ns)
         publish_ns = now_ns(context.clock_address)
         ring.commit(context.tops_address, publish_ns)
-        tell_step(context_address, now, publish_ns)
+        publish_step(context, begin_ns, publish_ns)
     return end_turn(context_address, taken_count)
 
 
 def loop(context_address: int) -> int:
-    """Come round until told to leave."""
+    """Iterate until the stage is to leave."""
     context = record_at(context_address, CONTEXT_DTYPE)
     begin(context_address)
     while not must_leave(context.command_address, context.leave_address):
@@ -453,6 +505,7 @@ def build(stage: Stage) -> Built:
     context["books_address"] = stage.own_table("books").address
     context["book_bytes"] = book_bytes(stage.config)
     context["touches_address"] = stage.own_table("touches").address
+    context["shown_level_count"] = stage.config.books.shown_levels
     context["refresh_ns"] = stage.config.books.refresh_s * 1_000_000_000
     merges = stage.own_table("merge.book")
     merges.records[:] = np.zeros(1, MERGE_DTYPE)

@@ -8,16 +8,15 @@ import sys
 import msgspec
 import numpy as np
 import pytest
-from builders import record_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sights import SightMemory
 
 from ipc.compiled import compile_plug
 from procs.plan import strategy_files
 from vortex import strategies
-from vortex.deciding.contract import VIEW
+from vortex.codes import Side
 from vortex.orders.quoting import BID_QUOTE_COUNT, QUOTE_COUNT, WANTED
-from vortex.records import TOP
 
 PRICE_TICKS_MIN, PRICE_TICKS_MAX = 10, 1_000_000
 #: Where a strategy names the position beyond which it does not quote a side.
@@ -37,7 +36,9 @@ def strategy(request):
 
 
 def number_strategy(kind):
-    """Return numbers that the bounds of a parameter allow, from msgspec's view of its type."""
+    """Return values that the bounds of a parameter allow, from msgspec's view of its type."""
+    if isinstance(kind, msgspec.inspect.StrType):
+        return st.just("main:OTHER")
     if isinstance(kind, msgspec.inspect.IntType):
         low = kind.ge if kind.ge is not None else -1_000 if kind.gt is None else kind.gt + 1
         high = kind.le if kind.le is not None else low + 1_000 if kind.lt is None else kind.lt - 1
@@ -60,31 +61,57 @@ def params_strategy(strategy):
     return st.builds(strategy.params_type, **numbers)
 
 
-tops = st.builds(
-    lambda bid, spread, lots: record_of(
-        TOP, is_valid=1, bid_ticks=bid, ask_ticks=bid + spread, bid_lots=lots[0],
-        ask_lots=lots[1], bid_depth_lots=5 * lots[0], ask_depth_lots=5 * lots[1],
-    ),
-    st.integers(PRICE_TICKS_MIN, PRICE_TICKS_MAX - 1_000),
-    st.integers(1, 1_000),
-    st.tuples(st.integers(1, 10**9), st.integers(1, 10**9)),
-)  # fmt: skip
-views = st.builds(
-    lambda position, now_ns, taken: record_of(
-        VIEW, position_lots=position, now_ns=now_ns, last_trade_ticks=500, bought_lots=taken[0],
-        sold_lots=taken[1], price_ticks_min=PRICE_TICKS_MIN, price_ticks_max=PRICE_TICKS_MAX,
-        qty_lots_min=1, position_lots_max=10**9,
-    ),
-    st.integers(-2_000, 2_000),
-    st.integers(0, 10**15),
-    st.tuples(st.integers(0, 10**9), st.integers(0, 10**9)),
-)  # fmt: skip
+prices = st.integers(PRICE_TICKS_MIN, PRICE_TICKS_MAX - 1_000)
+lots = st.integers(1, 10**9)
 
 
-def decide(strategy, top, view, params, state):
+class Situation:
+    """One instrument with all that its strategy sees, and the memory that holds it."""
+
+    def __init__(self, memory):
+        self.memory = memory
+        self.top, self.view = memory.tops[:1], memory.views[:1]
+
+
+def draw_market(draw, memory, instrument_id, bid_ticks):
+    """Give one instrument a touch, levels behind it, and trades."""
+    ask_ticks = bid_ticks + draw(st.integers(1, 1_000))
+    bids = [(bid_ticks - index, draw(lots)) for index in range(draw(st.integers(1, 4)))]
+    asks = [(ask_ticks + index, draw(lots)) for index in range(draw(st.integers(1, 4)))]
+    memory.show(instrument_id, bids, asks)
+    top = memory.tops[instrument_id]
+    top["bid_depth_lots"], top["ask_depth_lots"] = 5 * bids[0][1], 5 * asks[0][1]
+    for _ in range(draw(st.integers(0, 3))):
+        side = draw(st.sampled_from([Side.BUY, Side.SELL]))
+        memory.trade(instrument_id, side, draw(prices), draw(lots))
+
+
+@st.composite
+def situations(draw):
+    """Draw two instruments, of which the strategy quotes the first, and our orders in it."""
+    memory = SightMemory(2, draw(st.sampled_from([0, 4])))
+    for instrument_id in range(2):
+        draw_market(draw, memory, instrument_id, draw(prices))
+    memory.tops["is_valid"][1] = draw(st.integers(0, 1))
+    memory.views["tick_e8"][1] = draw(st.sampled_from([1, 10]))
+    view = memory.views[0]
+    view["position_lots"] = draw(st.integers(-2_000, 2_000))
+    view["now_ns"] = draw(st.integers(0, 10**15))
+    view["price_ticks_min"], view["price_ticks_max"] = PRICE_TICKS_MIN, PRICE_TICKS_MAX
+    view["qty_lots_min"], view["position_lots_max"] = 1, 10**9
+    view["orders_left_count"] = draw(st.integers(-1, 100))
+    for index in draw(st.sets(st.integers(0, QUOTE_COUNT - 1), max_size=3)):
+        memory.standing["order_id"][0, index] = 1 + index
+        memory.standing["price_ticks"][0, index] = draw(prices)
+        memory.standing["remaining_lots"][0, index] = draw(lots)
+    return Situation(memory)
+
+
+def decide(strategy, situation, params, state):
     """Return what the strategy wants as (price, quantity) by quote; ``state`` changes."""
     wanted = np.zeros(1, WANTED.dtype)
-    arrays = (top, view, strategy.params_record(params), state, wanted)
+    params_record = strategy.params_record(params, lambda name: 1)
+    arrays = (situation.top, situation.view, params_record, state, wanted)
     strategy.decide(*(array.view(np.recarray)[0] for array in arrays))
     row = wanted[0]
     quotes = range(QUOTE_COUNT)
@@ -107,6 +134,9 @@ def test_parameters_are_numbers_with_bounds_and_a_meaning(strategy):
         assert isinstance(field.type, msgspec.inspect.Metadata), f"{field.name}: use Annotated"
         assert (field.type.extra_json_schema or {}).get("description"), field.name
         kind = bare(field.type)
+        if isinstance(kind, msgspec.inspect.StrType):
+            assert kind.pattern, f"{field.name} is no Instrument"
+            continue
         assert isinstance(kind, msgspec.inspect.IntType | msgspec.inspect.FloatType), field.name
         bounds = (kind.ge, kind.gt, kind.le, kind.lt)
         assert any(bound is not None for bound in bounds), f"{field.name} has no bound"
@@ -127,8 +157,9 @@ def test_its_quotes_are_ones_that_a_maker_may_place(strategy, data):
     params = data.draw(params_strategy(strategy))
     state = new_state(strategy)
     for _ in range(3):
-        top, view = data.draw(tops), data.draw(views)
-        wanted = decide(strategy, top, view, params, state)
+        situation = data.draw(situations())
+        top, view = situation.top, situation.view
+        wanted = decide(strategy, situation, params, state)
         bids = [quote for index, quote in wanted.items() if index < BID_QUOTE_COUNT]
         asks = [quote for index, quote in wanted.items() if index >= BID_QUOTE_COUNT]
         assert all(qty_lots > 0 for _, qty_lots in wanted.values())
@@ -150,20 +181,20 @@ def test_its_quotes_are_ones_that_a_maker_may_place(strategy, data):
 @given(st.data())
 def test_the_same_inputs_give_the_same_quotes(strategy, data):
     params = data.draw(params_strategy(strategy))
-    inputs = data.draw(st.lists(st.tuples(tops, views), min_size=1, max_size=4))
+    inputs = data.draw(st.lists(situations(), min_size=1, max_size=4))
     first, second = new_state(strategy), new_state(strategy)
-    for top, view in inputs:
-        before = top.tobytes(), view.tobytes()
-        wanted = decide(strategy, top, view, params, first)
-        assert (top.tobytes(), view.tobytes()) == before, "it writes to what it was given"
-        assert decide(strategy, top.copy(), view.copy(), params, second) == wanted
+    for situation in inputs:
+        before = situation.memory.copied()
+        wanted = decide(strategy, situation, params, first)
+        assert situation.memory.copied() == before, "it writes to what it was given"
+        assert decide(strategy, situation, params, second) == wanted
         assert first.tobytes() == second.tobytes()
 
 
 @settings(max_examples=30, print_blob=True)
 @given(st.data())
 def test_without_a_two_sided_touch_it_wants_nothing(strategy, data):
-    params, top, view = (data.draw(drawn) for drawn in (params_strategy(strategy), tops, views))
+    params, situation = data.draw(params_strategy(strategy)), data.draw(situations())
     for side in data.draw(st.sampled_from([("bid",), ("ask",), ("bid", "ask")])):
-        top[f"{side}_ticks"] = top[f"{side}_lots"] = 0
-    assert decide(strategy, top, view, params, new_state(strategy)) == {}
+        situation.top[f"{side}_ticks"] = situation.top[f"{side}_lots"] = 0
+    assert decide(strategy, situation, params, new_state(strategy)) == {}

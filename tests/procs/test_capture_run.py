@@ -10,9 +10,9 @@ import pytest
 from engines import Engine, Exchange, strategy_of, until
 from running import Running, started
 
-from procs.stages import strategy_stage
 from procs.stages.book_stage import BookCounter as Book
 from procs.stages.ingest.ingest_stage import IngestCounter as Ingest
+from procs.stages.strategy_inputs import StrategyCounter
 
 pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler
 
@@ -55,7 +55,7 @@ def test_m27_nothing_of_a_recording_is_lost(played: tuple[Running, list[bytes]])
     until(lambda: running.report()["messages"] >= frame_count, "all was taken")
     until(lambda: running.booked(Book.FRAMES) >= frame_count, "all reached the book")
     until(
-        lambda: running.count("strategy", strategy_stage.StrategyCounter.TRADES) >= kinds["trade"],
+        lambda: running.count("strategy", StrategyCounter.TRADES) >= kinds["trade"],
         "all trades reached the strategy",
     )
     facts = running.report()
@@ -63,4 +63,4 @@ def test_m27_nothing_of_a_recording_is_lost(played: tuple[Running, list[bytes]])
     assert (facts["gaps"], facts["dropped"], facts["invalid_messages"]) == (0, 0, 0)
     assert running.ingested(Ingest.STALLS) == 0
     assert running.booked(Book.MISMATCHES) == 0
-    assert running.count("strategy", strategy_stage.StrategyCounter.TRADES) == kinds["trade"]
+    assert running.count("strategy", StrategyCounter.TRADES) == kinds["trade"]

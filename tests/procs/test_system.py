@@ -18,8 +18,9 @@ from running import Running, holds, started
 
 from ipc.segment import list_segments
 from procs.plan.credentials import SECRET_VARIABLE
-from procs.stages import book_stage, strategy_stage
+from procs.stages import book_stage
 from procs.stages.ingest import ingest_stage
+from procs.stages.strategy_inputs import StrategyCounter
 from vortex.codes import BookState, Kind
 from vortex.records import REQUEST, TOP
 
@@ -193,12 +194,12 @@ def test_a_gap_pulls_the_quotes_until_a_snapshot_came(running: Running) -> None:
     until(running.view.books_in_sync, "the books were in sync")
     gaps = running.report()["gaps"]
     snapshots = running.count("ingest", ingest_stage.IngestCounter.SNAPSHOTS)
-    pulled = running.count("strategy", strategy_stage.StrategyCounter.PULLED)
+    pulled = running.count("strategy", StrategyCounter.PULLED)
     running.proxy.once(b"btcusdt@depth", change=lambda text: None)
     until(lambda: running.report()["gaps"] == gaps + 1, "the gap was seen")
     until(running.is_trading(), "orders went out again")
     assert running.count("ingest", ingest_stage.IngestCounter.SNAPSHOTS) == snapshots + 1
-    assert running.count("strategy", strategy_stage.StrategyCounter.PULLED) > pulled
+    assert running.count("strategy", StrategyCounter.PULLED) > pulled
     found = running.view.last_records("tops", 1 << 20)
     seqs = [seq for seq, _ in found]
     tops = np.frombuffer(b"".join(raw for _, raw in found), TOP.dtype)

@@ -14,13 +14,15 @@ CODES = {
     "execution", "cancel_outcome", "place_outcome", "request_kind", "fee_asset", "wait_mode",
     "wait", "cause", "epoch", "input_epoch", "generation", "fragments_opcode", "close_code",
     "halt_reasons", "time_in_force", "chain", "update_chain", "instrument_kind",
-    "contract_direction", "trading_status", "replacing",
+    "contract_direction", "trading_status", "replacing", "asked_time_in_force", "last_fill_side",
 }
 #: Text, keys, whole structures of another's making, and what is plainly a number of its own kind.
 PLAIN = {
     "symbol", "asset", "base_asset", "quote_asset", "settle_asset", "api_key",
     "inner_state", "outer_state", "prefix_state",
     "magic", "fingerprint", "record_names", "flags", "fd", "control", "cash", "reserved", "pull",
+    "own_bought_notional", "own_sold_notional", "bought_notional", "sold_notional",
+    "tag", "asked_tag", "by_event",
     "words", "trade_id_high", "last_trade_id_high", "tick_inverse", "lot_inverse",
     # A letter's words mean what its subject says.
     "subject", "first", "second", "third", "fourth", "fifth", "sixth",

@@ -1,47 +1,45 @@
-"""What a strategy file must hold, and what it is handed.
+"""What a strategy file must hold, and what it is given.
 
 ``Params``
-    a frozen ``msgspec.Struct``: names, bounds and meaning of what the configuration may set.  All
-    fields are int or float; they become the record ``params``.
+    a frozen ``msgspec.Struct``: names, bounds and meaning of what the configuration may set.  A
+    field is an int, a float or an ``Instrument``; they become the record ``params``.
 ``STATE``
     a ``Layout`` of what it remembers per instrument (may be one reserved field), zero at the start.
 ``decide(top, view, params, state, wanted) -> None``
     compiled: fill ``wanted`` (vortex.orders.quoting.WANTED, empty on entry) from what is known.
 
-``top`` is vortex.records.TOP, ``view`` is VIEW below.  ``decide`` is called after each drain of the
-book's word, for each instrument that it touched, and only while the book is valid.
+``top`` is vortex.records.TOP, ``view`` is VIEW of ``vortex.deciding.sight``; the functions of
+``vortex.deciding.seeing`` tell more of it: levels, trades, our own orders, other instruments.
+``decide`` is called at the end of each drain, while the book is valid, for each instrument with
+news: a top, trades, an event of an order, a top of an instrument that it leans on (``leans_on`` in
+the configuration), or the time that it set itself in ``wanted.wake_ns``.  That time is forgotten
+whenever ``decide`` is called.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numba
 import numpy as np
+from msgspec import Meta
 from numba import types
 
 from ipc.compiled import PLAIN_PYTHON
-from ipc.layout import Field, Layout, reserved
+from ipc.layout import Layout
 from ipc.types import RecordArray
+from vortex.deciding.sight import VIEW
 from vortex.orders.quoting import WANTED
 from vortex.records import TOP
 
-VIEW = Layout(
-    "view",
-    "What a strategy may know of one instrument besides the top of the book.",
-    Field("position_lots", "i8", "our position since the start of the run"),
-    Field("now_ns", "i8", "time of this decision"),
-    Field("last_trade_ticks", "i8", "price of the market's last trade; 0 before the first"),
-    Field("bought_lots", "i8", "lots that takers bought since the start"),
-    Field("sold_lots", "i8", "lots that takers sold since the start"),
-    Field("price_ticks_min", "i8", "lowest price that the venue takes"),
-    Field("price_ticks_max", "i8", "highest price that the venue takes"),
-    Field("qty_lots_min", "i8", "smallest order that the venue takes"),
-    Field("notional_min", "i8", "least price times quantity of an order, in ticks times lots"),
-    Field("position_lots_max", "i8", "the limit that the gateway enforces"),
-    reserved(48),
-)
+#: The name of an instrument of the run, as a parameter: ``SOURCE:SYMBOL``, or a symbol that one
+#: source has.  ``decide`` gets the instrument's id, for ``seeing.market``.
+Instrument = Annotated[str, Meta(pattern=r"^[!-~]+$")]
+
+#: Returns the id of the instrument of a name; raises LookupError where there is none.
+InstrumentIds = Callable[[str], int]
 
 
 @dataclass(frozen=True)
@@ -59,10 +57,17 @@ class Strategy:
         fields = msgspec.structs.fields(self.params_type)
         return np.dtype([(field.name, params_kind(field.type)) for field in fields])
 
-    def params_record(self, params: msgspec.Struct) -> RecordArray:
-        """Return ``params`` as one record."""
-        values = tuple(msgspec.structs.astuple(params))
-        return np.array([values], self.params_dtype)
+    def params_record(self, params: msgspec.Struct, instrument_id: InstrumentIds) -> RecordArray:
+        """Return ``params`` as one record, with the ids of the instruments that they name.
+
+        Raises
+        ------
+        LookupError
+            When there is no such instrument.
+        """
+        values = msgspec.structs.astuple(params)
+        numbers = [instrument_id(each) if isinstance(each, str) else each for each in values]
+        return np.array([tuple(numbers)], self.params_dtype)
 
     @property
     def params_record_type(self) -> Any:
@@ -86,9 +91,9 @@ def params_kind(annotation: Any) -> str:
     """Return the field kind of a parameter's type."""
     while hasattr(annotation, "__origin__") or hasattr(annotation, "__metadata__"):
         annotation = annotation.__origin__
-    kinds = {int: "i8", float: "f8"}
+    kinds = {int: "i8", float: "f8", str: "i8"}
     if annotation not in kinds:
-        raise TypeError(f"a strategy parameter is int or float, not {annotation!r}")
+        raise TypeError(f"a strategy parameter is int, float or Instrument, not {annotation!r}")
     return kinds[annotation]
 
 

@@ -65,7 +65,8 @@ DESK = Layout(
     Field("stray_count", "i8", "open orders that the venue had refused or denied"),
     Field("round_trip_ns", "i8", "request to answer of the last reply; 0 when it was none"),
     Field("seen_fills_address", "i8", "SEEN_FILLS table"),
-    reserved(16),
+    Field("orders_left_count", "i8", "new orders that fit the account's budget; -1: not known"),
+    reserved(8),
 )
 
 ANSWER_DTYPE = ANSWER.dtype
@@ -213,10 +214,24 @@ def next_event(desk_address: int, kind: int, instrument_id: int, reason: int) ->
     event.instrument_id = instrument_id
     event.epoch = desk.epoch
     event.reason = reason
+    event.orders_left_count = desk.orders_left_count
     position = record_at(position_of(desk_address, instrument_id), POSITION_DTYPE)
-    event.position_lots = position.base_lots
+    write_sums(event, position)
     event.account_id = position.account_id
     return int(event_address)
+
+
+@compiled
+def write_sums(event: Record, position: Record) -> None:
+    """Write into an event what our fills add up to: sums, so that a lost event loses nothing."""
+    event.position_lots = position.base_lots
+    event.fill_count = position.fill_count
+    event.bought_lots = position.bought_lots
+    event.bought_notional = position.bought_notional
+    event.sold_lots = position.sold_lots
+    event.sold_notional = position.cash + position.bought_notional
+    event.has_held = position.has_opening
+    event.held_lots = position.opening_lots + position.base_lots
 
 
 @compiled

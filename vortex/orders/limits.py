@@ -175,6 +175,20 @@ def count_order(rates_address: int, kind: int, wall_ns: int) -> None:
 
 
 @compiled
+def orders_left(rates_address: int, wall_ns: int) -> int:
+    """Return how many new orders fit all windows now; -1 when there is no window."""
+    left_count = -1
+    for index in range(RATE_COUNT_MAX):
+        rate = record_at(rates_address + index * ORDER_RATE_BYTES, ORDER_RATE_DTYPE)
+        if rate.window_ns == 0:
+            continue
+        window_left_count = max(rate.order_count_max - used_count(rate, wall_ns), 0)
+        if left_count < 0 or window_left_count < left_count:
+            left_count = window_left_count
+    return left_count
+
+
+@compiled
 def heed_venue(rates_address: int, answer: Record, wall_ns: int) -> None:
     """Believe the venue where an ANSWER counts more orders than we do, or asks for silence."""
     blocked_ns = answer.retry_after_ms * NS_PER_MS

@@ -94,6 +94,7 @@ def add_fill(position_address: int, seen: Record, answer: Record, now_ns: int) -
     position.cash -= side * qty_lots * answer.fill_ticks
     if side == Side.BUY:
         position.bought_lots += qty_lots
+        position.bought_notional += qty_lots * answer.fill_ticks
     else:
         position.sold_lots += qty_lots
     if answer.fee_asset == FeeAsset.BASE:

@@ -33,9 +33,11 @@ class Repeater:
         self.memory = ApartMemory(wires, role, start)
         self.stage = Stage(role, launch, self.memory)
         self.stage.status_record["epoch"] = start.life
-        self.context_address = self.module.build(self.stage).context_address
+        built = self.module.build(self.stage)
+        self.context_address = built.context_address
         if f"merge.{role}" in start.tables:
             self.memory.fill_own()
+            built.resume()
             self._restore_touched(start.tables[f"merge.{role}"])
 
     def _restore_touched(self, merges: RecordArray) -> None:

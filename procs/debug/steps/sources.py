@@ -157,7 +157,7 @@ def messages(head: Head, rings: StepRings, wires: Wiring, lines: Lines) -> Itera
             continue
         if missing_count == 0:
             message = []
-            count = facts.get("record_count", 0)
+            count = facts.get("record_count", facts.get("shown_count", 0))
             missing_count = 1 + (count if isinstance(count, int) else 0)
         copy = copy_of(spec, facts)
         message.append(Copy(places[head.ring].seq + len(message), copy.raw))

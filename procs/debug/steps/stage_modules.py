@@ -7,6 +7,7 @@ import numpy as np
 
 from procs.plan import wiring
 from procs.plan.config import Config
+from procs.stages import strategy_inputs
 from procs.stages.joint import stage_module
 
 
@@ -21,7 +22,8 @@ def modules_of(role: str, config: Config) -> list[ModuleType]:
     if role == wiring.BOOK:
         return [module]
     if role == wiring.STRATEGY:
-        functions = [config.strategy.decide]
+        functions = [config.strategy(source).decide for source in config.strategy_sources]
+        functions.append(strategy_inputs.take_market)
     elif wiring.is_gateway(role):
         account = wiring.wire(config).account_of(role)
         functions = [function for function, _ in module.plugs(account.settings.venue).values()]

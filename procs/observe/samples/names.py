@@ -5,9 +5,10 @@ from enum import IntEnum
 from ipc.layout import Layout
 from procs.plan import wiring
 from procs.plan.wiring import RingLink, Wiring, kind_of
-from procs.stages import book_stage, strategy_stage
+from procs.stages import book_stage
 from procs.stages.gateway import context
 from procs.stages.ingest import ingest_stage
+from procs.stages.strategy_inputs import StrategyCounter
 from vortex.codes import Refusal, Reject
 from vortex.records import ORDER_EVENT, REQUEST, TOP
 
@@ -15,7 +16,7 @@ from vortex.records import ORDER_EVENT, REQUEST, TOP
 COUNTERS: dict[str, type[IntEnum]] = {
     "ingest": ingest_stage.IngestCounter,
     wiring.BOOK: book_stage.BookCounter,
-    wiring.STRATEGY: strategy_stage.StrategyCounter,
+    wiring.STRATEGY: StrategyCounter,
     wiring.GATEWAY: context.GatewayCounter,
 }
 

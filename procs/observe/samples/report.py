@@ -6,9 +6,10 @@ from typing import Any
 from ipc.histogram import summary
 from procs.observe.samples.view import RunView
 from procs.plan import run_records, wiring
-from procs.stages import book_stage, strategy_stage
+from procs.stages import book_stage
 from procs.stages.gateway import context
 from procs.stages.ingest import ingest_stage
+from procs.stages.strategy_inputs import StrategyCounter
 from vortex.codes import Refusal, Reject
 from vortex.orders.positions import profit_e16
 
@@ -79,7 +80,7 @@ def dropped(view: RunView) -> int:
 def merged(view: RunView) -> int:
     """Return how many frames were merged into another frame's decision."""
     in_book = view.counter(wiring.BOOK, book_stage.BookCounter.MERGED)
-    return in_book + view.counter(wiring.STRATEGY, strategy_stage.StrategyCounter.MERGED)
+    return in_book + view.counter(wiring.STRATEGY, StrategyCounter.MERGED)
 
 
 def orders(view: RunView) -> int:

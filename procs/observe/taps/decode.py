@@ -10,8 +10,18 @@ from ipc.layout import Layout
 from ipc.shared import RingSpec
 from procs.logs.hot_events import CATALOGUE
 from procs.observe import table_text
-from vortex.codes import Kind, OrderState, Reject, Side
-from vortex.records import DEPTH, FEED, LEVELS, ORDER_EVENT, REQUEST, TICKER, TOP, TRADE
+from vortex.codes import Kind, OrderForce, OrderState, Reject, Side
+from vortex.records import (
+    DEPTH,
+    FEED,
+    LEVELS,
+    ORDER_EVENT,
+    REQUEST,
+    SHOWN_LEVELS,
+    TICKER,
+    TOP,
+    TRADE,
+)
 
 #: The declaration of each kind of record, for rings that carry several.
 LAYOUTS: dict[int, Layout] = {
@@ -21,6 +31,7 @@ LAYOUTS: dict[int, Layout] = {
     Kind.TRADE: TRADE,
     **dict.fromkeys((Kind.FEED_DOWN, Kind.FEED_UP), FEED),
     Kind.TOP: TOP,
+    **dict.fromkeys((Kind.SHOWN_BIDS, Kind.SHOWN_ASKS), SHOWN_LEVELS),
     **dict.fromkeys((Kind.PLACE, Kind.CANCEL, Kind.REPLACE), REQUEST),
     **dict.fromkeys(range(Kind.ACKED, Kind.RESUMED + 1), ORDER_EVENT),
 }
@@ -31,6 +42,7 @@ CODES: dict[str, type[IntEnum]] = {
     "side": Side,
     "aggressor_side": Side,
     "reason": Reject,
+    "time_in_force": OrderForce,
     "state": OrderState,
 }
 HIDDEN = ("reserved",)

@@ -1,4 +1,4 @@
-"""What a drain has touched: the list that the book and the strategy each keep while they gather.
+"""Which instruments a drain has touched: a list that the book and the strategy each keep.
 
 Both contexts begin with ``GATHERING``, so one pair of functions serves both.
 """
@@ -6,6 +6,7 @@ Both contexts begin with ``GATHERING``, so one pair of functions serves both.
 from ipc.compiled import compiled
 from ipc.layout import Field, Layout
 from ipc.memory import record_at, store_word
+from ipc.types import Record
 from procs.plan.run_records import MERGE
 from procs.stages.base.stage import CONTEXT_FIELDS
 
@@ -23,18 +24,16 @@ MERGE_BYTES = MERGE.dtype.itemsize
 
 
 @compiled
-def merge_of(context_address: int, instrument_id: int) -> int:
-    """Return the address of what a drain gathered for one instrument."""
-    gathering = record_at(context_address, GATHERING_DTYPE)
-    return gathering.merges_address + instrument_id * MERGE_BYTES
+def merge_of(gathering: Record, instrument_id: int) -> Record:
+    """Return the MERGE of one instrument; ``gathering`` is the context of the book or strategy."""
+    return record_at(gathering.merges_address + instrument_id * MERGE_BYTES, MERGE_DTYPE)
 
 
 @compiled
-def mark_touched(context_address: int, instrument_id: int) -> None:
-    """Remember that the instrument must be served at the end of the drain."""
-    merge = record_at(merge_of(context_address, instrument_id), MERGE_DTYPE)
+def mark_touched(gathering: Record, instrument_id: int) -> None:
+    """Have the instrument served at the end of the drain."""
+    merge = merge_of(gathering, instrument_id)
     if merge.is_touched == 0:
-        gathering = record_at(context_address, GATHERING_DTYPE)
         merge.is_touched = 1
         store_word(gathering.touched_address + 8 * gathering.touched_count, instrument_id)
         gathering.touched_count += 1

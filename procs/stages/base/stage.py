@@ -293,6 +293,10 @@ def always_ready() -> bool:
     return True
 
 
+def nothing_to_resume() -> None:
+    """Do nothing: such a stage keeps no address of its own in its tables."""
+
+
 def nothing_to_release() -> None:
     """Release nothing: such a stage holds no more than what ``Stage.close`` releases."""
 
@@ -302,9 +306,11 @@ class Built(NamedTuple):
 
     ``attend`` is called a hundred times a second while the loop runs, and says whether all that the
     stage needs from outside is there: whether it is ready.  ``release`` follows the loop's end.
+    ``resume`` follows when the stage's tables were filled from those of another process.
     """
 
     stage: Stage
     context_address: int  # all that its loop is given
     attend: Callable[[], bool] = always_ready
     release: Callable[[], None] = nothing_to_release
+    resume: Callable[[], None] = nothing_to_resume

@@ -303,6 +303,7 @@ def begin_desk(stage: Stage) -> RecordArray:
     row["order_count"] = len(orders.records)
     row["positions_address"] = positions.address
     row["seen_fills_address"] = stage.own_table(account.named("seen_fills")).address
+    row["orders_left_count"] = -1  # until an order is counted
     # An order number holds the life that gave it, so no two orders of a run ever share one.
     row["last_order_id"] = int(stage.status_record["epoch"]) << EPOCH_SHIFT
     row["epoch"] = stage.status_record["epoch"]

@@ -193,6 +193,8 @@ def count_sent(context_address: int, kind: int, wall_ns: int) -> None:
         add(context.counters_address, GatewayCounter.REPLACED, 1)
     if kind != Kind.CANCEL:
         limits.count_order(context.rates_address, kind, wall_ns)
+        the_desk = record_at(context.desk_address, DESK_DTYPE)
+        the_desk.orders_left_count = limits.orders_left(context.rates_address, wall_ns)
 
 
 @compiled
@@ -274,6 +276,7 @@ def begin_sent(context_address: int, sent_address: int, pick_ns: int) -> None:
     sent.side = request.side
     sent.price_ticks = request.price_ticks
     sent.qty_lots = request.qty_lots
+    sent.tag = request.tag
     last_order_id = record_at(context.desk_address, DESK_DTYPE).last_order_id
     sent.order_id = last_order_id if is_new_order(request.kind) else request.order_id
 

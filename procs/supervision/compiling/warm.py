@@ -36,13 +36,13 @@ class CompileError(Exception):
 def marker(config: Config) -> Path | None:
     """Return the file that says that all of this configuration's machine code is kept."""
     venues = config.venues
-    strategy = strategy_files.key(config.strategy_source)
+    sources = sorted(config.strategy_sources)
     modules = [__name__, *(f"vortex.venues.{venue}" for venue in venues)]
-    if not Path(config.strategy_source).is_absolute():
-        modules.append(f"vortex.strategies.{config.strategy_source}")
+    modules += [f"vortex.strategies.{name}" for name in sources if not Path(name).is_absolute()]
+    keys = [strategy_files.key(source) for source in sources]
     folder = code_cache.folder_named(fingerprints.of_modules(*modules))
     joint = ["joint"] if config.placement.together else []
-    return None if folder is None else folder / "-".join(["warm", *joint, strategy, *venues])
+    return None if folder is None else folder / "-".join(["warm", *joint, *keys, *venues])
 
 
 def is_warm(config: Config) -> bool:
@@ -60,7 +60,7 @@ def jobs(config: Config) -> list[Job]:
     found: list[Job] = [("gateway",), ("ingest",), ("book",), ("strategy",)]
     found += [("market", name) for name in sorted({source.venue for source in config.sources})]
     found += [("orders", name) for name in sorted({each.venue for each in config.accounts})]
-    return [*found, ("decide", config.strategy_source)]
+    return [*found, *(("decide", source) for source in config.strategy_sources)]
 
 
 def joint_jobs(config: Config) -> list[Job]:

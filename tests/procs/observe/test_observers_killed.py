@@ -20,9 +20,9 @@ from ipc.ring import EPOCH_BYTES
 from ipc.segment import list_segments
 from procs.observe.samples.sample import take
 from procs.plan import wiring
-from procs.stages import strategy_stage
 from procs.stages.gateway import context
 from procs.stages.ingest import ingest_stage
+from procs.stages.strategy_inputs import StrategyCounter
 
 pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler
 
@@ -88,7 +88,7 @@ def test_observers_that_are_killed_at_random_leave_no_trace(running: Running) ->
             "locks": locks_of(view),
             "waits for room": {name: ring.full_count for name, ring in take(view).rings.items()},
             "lost": running.ingested(ingest_stage.IngestCounter.DROPPED),
-            "reloads": view.counter("strategy", strategy_stage.StrategyCounter.RELOADS),
+            "reloads": view.counter("strategy", StrategyCounter.RELOADS),
             "events lost": running.gated(context.GatewayCounter.EVENTS_LOST),
             "connections": running.gated(context.GatewayCounter.CONNECTIONS),
             "halts": running.gated(context.GatewayCounter.HALTS),

@@ -17,11 +17,12 @@ from procs.observe.samples import report
 from procs.observe.samples.view import RunView
 from procs.plan import wiring
 from procs.plan.config import Config
-from procs.stages import book_stage, strategy_stage
+from procs.stages import book_stage
 from procs.stages.gateway import context
 from procs.stages.ingest import ingest_stage
+from procs.stages.strategy_inputs import StrategyCounter
 from vortex.codes import Refusal, Reject
-from vortex.deciding.contract import VIEW
+from vortex.deciding.sight import VIEW
 from vortex.records import INSTRUMENT, POSITION, TOUCH
 
 SYMBOLS = ["BTCUSDT", "ETHUSDT"]
@@ -108,7 +109,7 @@ def test_counters_add_up() -> None:
     view.count("book", book_stage.BookCounter.UPDATES, 90)
     view.count("book", book_stage.BookCounter.MERGED, 10)
     view.count("book", book_stage.BookCounter.GAPS, 1)
-    view.count("strategy", strategy_stage.StrategyCounter.MERGED, 11)
+    view.count("strategy", StrategyCounter.MERGED, 11)
     facts = report.make(view)
     assert (facts["orders"], facts["cancels"], facts["fills"]) == (12, 9, 3)
     assert facts["rejects"] == {"price_band": 4}

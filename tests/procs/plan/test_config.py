@@ -102,7 +102,9 @@ def test_what_comes_with_it_is_a_good_file(name: str) -> None:
         (["sources", 0, "venue"], "nowhere", "`$.sources[0].venue`: no venue 'nowhere'"),
         (["accounts", 0, "order_url"], "127.0.0.1", "`$.accounts[0].order_url` must begin with"),
         (["accounts", 0, "venue"], "nowhere", "`$.accounts[0].venue`: no venue 'nowhere'"),
-        (["strategies", 0, "name"], "nothing", "must be the same for all symbols"),
+        (["strategies", 0, "name"], "nothing", "no strategy 'nothing'"),
+        (["strategies", 0, "leans_on"], ["x:Y"], "no instrument 'x:Y'; there are main:BTCUSDT"),
+        (["strategies", 0, "leans_on"], ["BTCUSDT"], "'BTCUSDT' is the symbol itself"),
         (["orders"], {}, "no table [orders] any more; write [[accounts]] instead"),
         (["secrets"], {"file": "x"}, "no table [secrets] any more; write `secrets` instead"),
         (["accounts"], [], "length >= 1 - at `$.accounts`"),
@@ -149,8 +151,9 @@ def test_a_strategy_file_is_found_beside_the_configuration(tmp_path: Path) -> No
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "mine.py").write_text(text_of("mine"))
     config = load_tables(tmp_path, with_file(good(), "own/mine.py"))
-    assert config.strategy.name == "mine"
-    assert config.strategy_source == str(tmp_path.resolve() / "own" / "mine.py")
+    (source,) = config.strategy_sources
+    assert config.strategy(source).name == "mine"
+    assert source == str(tmp_path.resolve() / "own" / "mine.py")
 
 
 def test_what_the_readme_shows_of_a_strategy_can_be_loaded(tmp_path: Path) -> None:
@@ -159,7 +162,7 @@ def test_what_the_readme_shows_of_a_strategy_can_be_loaded(tmp_path: Path) -> No
     (shown,) = (tomllib.loads(block)["strategies"] for block in blocks if "strategies" in block)
     source = {**good()["sources"][0], "symbols": [choice["symbol"] for choice in shown]}
     config = load_tables(tmp_path, {**good(), "sources": [source], "strategies": shown})
-    assert config.strategy.name == "avellaneda_stoikov"
+    assert config.strategy_sources == ["avellaneda_stoikov"]
 
 
 def test_a_strategy_is_named_or_filed_but_not_both(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def test_what_does_not_compile_is_said(tmp_path: Path, wrong: str, said: str) ->
     """With the file and the line, where the compiler gives them."""
     path = tmp_path / "mine.py"
     path.write_text(text_of("mine").replace("state.decision_count += 1", wrong))
-    with pytest.raises(warm.CompileError, match="strategy mine does not compile") as caught:
+    with pytest.raises(warm.CompileError, match="decide mine does not compile") as caught:
         warm.compile_job(("strategy", str(path)))
     assert said in str(caught.value)
 
@@ -138,7 +138,7 @@ def test_one_that_does_not_compile_does_not_start(
     engine = new_engine(strategies=choices_of({"file": "mine.py"}, step_ticks=1))
     done = engine.start()
     assert done.returncode == 1
-    assert "strategy mine does not compile: KeyError: 'no_such_field'" in done.stdout
+    assert "decide mine does not compile: KeyError: 'no_such_field'" in done.stdout
     until(engine.has_left_nothing, "everything was gone")
 
 

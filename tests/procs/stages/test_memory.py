@@ -32,6 +32,7 @@ from procs.stages.base import running
 from procs.stages.base.stage import Built
 from procs.stages.gateway import gateway_stage
 from procs.stages.ingest import ingest_stage
+from procs.stages.strategy_inputs import StrategyCounter
 from vortex import strategies
 
 pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler
@@ -150,7 +151,7 @@ def test_a_million_messages_fault_no_page_and_grow_nothing(tmp_path: Path, flood
         view = engine.view()
         taken = ingest_stage.IngestCounter.MESSAGES
         until(lambda: view.counter("ingest", taken) > WARM_COUNT, "it was warm")
-        worked = (strategy_stage.StrategyCounter.DECISIONS, strategy_stage.StrategyCounter.REQUESTS)
+        worked = (StrategyCounter.DECISIONS, StrategyCounter.REQUESTS)
         warm = [view.counter("strategy", counter) for counter in worked]
         before = {role: memory_of(view, role) for role in view.wiring.roles}
         flood.go_on.set()

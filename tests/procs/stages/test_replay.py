@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from engines import Engine, Exchange, Watch, until
+from engines import ROOT, Engine, Exchange, Watch, strategy_of, until
 
 from procs.debug.steps.apart import RingPosition, Start
 from procs.debug.steps.moments import Gatherer, Moment, places_after, rings_of
@@ -56,6 +56,16 @@ class Recording(NamedTuple):
         return Repeater(role, launch, start), moments
 
 
+def watching(symbol: str, qty_lots: int) -> dict[str, Any]:
+    """Return a strategy whose quotes depend on all that a strategy can see."""
+    return {
+        **{key: each for key, each in strategy_of(symbol, qty_lots).items() if key != "name"},
+        "file": str(ROOT / "tests" / "strategies" / "watching.py"),
+        "params": {"other": "main:ETHUSDT", "qty_lots": qty_lots, "wake_ms": 5},
+        "leans_on": ["ETHUSDT"],
+    }
+
+
 def whole_ring(view: Watch, name: str) -> list[Copy]:
     """Return all records that a ring ever held; none may be missing."""
     found = view.last_records(name, 1 << 24)
@@ -67,7 +77,10 @@ def whole_ring(view: Watch, name: str) -> list[Copy]:
 @pytest.fixture(scope="module")
 def recording(market: Exchange, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recording]:
     """Record a run of some hundred orders; its memory stays mapped after its end."""
-    engine = Engine.on(tmp_path_factory.mktemp("replay"), market, rings=RINGS)
+    engine = Engine.on(
+        tmp_path_factory.mktemp("replay"), market, rings=RINGS, books={"shown_levels": 12},
+        strategies=[watching("BTCUSDT", 100), strategy_of("ETHUSDT", 1000)],
+    )  # fmt: skip
     try:
         done = engine.start()
         assert done.returncode == 0, done.stderr
@@ -110,4 +123,15 @@ def test_the_strategy_repeats_every_request(recording: Recording) -> None:
     ]
     assert len(published) >= ORDER_COUNT
     assert published == recording.rings["requests"]
+    states = repeater.tables()["strategy_state.0"][0]
+    real = recording.view.records("strategy_state.0")[0]
+    assert states.tobytes() == real.tobytes()
+    for name in ("woken_count", "trade_count", "level_count", "led_count", "queue_count"):
+        assert states[name] > 0, f"the run has nothing to show of {name}"
     repeater.close()
+
+
+def test_a_timer_is_a_step_of_its_own(recording: Recording) -> None:
+    """In a quiet market the strategy takes steps that read nothing."""
+    _, moments = recording.repeater(wiring.STRATEGY)
+    assert any(not any(moment.inputs.values()) for moment in moments[1:])

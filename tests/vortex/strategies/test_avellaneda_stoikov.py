@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from vortex import strategies
-from vortex.deciding.contract import VIEW
+from vortex.deciding.sight import VIEW
 from vortex.orders.quoting import BID_QUOTE_COUNT, WANTED
 from vortex.records import TOP
 from vortex.strategies.avellaneda_stoikov import (
@@ -46,7 +46,7 @@ def quotes(params, *, position_lots=0, bid=9_990, ask=10_010, state=None, now_ns
     seen = record_of(VIEW, position_lots=position_lots, now_ns=now_ns, **facts)
     state = np.zeros(1, STATE.dtype) if state is None else state
     wanted = np.zeros(1, WANTED.dtype)
-    arrays = (top, seen, STRATEGY.params_record(params), state, wanted)
+    arrays = (top, seen, STRATEGY.params_record(params, None), state, wanted)
     STRATEGY.decide(*(array.view(np.recarray)[0] for array in arrays))
     prices, lots = wanted[0]["price_ticks"], wanted[0]["qty_lots"]
     assert set(lots.tolist()) <= {0, params.qty_lots}
