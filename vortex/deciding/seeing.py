@@ -11,6 +11,8 @@ converts a price of another instrument.
 
 from typing import NamedTuple
 
+import numpy as np
+
 from ipc.compiled import compiled
 from ipc.memory import record_at
 from ipc.types import Record
@@ -134,6 +136,19 @@ def standing_of(view: Record) -> Record:
 
 
 @compiled
+def order_state(standing: Record, quote_index: int) -> int:
+    """Return the codes.OrderState of one quote: FREE, SENT, RESTING or UNKNOWN."""
+    if standing.order_id[quote_index] != 0:
+        return OrderState.RESTING
+    if standing.is_unknown[quote_index] != 0:
+        return OrderState.UNKNOWN
+    request_kind = standing.request_kind[quote_index]
+    if request_kind == Kind.PLACE or request_kind == Kind.REPLACE:
+        return OrderState.SENT
+    return OrderState.FREE
+
+
+@compiled
 def own_order(view: Record, quote_index: int) -> OwnOrder:
     """Return the order of one quote: quotes 0 to 3 buy, 4 to 7 sell; state FREE where is none.
 
@@ -142,31 +157,25 @@ def own_order(view: Record, quote_index: int) -> OwnOrder:
     that price since.  Who cancelled ahead of us is not known, so the truth may be less.
     """
     standing = standing_of(view)
-    request_kind = standing.request_kind[quote_index]
-    is_asked = request_kind == Kind.PLACE or request_kind == Kind.REPLACE
-    is_resting = standing.order_id[quote_index] != 0
-    state = OrderState.FREE
-    if is_resting:
-        state = OrderState.RESTING
-    elif standing.is_unknown[quote_index] != 0:
-        state = OrderState.UNKNOWN
-    elif is_asked:
-        state = OrderState.SENT
-    else:
-        return OwnOrder(
-            int(state), quote_side(quote_index), 0, 0, 0, UNKNOWN_LOTS, int(request_kind), 0, 0
-        )
+    state = order_state(standing, quote_index)
+    price_ticks = standing.asked_ticks[quote_index]
+    remaining_lots = standing.asked_lots[quote_index]
+    ahead_lots = standing.asked_ahead_lots[quote_index]
+    time_in_force = standing.asked_time_in_force[quote_index]
+    tag = standing.asked_tag[quote_index]
     age_ns = view.now_ns - standing.since_ns[quote_index]
-    if is_resting:
-        return OwnOrder(
-            int(state), quote_side(quote_index), standing.price_ticks[quote_index],
-            standing.remaining_lots[quote_index], age_ns, standing.queue_ahead_lots[quote_index],
-            request_kind, standing.time_in_force[quote_index], standing.tag[quote_index],
-        )  # fmt: skip
+    if state == OrderState.RESTING:
+        price_ticks = standing.price_ticks[quote_index]
+        remaining_lots = standing.remaining_lots[quote_index]
+        ahead_lots = standing.queue_ahead_lots[quote_index]
+        time_in_force = standing.time_in_force[quote_index]
+        tag = standing.tag[quote_index]
+    elif state == OrderState.FREE:
+        price_ticks = remaining_lots = age_ns = time_in_force = tag = np.int64(0)
+        ahead_lots = np.int64(UNKNOWN_LOTS)
     return OwnOrder(
-        int(state), quote_side(quote_index), standing.asked_ticks[quote_index],
-        standing.asked_lots[quote_index], age_ns, standing.asked_ahead_lots[quote_index],
-        request_kind, standing.asked_time_in_force[quote_index], standing.asked_tag[quote_index],
+        state, quote_side(quote_index), price_ticks, remaining_lots, age_ns, ahead_lots,
+        standing.request_kind[quote_index], time_in_force, tag,
     )  # fmt: skip
 
 
