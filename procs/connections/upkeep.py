@@ -90,9 +90,10 @@ class Upkeep:
         if silent_s > self.settings.dead_after_s:
             self.is_given_up = True
             return Need.DROP
-        is_silent = silent_s > self.settings.ping_after_s and self.pinged_ns <= heard_ns
-        pinged_s = (now - self.pinged_ns) / NS_PER_S
-        if is_silent or 0 < self.ping_every_s < pinged_s:
+        if silent_s > self.settings.ping_after_s and self.pinged_ns <= heard_ns:
+            self.pinged_ns = now
+            return Need.PING
+        if 0 < self.ping_every_s <= (now - self.pinged_ns) / NS_PER_S:
             self.pinged_ns = now
             return Need.PING
         if self.is_ending or self.age_s > self.settings.renew_after_s:

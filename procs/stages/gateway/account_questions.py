@@ -9,6 +9,7 @@ from ipc.types import RecordArray
 from procs.connections import http
 from procs.connections.handshake import HandshakeError, VenueSocket
 from procs.connections.http import HttpError
+from procs.plan.config import AccountConfig
 from procs.plan.credentials import Credentials
 from vortex import units, venues
 from vortex.codes import Answer, Execution, FeeAsset, Reject, Side
@@ -40,7 +41,9 @@ class AccountQuestions:
     is no reply, and ValueError when it cannot be read.
     """
 
-    def __init__(self, settings: Any, credentials: Credentials, ca_file: str | None) -> None:
+    def __init__(
+        self, settings: AccountConfig, credentials: Credentials, ca_file: str | None
+    ) -> None:
         """``settings`` is the account's table of the configuration."""
         self.settings = settings
         self.ca_file = ca_file

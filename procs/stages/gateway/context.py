@@ -219,7 +219,7 @@ def publish_events(context_address: int, count: int, now_ns: int) -> None:
 
 @compiled
 def emit_all(context_address: int, kind: int, reason: int, now_ns: int) -> bool:
-    """Publish an event for every instrument of the account; False when there is no room."""
+    """Publish an event for each instrument of the account; False when there is no room."""
     context = record_at(context_address, CONTEXT_DTYPE)
     for instrument_id in range(context.instrument_count):
         if load_word(context.accounts_address + 8 * instrument_id) != context.account_id:

@@ -318,12 +318,12 @@ def begin_rates(stage: Stage) -> int:
     The configured number replaces that of the venue's window of ten seconds.
     """
     account = stage.wiring.account_of(stage.role)
-    rates = stage.own_table(account.named("order_rate"))
+    settings, rates = account.settings, stage.own_table(account.named("order_rate"))
     budgets = [
-        budget._replace(order_count_max=account.settings.orders_per_10s)
+        budget._replace(order_count_max=settings.orders_per_10s)
         if budget.window_ns == limits.TEN_SECONDS_NS and not budget.is_rolling
         else budget
-        for budget in venues.orders_of(account.settings.venue).budgets
+        for budget in venues.orders_of(settings.venue).budgets
     ]
     limits.begin_rates(rates.records, budgets)
     return rates.address
@@ -367,9 +367,9 @@ def build(stage: Stage) -> Built:
     """Attach the gateway to its rings and tables, fill its context, and begin halted."""
     stage.status_record["is_flat"] = 0
     instruments = stage.table("instruments")
-    catalog, slots = build_catalog(instruments.records)
-    stage.keep(slots)
     account = stage.wiring.account_of(stage.role)
+    catalog, slots = build_catalog(instruments.records, account.instrument_ids)
+    stage.keep(slots)
     peers = [stage.table(f"status.{name}").address for name in stage.wiring.roles_before_gateways]
     context = np.zeros(1, CONTEXT_DTYPE)
     stage.fill_common(context)

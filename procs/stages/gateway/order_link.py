@@ -18,6 +18,7 @@ from procs.connections.connection import Buffers
 from procs.connections.handshake import HandshakeError, VenueSocket
 from procs.connections.http import HttpError
 from procs.connections.upkeep import Backoff, Need, Upkeep
+from procs.plan.config import AccountConfig
 from procs.plan.credentials import Credentials
 from procs.stages.base.stage import Stage
 from procs.stages.gateway.account_questions import NS_PER_MS, AccountQuestions, new_answer
@@ -60,10 +61,12 @@ FAILURES = (HandshakeError, HttpError, OSError, ValueError, NotReconciled)
 class KeptConnection:
     """One connection of the account that is kept open, and its buffers."""
 
-    def __init__(self, stage: Stage, index: int, wanted: OrderConnection) -> None:
+    def __init__(
+        self, stage: Stage, settings: AccountConfig, index: int, wanted: OrderConnection
+    ) -> None:
         self.index = index
         self.wanted = wanted
-        self.url = url_of(stage, index, wanted)
+        self.url = url_of(settings, index, wanted)
         self.ca_file = stage.config.tls.ca_file
         self.buffers = Buffers()
         self.upkeep = Upkeep(
@@ -103,7 +106,7 @@ class KeptConnection:
         self.link = self.former = None
 
 
-def url_of(stage: Stage, index: int, wanted: OrderConnection) -> str:
+def url_of(settings: AccountConfig, index: int, wanted: OrderConnection) -> str:
     """Return the address of one connection, from the configuration.
 
     Raises
@@ -112,9 +115,9 @@ def url_of(stage: Stage, index: int, wanted: OrderConnection) -> str:
         When the configuration does not say it.
     """
     key = "order_url" if index == 0 else wanted.url_key
-    url = getattr(stage.wiring.account_of(stage.role).settings, key, None)
+    url = getattr(settings, key, None)
     if not url:
-        raise ValueError(f"`$.accounts`: this venue needs a connection {wanted.name}; write {key}")
+        raise ValueError(f"account {settings.name}: {settings.venue} needs {key}; write it")
     return str(url)
 
 
@@ -143,7 +146,7 @@ class OrderLink:
         self.to_hot, self.to_main = Mailbox(), Mailbox()
         self.balances = stage.own_table(self.account.named("balances")).records
         self.kept = [
-            KeptConnection(stage, index, wanted)
+            KeptConnection(stage, settings, index, wanted)
             for index, wanted in enumerate(venues.orders_of(settings.venue).connections)
         ]
         self.connecting = Backoff()
@@ -159,6 +162,10 @@ class OrderLink:
     def is_up(self) -> bool:
         """Whether every connection is open."""
         return all(kept.link is not None for kept in self.kept)
+
+    def symbol_of(self, instrument_id: int) -> str:
+        """Return the venue's symbol of an instrument."""
+        return str(self.instruments[instrument_id]["symbol"].decode())
 
     def attend(self) -> bool:
         """Do what there is to do; return whether orders can be sent."""
@@ -319,7 +326,7 @@ class OrderLink:
     def reconcile(self) -> None:
         """Cancel what is open, and learn what became of everything and what we own."""
         for instrument_id in self.account.instrument_ids:
-            self.close_all_orders(self.stage.config.source_symbols[instrument_id].symbol)
+            self.close_all_orders(self.symbol_of(instrument_id))
             self.fetch_missed_fills(instrument_id)
         self.resolve_orders()
         self.load_balances()
@@ -358,7 +365,7 @@ class OrderLink:
 
     def cancel_all(self, instrument_id: int) -> None:
         """Cancel all orders of an instrument by REST; the hot thread asks until none is open."""
-        symbol = self.stage.config.source_symbols[instrument_id].symbol
+        symbol = self.symbol_of(instrument_id)
         try:
             count = self.questions.cancel_all(symbol)
             self.stage.log.info("cancelled %d open orders of %s", count, symbol)
