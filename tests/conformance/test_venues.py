@@ -30,11 +30,7 @@ from vortex.venues import contract
 NAMES = venues.available()
 MARKETS = [name for name in NAMES if hasattr(venues.load(name), "MARKET")]
 ORDERS = [name for name in NAMES if hasattr(venues.load(name), "ORDERS")]
-ACCOUNTS = [
-    name
-    for name in NAMES
-    if hasattr(venues.load(name), "ACCOUNT") and (FOLDER / name / "account.json").exists()
-]
+ACCOUNTS = [name for name in NAMES if hasattr(venues.load(name), "ACCOUNT")]
 PLUGS = {
     "decode_market": contract.DECODE_MARKET,
     "decode_snapshot": contract.DECODE_SNAPSHOT,
