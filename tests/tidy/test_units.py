@@ -1,6 +1,10 @@
 """Every field of every shared record says its unit, and every name stands for one thing."""
 
-from sources import layouts
+import ast
+from pathlib import Path
+
+import pytest
+from sources import ROOT, all_modules, functions_of, is_compiled, layouts
 
 # fmt: off
 UNITS = {
@@ -33,7 +37,61 @@ PLAIN = {
 def has_unit(name):
     if name in CODES | PLAIN or name.startswith(("is_", "has_")):
         return True
-    return name.split("_")[-1] in UNITS
+    return name.rpartition("_")[2] in UNITS
+
+
+# fmt: off
+#: Last words of parameters that are no quantity.
+PLAIN_WORDS = {
+    "value", "word", "amount", "character", "code", "opcode", "lead", "quotes", "sign", "epoch",
+    "prevention", "odd", "inverse", "shift", "field", "hop", "turn", "bound", "deviation",
+    "typical", "million", "odds", "stamp", "absent", "exponent", "mantissa", "time", "high", "low",
+    "true", "false", "row", "pair", "maker", "answers", "state",
+}
+#: A test of one is as good as a unit: what its types say.
+KINDS_WITH_A_UNIT = {"int", "float", "bool"}
+#: Folders and files whose parameters are not converted yet.
+NOT_CONVERTED = ("procs/stages", "vortex/strategies", "vortex/venues/_bybit")
+# fmt: on
+
+
+def place_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def compiled_parameters(path: Path) -> list[tuple[str, str]]:
+    """Return the integers and floats that compiled functions of a file take, and by which."""
+    return [
+        (f"{place_of(path)}:{function.lineno} {function.name}", argument.arg)
+        for function in functions_of(path)
+        if is_compiled(function)
+        for argument in function.args.args
+        if argument.annotation and ast.unparse(argument.annotation) in KINDS_WITH_A_UNIT
+    ]
+
+
+def parameter_has_unit(name: str) -> bool:
+    return has_unit(name) or name.rpartition("_")[2] in PLAIN_WORDS
+
+
+def is_converted(path: Path) -> bool:
+    return not place_of(path).startswith(NOT_CONVERTED)
+
+
+def test_every_parameter_of_a_compiled_function_ends_in_its_unit():
+    wrong = [
+        f"{where}({name})"
+        for path in all_modules()
+        if is_converted(path)
+        for where, name in compiled_parameters(path)
+        if not parameter_has_unit(name)
+    ]
+    assert not wrong, "end in a unit, or in a word of PLAIN_WORDS: " + ", ".join(wrong)
+
+
+@pytest.mark.parametrize("name", ["end", "position", "now", "price", "start", "size"])
+def test_what_has_no_unit_is_found(name):
+    assert not parameter_has_unit(name)
 
 
 def test_the_layouts_are_found():

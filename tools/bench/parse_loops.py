@@ -77,16 +77,16 @@ def sum_depth(address: int, sums_address: int) -> None:
 
 
 @compiled
-def sum_levels(address: int, sums_address: int, first_sum: int) -> None:
-    """Add the levels of one side; ``first_sum`` is BID_COUNT or ASK_COUNT."""
+def sum_levels(address: int, sums_address: int, first_sum_index: int) -> None:
+    """Add the levels of one side; ``first_sum_index`` is BID_COUNT or ASK_COUNT."""
     levels = record_at(address, LEVELS_DTYPE)
     ticks, lots = 0, 0
     for index in range(levels.level_count):
         ticks += levels.price_ticks[index]
         lots += levels.qty_lots[index]
-    add_to(sums_address, first_sum, levels.level_count)
-    add_to(sums_address, first_sum + 1, ticks)
-    add_to(sums_address, first_sum + 2, lots)
+    add_to(sums_address, first_sum_index, levels.level_count)
+    add_to(sums_address, first_sum_index + 1, ticks)
+    add_to(sums_address, first_sum_index + 2, lots)
 
 
 @compiled

@@ -76,11 +76,11 @@ ORDER_DIGITS = 12
 
 
 @compiled
-def set_field(peer_address: int, field: int, address: int, byte_count: int) -> None:
+def set_field(peer_address: int, field_index: int, address: int, byte_count: int) -> None:
     """Say what is filled in for one wire_texts.Field."""
     peer = record_at(peer_address, PEER_DTYPE)
-    store_word(peer.fields_address + 16 * field, address)
-    store_word(peer.fields_address + 16 * field + 8, byte_count)
+    store_word(peer.fields_address + 16 * field_index, address)
+    store_word(peer.fields_address + 16 * field_index + 8, byte_count)
 
 
 @compiled
@@ -93,9 +93,9 @@ def value_bytes(address: int) -> int:
 
 
 @compiled
-def read_field(peer_address: int, position: int) -> None:
-    """Note the value of the member whose key begins at ``position``, if it is one of ours."""
-    word = load_word(position)
+def read_field(peer_address: int, address: int) -> None:
+    """Note the value of the member whose key begins at ``address``, if it is one of ours."""
+    word = load_word(address)
     field, key_bytes = 0, 0
     if word == NEW_ID_WORD:
         field, key_bytes = NEW_ID_FIELD, 19
@@ -108,23 +108,23 @@ def read_field(peer_address: int, position: int) -> None:
     elif low_bytes(word, 7) == SIDE_WORD:
         field, key_bytes = SIDE_FIELD, 7
     elif word == TIME_WORD:
-        set_field(peer_address, TIME_FIELD, position + 11, 13)
+        set_field(peer_address, TIME_FIELD, address + 11, 13)
     if field != 0:
-        value = position + key_bytes
+        value = address + key_bytes
         set_field(peer_address, field, value, value_bytes(value))
 
 
 @compiled
-def read_fields(peer_address: int, payload: int, payload_bytes: int) -> int:
+def read_fields(peer_address: int, payload_address: int, payload_bytes: int) -> int:
     """Note the fields of one request; return its template, -1 for a request of another kind."""
     peer = record_at(peer_address, PEER_DTYPE)
     set_field(peer_address, OLD_ID_FIELD, 0, 0)
-    id_bytes = value_bytes(payload + ID_OFFSET)
-    set_field(peer_address, REQUEST_ID_FIELD, payload + ID_OFFSET, id_bytes)
-    method = load_word(payload + ID_OFFSET + id_bytes + POINT_METHOD)
+    id_bytes = value_bytes(payload_address + ID_OFFSET)
+    set_field(peer_address, REQUEST_ID_FIELD, payload_address + ID_OFFSET, id_bytes)
+    method = load_word(payload_address + ID_OFFSET + id_bytes + POINT_METHOD)
     for offset in range(ID_OFFSET + id_bytes, payload_bytes):
-        if load_byte(payload + offset) == QUOTE:
-            read_field(peer_address, payload + offset + 1)
+        if load_byte(payload_address + offset) == QUOTE:
+            read_field(peer_address, payload_address + offset + 1)
     write_number(peer_address, ORDER_NUMBER_FIELD, NEW_ID_FIELD)
     if method == PLACE_WORD:
         return PLACED
@@ -135,20 +135,20 @@ def read_fields(peer_address: int, payload: int, payload_bytes: int) -> int:
 
 
 @compiled
-def write_number(peer_address: int, field: int, id_field: int) -> None:
+def write_number(peer_address: int, field_index: int, id_field_index: int) -> None:
     """Give an order the number that its client order id ends in."""
     peer = record_at(peer_address, PEER_DTYPE)
-    text = load_word(peer.fields_address + 16 * id_field)
-    text_bytes = load_word(peer.fields_address + 16 * id_field + 8)
+    text = load_word(peer.fields_address + 16 * id_field_index)
+    text_bytes = load_word(peer.fields_address + 16 * id_field_index + 8)
     number = read_hexadecimal(text + text_bytes - ORDER_DIGITS, ORDER_DIGITS)
-    write_text(peer_address, field, number)
+    write_text(peer_address, field_index, number)
 
 
 @compiled
-def write_text(peer_address: int, field: int, number: int) -> None:
+def write_text(peer_address: int, field_index: int, number: int) -> None:
     """Fill in a number."""
-    out = record_at(peer_address, PEER_DTYPE).texts_address + TEXT_BYTES_MAX * field
-    set_field(peer_address, field, out, write_integer(out, number) - out)
+    out = record_at(peer_address, PEER_DTYPE).texts_address + TEXT_BYTES_MAX * field_index
+    set_field(peer_address, field_index, out, write_integer(out, number) - out)
 
 
 @compiled
@@ -170,11 +170,11 @@ def swap_standing(peer_address: int, is_buy: bool) -> None:
 
 
 @compiled
-def expand(peer_address: int, template: int, out_address: int) -> int:
+def expand(peer_address: int, template_index: int, out_address: int) -> int:
     """Write one message as a server's frame; return where it ends."""
     peer = record_at(peer_address, PEER_DTYPE)
-    text = load_word(peer.templates_address + 16 * template)
-    text_bytes = load_word(peer.templates_address + 16 * template + 8)
+    text = load_word(peer.templates_address + 16 * template_index)
+    text_bytes = load_word(peer.templates_address + 16 * template_index + 8)
     out = out_address + 4
     for index in range(text_bytes):
         byte = load_byte(text + index)
@@ -194,10 +194,10 @@ def expand(peer_address: int, template: int, out_address: int) -> int:
 
 
 @compiled
-def answer(peer_address: int, payload: int, payload_bytes: int) -> bool:
+def answer(peer_address: int, payload_address: int, payload_bytes: int) -> bool:
     """Answer one request as the venue would; False when the answer could not be sent."""
     peer = record_at(peer_address, PEER_DTYPE)
-    kind = read_fields(peer_address, payload, payload_bytes)
+    kind = read_fields(peer_address, payload_address, payload_bytes)
     if kind < 0:
         peer.strange_count += 1
         return True
@@ -225,16 +225,17 @@ def answer(peer_address: int, payload: int, payload_bytes: int) -> bool:
 
 
 @compiled
-def unmask(frame: int, key_address: int, payload_bytes: int) -> None:
+def unmask(frame_address: int, key_address: int, payload_bytes: int) -> None:
     """Unmask a payload behind its key, in place, word by word; the bytes behind it are kept."""
     key = load_word(key_address) & 0xFFFFFFFF
     masks = wrapping_product(key, 0x100000001)
     whole_bytes = payload_bytes & ~7
     for offset in range(0, whole_bytes, 8):
-        store_word(frame + offset, load_word(frame + offset) ^ masks)
+        store_word(frame_address + offset, load_word(frame_address + offset) ^ masks)
     for offset in range(whole_bytes, payload_bytes):
         store_byte(
-            frame + offset, load_byte(frame + offset) ^ ((masks >> (8 * (offset & 7))) & 255)
+            frame_address + offset,
+            load_byte(frame_address + offset) ^ ((masks >> (8 * (offset & 7))) & 255),
         )
 
 

@@ -35,23 +35,23 @@ _LAST = word_of(b'"]]')
 
 
 @compiled
-def read_ticks(position: int, end: int, steps: Steps) -> int:
-    """Return the price value at ``position`` in ticks, or a Refusal."""
-    value_e8, refusal = read_e8(position, end)
+def read_ticks(address: int, end_address: int, steps: Steps) -> int:
+    """Return the price value at ``address`` in ticks, or a Refusal."""
+    value_e8, refusal = read_e8(address, end_address)
     return refusal if refusal < 0 else to_ticks(steps, value_e8)
 
 
 @compiled
-def read_lots(position: int, end: int, steps: Steps) -> int:
-    """Return the quantity value at ``position`` in lots, or a Refusal."""
-    value_e8, refusal = read_e8(position, end)
+def read_lots(address: int, end_address: int, steps: Steps) -> int:
+    """Return the quantity value at ``address`` in lots, or a Refusal."""
+    value_e8, refusal = read_e8(address, end_address)
     return refusal if refusal < 0 else to_lots(steps, value_e8)
 
 
 @compiled
-def read_lots_shown(position: int, end: int, steps: Steps) -> int:
-    """Return the quantity value at ``position`` in lots by ``to_lots_shown``, or a Refusal."""
-    value_e8, refusal = read_e8(position, end)
+def read_lots_shown(address: int, end_address: int, steps: Steps) -> int:
+    """Return the quantity value at ``address`` in lots by ``to_lots_shown``, or a Refusal."""
+    value_e8, refusal = read_e8(address, end_address)
     return refusal if refusal < 0 else to_lots_shown(steps, value_e8)
 
 
@@ -66,28 +66,28 @@ def _begin_record(address: int, kind: int, instrument_id: int) -> None:
 
 @compiled
 def write_plain_levels(
-    position: int,
-    end: int,
+    address: int,
+    end_address: int,
     kind: int,
     instrument_id: int,
     steps: Steps,
     out_address: int,
     out_count_max: int,
 ) -> tuple[int, int]:
-    """Write the levels behind the bracket before ``position``: the next position and the records.
+    """Write the levels behind the bracket before ``address``: the next position and the records.
 
     The position is -1 when the text has another form: ``write_levels`` must then read it.
     """
-    if load_byte(position) == CLOSE_ARRAY:
-        return position + 1, 0
+    if load_byte(address) == CLOSE_ARRAY:
+        return address + 1, 0
     slot = out_address - MARKET_SLOT_BYTES
     out_end = out_address + out_count_max * MARKET_SLOT_BYTES
     index = LEVELS_PER_RECORD
-    while position < end and load_word(position) & 0xFFFF == _OPEN:
-        pair = plain_pair(position, byte_bits(position, QUOTE), 2, 3)
+    while address < end_address and load_word(address) & 0xFFFF == _OPEN:
+        pair = plain_pair(address, byte_bits(address, QUOTE), 2, 3)
         if pair.first_e8 <= 0 or load_word(pair.middle) & 0xFFFFFF != _BETWEEN:
             return -1, 0
-        position = pair.after
+        address = pair.after
         ticks = to_ticks(steps, pair.first_e8)
         lots = to_lots_shown(steps, pair.second_e8)
         if (ticks | lots) < 0:
@@ -103,11 +103,11 @@ def write_plain_levels(
         store_word(slot + PRICE_OFFSET_BYTES + index * 8, ticks)
         store_word(slot + QTY_OFFSET_BYTES + index * 8, lots)
         index += 1
-        closing = load_word(position) & 0xFFFFFF
-        position += 3
+        closing = load_word(address) & 0xFFFFFF
+        address += 3
         if closing == _LAST:
             record_at(slot, LEVELS_DTYPE).level_count = index
-            return position, (slot - out_address) // MARKET_SLOT_BYTES + 1
+            return address, (slot - out_address) // MARKET_SLOT_BYTES + 1
         if closing != _NEXT:
             return -1, 0
     return -1, 0
@@ -115,25 +115,25 @@ def write_plain_levels(
 
 @compiled
 def write_levels(
-    position: int,
-    end: int,
+    address: int,
+    end_address: int,
     kind: int,
     instrument_id: int,
     steps: Steps,
     out_address: int,
     out_count_max: int,
 ) -> int:
-    """Write the levels of the array at ``position``; return how many records, or a Refusal.
+    """Write the levels of the array at ``address``; return how many records, or a Refusal.
 
     The text was checked to be JSON (``scan.check_text``).  Columns beyond the second are ignored.
     """
-    if load_byte(position) != OPEN_ARRAY:
+    if load_byte(address) != OPEN_ARRAY:
         return NOT_JSON
     record_count = 0
     index = LEVELS_PER_RECORD
-    position = skip_space(position + 1, end)
-    while load_byte(position) != CLOSE_ARRAY:
-        ticks, lots = _read_level(position, end, steps)
+    address = skip_space(address + 1, end_address)
+    while load_byte(address) != CLOSE_ARRAY:
+        ticks, lots = _read_level(address, end_address, steps)
         if ticks < 0 or lots < 0:
             return ticks if ticks < 0 else lots
         if index == LEVELS_PER_RECORD:
@@ -148,22 +148,22 @@ def write_levels(
         store_word(slot + QTY_OFFSET_BYTES + index * 8, lots)
         index += 1
         record_at(slot, LEVELS_DTYPE).level_count = index
-        position = skip_space(skip_value(position, end), end)
-        if load_byte(position) == COMMA:
-            position = skip_space(position + 1, end)
+        address = skip_space(skip_value(address, end_address), end_address)
+        if load_byte(address) == COMMA:
+            address = skip_space(address + 1, end_address)
     return record_count
 
 
 @compiled
-def _read_level(position: int, end: int, steps: Steps) -> tuple[int, int]:
-    """Return ticks and lots of the level at ``position``; either may be a Refusal."""
-    if load_byte(position) != OPEN_ARRAY:
+def _read_level(address: int, end_address: int, steps: Steps) -> tuple[int, int]:
+    """Return ticks and lots of the level at ``address``; either may be a Refusal."""
+    if load_byte(address) != OPEN_ARRAY:
         return NOT_JSON, 0
-    position = skip_space(position + 1, end)
-    ticks = read_ticks(position, end, steps)
+    address = skip_space(address + 1, end_address)
+    ticks = read_ticks(address, end_address, steps)
     if ticks <= 0:
         return (ticks if ticks < 0 else OUT_OF_RANGE), 0
-    position = skip_space(skip_value(position, end), end)
-    if load_byte(position) != COMMA:
+    address = skip_space(skip_value(address, end_address), end_address)
+    if load_byte(address) != COMMA:
         return NOT_JSON, 0
-    return ticks, read_lots_shown(skip_space(position + 1, end), end, steps)
+    return ticks, read_lots_shown(skip_space(address + 1, end_address), end_address, steps)

@@ -171,19 +171,19 @@ def level_position(side: Record, price_ticks: int) -> int:
 
 
 @compiled
-def has_level(side: Record, position: int, price_ticks: int) -> bool:
-    """Return whether the level at ``position`` has exactly this price."""
-    if position >= side.level_count:
+def has_level(side: Record, level_index: int, price_ticks: int) -> bool:
+    """Return whether the level at ``level_index`` has exactly this price."""
+    if level_index >= side.level_count:
         return False
-    is_same: bool = level_at(side, position).price_ticks == price_ticks
+    is_same: bool = level_at(side, level_index).price_ticks == price_ticks
     return is_same
 
 
 @compiled
-def insert_level(side: Record, position: int, price_ticks: int) -> None:
-    """Make room at ``position`` for an empty level."""
-    address = side.levels_address + position * LEVEL_BYTES
-    copy_bytes(address + LEVEL_BYTES, address, (side.level_count - position) * LEVEL_BYTES)
+def insert_level(side: Record, level_index: int, price_ticks: int) -> None:
+    """Make room at ``level_index`` for an empty level."""
+    address = side.levels_address + level_index * LEVEL_BYTES
+    copy_bytes(address + LEVEL_BYTES, address, (side.level_count - level_index) * LEVEL_BYTES)
     side.level_count += 1
     level = record_at(address, LEVEL_DTYPE)
     level.price_ticks = price_ticks
@@ -194,11 +194,11 @@ def insert_level(side: Record, position: int, price_ticks: int) -> None:
 
 
 @compiled
-def remove_level(side: Record, position: int) -> None:
-    """Close the gap that the level at ``position`` leaves."""
-    address = side.levels_address + position * LEVEL_BYTES
+def remove_level(side: Record, level_index: int) -> None:
+    """Close the gap that the level at ``level_index`` leaves."""
+    address = side.levels_address + level_index * LEVEL_BYTES
     side.level_count -= 1
-    copy_bytes(address, address + LEVEL_BYTES, (side.level_count - position) * LEVEL_BYTES)
+    copy_bytes(address, address + LEVEL_BYTES, (side.level_count - level_index) * LEVEL_BYTES)
 
 
 @compiled

@@ -49,9 +49,9 @@ def draw_word(address: int) -> int:
 
 
 @compiled
-def draw_below(address: int, bound: int) -> int:
-    """Return a number from 0 to ``bound - 1``; ``bound`` is at most 2**31."""
-    return (draw_word(address) * bound) >> 32
+def draw_below(address: int, end_number: int) -> int:
+    """Return a number from 0 to ``end_number - 1``; ``end_number`` is at most 2**31."""
+    return (draw_word(address) * end_number) >> 32
 
 
 @compiled

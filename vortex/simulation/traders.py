@@ -148,14 +148,14 @@ def take_liquidity(book_address: int, side: int, limit_ticks: int, qty_lots: int
 
 
 @compiled
-def act_maker(address: int, maker: int) -> None:
+def act_maker(address: int, maker_index: int) -> None:
     """Requote one order of a maker's ladder, mostly one near the touch."""
     crowd = record_at(address, CROWD_DTYPE)
     side = draw_side(address)
     rank = draw_below(address, 8) * draw_below(address, 8) // 8
     believed_ticks = fair_ticks(crowd) + draw_bell(address, 1)
     distance_ticks = 1 + 2 * rank + draw_below(address, 2 + rank)
-    slot = maker * MAKER_SLOT_COUNT + 2 * rank + (side == Side.BUY)
+    slot = maker_index * MAKER_SLOT_COUNT + 2 * rank + (side == Side.BUY)
     requote(
         crowd.book_address,
         address + MAKER_SLOTS_OFFSET + slot * SLOT_BYTES,
@@ -166,15 +166,15 @@ def act_maker(address: int, maker: int) -> None:
 
 
 @compiled
-def act_deep(address: int, slot: int) -> None:
+def act_deep(address: int, slot_index: int) -> None:
     """Requote one order of the deep book: slots alternate sides and get ever wider."""
     crowd = record_at(address, CROWD_DTYPE)
-    side = 1 - 2 * (slot & 1)
-    rank = slot >> 1
+    side = 1 - 2 * (slot_index & 1)
+    rank = slot_index >> 1
     distance_ticks = 14 + 2 * rank + rank * rank // 40 + draw_below(address, 6)
     requote(
         crowd.book_address,
-        address + DEEP_SLOTS_OFFSET + slot * SLOT_BYTES,
+        address + DEEP_SLOTS_OFFSET + slot_index * SLOT_BYTES,
         side,
         fair_ticks(crowd) - side * distance_ticks,
         draw_heavy(address, crowd.maker_lots),

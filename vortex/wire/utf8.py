@@ -50,7 +50,7 @@ def _width(lead: int) -> int:
 
 
 @compiled
-def _continues(position: int, lead: int, width: int) -> bool:
+def _continues(address: int, lead: int, width_bytes: int) -> bool:
     """Return whether the bytes behind ``lead`` complete one character."""
     lowest, highest = 0x80, 0xBF
     if lead == 0xE0:
@@ -61,10 +61,10 @@ def _continues(position: int, lead: int, width: int) -> bool:
         lowest = 0x90  # a lower byte would fit three bytes
     elif lead == 0xF4:
         highest = 0x8F  # a higher byte would be beyond the last code point
-    second = load_byte(position + 1)
+    second = load_byte(address + 1)
     if second < lowest or second > highest:
         return False
-    for index in range(2, width):
-        if load_byte(position + index) & 0xC0 != 0x80:
+    for index in range(2, width_bytes):
+        if load_byte(address + index) & 0xC0 != 0x80:
             return False
     return True

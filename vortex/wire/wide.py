@@ -144,36 +144,36 @@ class Pair(NamedTuple):
 
 
 @compiled
-def whole_digits(quote: int, digit_count: int) -> int:
+def whole_digits(quote_address: int, digit_count: int) -> int:
     """Return the digits before the point as values, zeros before them.
 
-    ``quote`` is the position of the quote behind the number.  Only the last ``digit_count``
+    ``quote_address`` is the position of the quote behind the number.  Only the last ``digit_count``
     (1 to 8) of the eight characters before the point belong to it.
     """
-    word = load_word(quote - DECIMALS - 9) ^ ZEROS
+    word = load_word(quote_address - DECIMALS - 9) ^ ZEROS
     return word & (-1 << ((8 - digit_count) << 3))
 
 
 @compiled
-def plain_pair(position: int, quotes: int, start: int, between_bytes: int) -> Pair:
-    """Return the two decimals in quotes, the first at ``position + start``.
+def plain_pair(address: int, quotes: int, start_offset: int, between_bytes: int) -> Pair:
+    """Return the two decimals in quotes, the first at ``address + start_offset``.
 
-    ``quotes`` are the ``byte_bits`` of quotes at ``position``.  ``between_bytes`` is the distance
+    ``quotes`` are the ``byte_bits`` of quotes at ``address``.  ``between_bytes`` is the distance
     between the numbers, from the quote behind the first.  Only the form that venues send is a
     number: 1 to 8 digits, a point, 8 digits, no leading zero.  The bytes between are not checked.
     """
-    middle = count_trailing_zeros(quotes & (-1 << start))
+    middle = count_trailing_zeros(quotes & (-1 << start_offset))
     second_start = min(middle + between_bytes, WINDOW_BYTES - 1)
     after = count_trailing_zeros(quotes & (-1 << second_start))
-    first_count = middle - start - DECIMALS - 1
+    first_count = middle - start_offset - DECIMALS - 1
     second_count = after - second_start - DECIMALS - 1
     # Both checks at once: a count outside 1 to 8, minus one, is outside 0 to 7.
     if ((first_count - 1) | (second_count - 1)) & ~7 or after >= WINDOW_BYTES:
         return Pair(-1, 0, 0, 0)
-    middle += position
-    after += position
+    middle += address
+    after += address
     points = (load_byte(middle - DECIMALS - 1) ^ POINT) | (load_byte(after - DECIMALS - 1) ^ POINT)
-    first_lead, second_lead = load_byte(position + start), load_byte(middle + between_bytes)
+    first_lead, second_lead = load_byte(address + start_offset), load_byte(middle + between_bytes)
     needless = (first_lead == ZERO and first_count > 1) or (
         second_lead == ZERO and second_count > 1
     )

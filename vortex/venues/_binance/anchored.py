@@ -50,47 +50,47 @@ _BEST_TRUE, _BEST_FALSE = word_of(b',"M":tru'), word_of(b',"M":fal')
 
 @compiled
 def decode_anchored(
-    position: int, end: int, catalog_address: int, out_address: int, out_count_max: int
+    address: int, end_address: int, catalog_address: int, out_address: int, out_count_max: int
 ) -> int:
     """Return what ``decode_market`` returns if the message is as usual, else 0."""
-    if end - position < ANCHORED_BYTES_MIN or out_count_max < 1:
+    if end_address - address < ANCHORED_BYTES_MIN or out_count_max < 1:
         return 0
-    if load_byte(end - 1) != CLOSE_OBJECT:
+    if load_byte(end_address - 1) != CLOSE_OBJECT:
         return 0
-    if load_word(position) == _STREAM_0:
-        if low_bytes(load_word(position + 8), 3) != _STREAM_1:
+    if load_word(address) == _STREAM_0:
+        if low_bytes(load_word(address + 8), 3) != _STREAM_1:
             return 0
-        name = position + 11
+        name = address + 11
         # A name is shorter than a window; a backslash is no part of a usual one.
         marks = byte_bits(name, QUOTE) | byte_bits(name, BACKSLASH)
-        position = name + count_trailing_zeros(marks)
-        if load_word(position) != _DATA or end - position < ANCHORED_BYTES_MIN:
+        address = name + count_trailing_zeros(marks)
+        if load_word(address) != _DATA or end_address - address < ANCHORED_BYTES_MIN:
             return 0
-        position += 9
-        end -= 1
-        if load_byte(end - 1) != CLOSE_OBJECT or load_byte(position - 1) != COLON:
+        address += 9
+        end_address -= 1
+        if load_byte(end_address - 1) != CLOSE_OBJECT or load_byte(address - 1) != COLON:
             return 0
-    word = load_word(position)
+    word = load_word(address)
     if low_bytes(word, 5) == _TICKER:
-        return _anchored_ticker(position + 5, end, catalog_address, out_address)
+        return _anchored_ticker(address + 5, end_address, catalog_address, out_address)
     if word == _TRADE[0]:
-        return _anchored_trade(position, end, catalog_address, out_address)
+        return _anchored_trade(address, end_address, catalog_address, out_address)
     if word == _DEPTH[0]:
-        return _anchored_depth(position, end, catalog_address, out_address, out_count_max)
+        return _anchored_depth(address, end_address, catalog_address, out_address, out_count_max)
     return 0
 
 
 @compiled
-def _symbol_at(position: int, catalog_address: int) -> tuple[int, int]:
-    """Return the instrument (or -1) of the symbol at ``position``, and where its quote stands."""
-    word = load_word(position)
+def _symbol_at(address: int, catalog_address: int) -> tuple[int, int]:
+    """Return the instrument (or -1) of the symbol at ``address``, and where its quote stands."""
+    word = load_word(address)
     count = count_trailing_zeros(byte_marks(word, QUOTE)) >> 3
     if count < 8:
-        return find_words(catalog_address, low_bytes(word, count), 0, 0), position + count
-    close = skip_string(position, position + 25)
+        return find_words(catalog_address, low_bytes(word, count), 0, 0), address + count
+    close = skip_string(address, address + 25)
     if close < 0:
-        return -1, position
-    return find_instrument(catalog_address, position, close - position), close
+        return -1, address
+    return find_instrument(catalog_address, address, close - address), close
 
 
 @compiled
@@ -104,15 +104,15 @@ def to_nanoseconds(venue_time: int) -> int:
 
 
 @compiled
-def _anchored_ticker(position: int, end: int, catalog_address: int, out_address: int) -> int:
+def _anchored_ticker(address: int, end_address: int, catalog_address: int, out_address: int) -> int:
     """Write the usual bookTicker behind ``{"u":``; return the slots taken, 0 if it is not usual."""
-    update_id, position = plain_integer(position)
-    if update_id < 0 or low_bytes(load_word(position), 6) != _SYMBOL:
+    update_id, address = plain_integer(address)
+    if update_id < 0 or low_bytes(load_word(address), 6) != _SYMBOL:
         return 0
-    index, position = _symbol_at(position + 6, catalog_address)
-    if index < 0 or low_bytes(load_word(position), 7) != _BID:
+    index, address = _symbol_at(address + 6, catalog_address)
+    if index < 0 or low_bytes(load_word(address), 7) != _BID:
         return 0
-    bid = plain_pair(position, byte_bits(position, QUOTE), 7, 7)
+    bid = plain_pair(address, byte_bits(address, QUOTE), 7, 7)
     if bid.first_e8 < 0 or low_bytes(load_word(bid.middle), 7) != _BID_QTY:
         return 0
     if low_bytes(load_word(bid.after), 7) != _ASK:
@@ -120,7 +120,7 @@ def _anchored_ticker(position: int, end: int, catalog_address: int, out_address:
     ask = plain_pair(bid.after, byte_bits(bid.after, QUOTE), 7, 7)
     if ask.first_e8 < 0 or low_bytes(load_word(ask.middle), 7) != _ASK_QTY:
         return 0
-    if low_bytes(load_word(ask.after), 2) != _END_OF_TICKER or ask.after + 2 != end:
+    if low_bytes(load_word(ask.after), 2) != _END_OF_TICKER or ask.after + 2 != end_address:
         return 0
     steps = steps_of_row(catalog_address, index)
     bid_ticks, bid_lots = to_ticks(steps, bid.first_e8), to_lots_shown(steps, bid.second_e8)
@@ -131,44 +131,44 @@ def _anchored_ticker(position: int, end: int, catalog_address: int, out_address:
 
 
 @compiled
-def _read_flag(position: int, word_true: int, word_false: int) -> tuple[int, int]:
-    """Return 1 or 0 (-1: neither) for the member at ``position``, and the position behind it."""
-    word = load_word(position)
-    if word == word_true and load_byte(position + 8) == 101:
-        return 1, position + 9
-    if word == word_false and low_bytes(load_word(position + 8), 2) == 0x6573:
-        return 0, position + 10
-    return -1, position
+def _read_flag(address: int, word_true: int, word_false: int) -> tuple[int, int]:
+    """Return 1 or 0 (-1: neither) for the member at ``address``, and the position behind it."""
+    word = load_word(address)
+    if word == word_true and load_byte(address + 8) == 101:
+        return 1, address + 9
+    if word == word_false and low_bytes(load_word(address + 8), 2) == 0x6573:
+        return 0, address + 10
+    return -1, address
 
 
 @compiled
-def _anchored_trade(position: int, end: int, catalog_address: int, out_address: int) -> int:
+def _anchored_trade(address: int, end_address: int, catalog_address: int, out_address: int) -> int:
     """Write the usual trade; return the slots taken, 0 if it is not usual."""
-    if load_word(position + 8) != _TRADE[1] or load_byte(position + 16) != COLON:
+    if load_word(address + 8) != _TRADE[1] or load_byte(address + 16) != COLON:
         return 0
-    event_time, position = plain_integer(position + 17)
-    if event_time < 0 or low_bytes(load_word(position), 6) != _SYMBOL:
+    event_time, address = plain_integer(address + 17)
+    if event_time < 0 or low_bytes(load_word(address), 6) != _SYMBOL:
         return 0
-    index, position = _symbol_at(position + 6, catalog_address)
-    if index < 0 or low_bytes(load_word(position), 6) != _TRADE_ID:
+    index, address = _symbol_at(address + 6, catalog_address)
+    if index < 0 or low_bytes(load_word(address), 6) != _TRADE_ID:
         return 0
-    trade_id, position = plain_integer(position + 6)
-    if trade_id < 0 or low_bytes(load_word(position), 6) != _PRICE:
+    trade_id, address = plain_integer(address + 6)
+    if trade_id < 0 or low_bytes(load_word(address), 6) != _PRICE:
         return 0
-    pair = plain_pair(position, byte_bits(position, QUOTE), 6, 7)
+    pair = plain_pair(address, byte_bits(address, QUOTE), 6, 7)
     if pair.first_e8 < 0 or low_bytes(load_word(pair.middle), 7) != _QTY:
         return 0
     if low_bytes(load_word(pair.after), 6) != _TRADE_TIME:
         return 0
-    trade_time, position = plain_integer(pair.after + 6)
-    is_maker, position = _read_flag(position, _MAKER_TRUE, _MAKER_FALSE)
-    if load_byte(position) != CLOSE_OBJECT:
-        best, position = _read_flag(position, _BEST_TRUE, _BEST_FALSE)
+    trade_time, address = plain_integer(pair.after + 6)
+    is_maker, address = _read_flag(address, _MAKER_TRUE, _MAKER_FALSE)
+    if load_byte(address) != CLOSE_OBJECT:
+        best, address = _read_flag(address, _BEST_TRUE, _BEST_FALSE)
         if best < 0:
             return 0
-    if trade_time < 0 or is_maker < 0 or load_byte(position) != CLOSE_OBJECT:
+    if trade_time < 0 or is_maker < 0 or load_byte(address) != CLOSE_OBJECT:
         return 0
-    if position + 1 != end:
+    if address + 1 != end_address:
         return 0
     steps = steps_of_row(catalog_address, index)
     ticks, lots = to_ticks(steps, pair.first_e8), to_lots_shown(steps, pair.second_e8)
@@ -180,36 +180,36 @@ def _anchored_trade(position: int, end: int, catalog_address: int, out_address: 
 
 @compiled
 def _anchored_depth(
-    position: int, end: int, catalog_address: int, out_address: int, out_count_max: int
+    address: int, end_address: int, catalog_address: int, out_address: int, out_count_max: int
 ) -> int:
     """Write the usual depthUpdate; return the slots taken, 0 if it is not usual."""
-    if load_word(position + 8) != _DEPTH[1] or low_bytes(load_word(position + 16), 7) != _DEPTH[2]:
+    if load_word(address + 8) != _DEPTH[1] or low_bytes(load_word(address + 16), 7) != _DEPTH[2]:
         return 0
-    event_time, position = plain_integer(position + 23)
+    event_time, address = plain_integer(address + 23)
     venue_ns = to_nanoseconds(event_time)
-    if venue_ns < 0 or low_bytes(load_word(position), 6) != _SYMBOL:
+    if venue_ns < 0 or low_bytes(load_word(address), 6) != _SYMBOL:
         return 0
-    index, position = _symbol_at(position + 6, catalog_address)
-    if index < 0 or low_bytes(load_word(position), 6) != _FIRST_ID:
+    index, address = _symbol_at(address + 6, catalog_address)
+    if index < 0 or low_bytes(load_word(address), 6) != _FIRST_ID:
         return 0
-    first_id, position = plain_integer(position + 6)
-    if first_id < 0 or low_bytes(load_word(position), 5) != _LAST_ID:
+    first_id, address = plain_integer(address + 6)
+    if first_id < 0 or low_bytes(load_word(address), 5) != _LAST_ID:
         return 0
-    last_id, position = plain_integer(position + 5)
-    if last_id < 0 or low_bytes(load_word(position), 6) != _BIDS or position >= end:
+    last_id, address = plain_integer(address + 5)
+    if last_id < 0 or low_bytes(load_word(address), 6) != _BIDS or address >= end_address:
         return 0
     steps = steps_of_row(catalog_address, index)
     slot = out_address + MARKET_SLOT_BYTES
-    position, bid_count = write_plain_levels(
-        position + 6, end, Kind.BIDS, index, steps, slot, out_count_max - 1
+    address, bid_count = write_plain_levels(
+        address + 6, end_address, Kind.BIDS, index, steps, slot, out_count_max - 1
     )
-    if position < 0 or position >= end or low_bytes(load_word(position), 6) != _ASKS:
+    if address < 0 or address >= end_address or low_bytes(load_word(address), 6) != _ASKS:
         return 0
     slot += bid_count * MARKET_SLOT_BYTES
-    position, ask_count = write_plain_levels(
-        position + 6, end, Kind.ASKS, index, steps, slot, out_count_max - 1 - bid_count
+    address, ask_count = write_plain_levels(
+        address + 6, end_address, Kind.ASKS, index, steps, slot, out_count_max - 1 - bid_count
     )
-    if position != end - 1:
+    if address != end_address - 1:
         return 0
     return write_depth(
         out_address, Kind.DEPTH, index, venue_ns, first_id, last_id, bid_count + ask_count

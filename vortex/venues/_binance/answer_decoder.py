@@ -35,15 +35,15 @@ _RATE_LIMITS = words_of(b"rateLimits")
 
 
 @compiled
-def _read_envelope(position: int, end: int) -> Envelope:
+def _read_envelope(address: int, end_address: int) -> Envelope:
     """Return the outermost members; ``root`` is a Refusal when the text is no JSON object."""
     request_id, status, result, error, inner, limits = 0, 0, 0, 0, 0, 0
-    root = check_text(position, end)
-    position = open_object(root, end) if root > 0 else NOT_JSON
-    if position < 0:
+    root = check_text(address, end_address)
+    address = open_object(root, end_address) if root > 0 else NOT_JSON
+    if address < 0:
         return Envelope(NOT_JSON if root < 0 else NOT_KNOWN, 0, 0, 0, 0, 0, 0)
-    while load_byte(position) != CLOSE_OBJECT:
-        key, key_bytes, value, position = read_member(position, end)
+    while load_byte(address) != CLOSE_OBJECT:
+        key, key_bytes, value, address = read_member(address, end_address)
         name = text_words(key, key_bytes)
         if name == _ID:
             request_id = value

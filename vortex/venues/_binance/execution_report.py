@@ -91,14 +91,14 @@ class Report(NamedTuple):
 
 
 @compiled
-def _read_report(position: int, end: int) -> Report:
-    """Return the members of the execution report at ``position``."""
+def _read_report(address: int, end_address: int) -> Report:
+    """Return the members of the execution report at ``address``."""
     symbol, client_id, old_client_id, side, qty, price = 0, 0, 0, 0, 0, 0
     execution, state, reason, order_id, fill_qty, filled = 0, 0, 0, 0, 0, 0
     fill_price, fee, fee_asset, time, trade_id, maker = 0, 0, 0, 0, 0, 0
-    position = open_object(position, end)
-    while load_byte(position) != CLOSE_OBJECT:
-        key, key_bytes, value, position = read_member(position, end)
+    address = open_object(address, end_address)
+    while load_byte(address) != CLOSE_OBJECT:
+        key, key_bytes, value, address = read_member(address, end_address)
         name = text_words(key, key_bytes)
         if name == _LETTER_S:
             symbol = value
@@ -144,27 +144,27 @@ def _read_report(position: int, end: int) -> Report:
 
 
 @compiled
-def _event_name(position: int, end: int) -> tuple[int, int, int]:
-    """Return the event type of the object at ``position`` as words."""
+def _event_name(address: int, end_address: int) -> tuple[int, int, int]:
+    """Return the event type of the object at ``address`` as words."""
     event = 0
-    position = open_object(position, end)
-    while load_byte(position) != CLOSE_OBJECT:
-        key, key_bytes, value, position = read_member(position, end)
+    address = open_object(address, end_address)
+    while load_byte(address) != CLOSE_OBJECT:
+        key, key_bytes, value, address = read_member(address, end_address)
         if text_words(key, key_bytes) == _LETTER_E:
             event = value
-    return words_at(event, end)
+    return words_at(event, end_address)
 
 
 @compiled
 def decode_event(
-    position: int, end: int, catalog_address: int, session_address: int, out_address: int
+    address: int, end_address: int, catalog_address: int, session_address: int, out_address: int
 ) -> int:
     """Fill the ANSWER from an event of the user data stream."""
     answer = record_at(out_address, ANSWER_DTYPE)
-    name = _event_name(position, end)
+    name = _event_name(address, end_address)
     if name == _EXECUTION_REPORT:
-        report = _read_report(position, end)
-        return _decode_report(report, end, catalog_address, session_address, out_address)
+        report = _read_report(address, end_address)
+        return _decode_report(report, end_address, catalog_address, session_address, out_address)
     if name == _POSITION or name == _BALANCE_UPDATE or name == _LOCK_UPDATE:
         answer.kind = Answer.BALANCE
     elif name == _STREAM_ENDED:
@@ -179,9 +179,9 @@ def decode_event(
 
 
 @compiled
-def _execution_at(position: int, end: int) -> int:
-    """Return codes.Execution of the string at ``position``, 0 when it is none that we know."""
-    name = words_at(position, end)
+def _execution_at(address: int, end_address: int) -> int:
+    """Return codes.Execution of the string at ``address``, 0 when it is none that we know."""
+    name = words_at(address, end_address)
     if name == _NEW:
         return Execution.NEW
     if name == _TRADE:
@@ -198,9 +198,9 @@ def _execution_at(position: int, end: int) -> int:
 
 
 @compiled
-def _reason_at(position: int, end: int) -> int:
-    """Return codes.Reject of the reject reason at ``position``."""
-    name = words_at(position, end)
+def _reason_at(address: int, end_address: int) -> int:
+    """Return codes.Reject of the reject reason at ``address``."""
+    name = words_at(address, end_address)
     if name == _NO_REASON or name == (0, 0, 0):
         return Reject.NONE
     if name == _WOULD_MATCH:
@@ -209,9 +209,9 @@ def _reason_at(position: int, end: int) -> int:
 
 
 @compiled
-def _fee_asset_at(position: int, end: int, catalog_address: int, index: int) -> int:
-    """Return codes.FeeAsset of the asset name at ``position``."""
-    first, second, third = words_at(position, end)
+def _fee_asset_at(address: int, end_address: int, catalog_address: int, index: int) -> int:
+    """Return codes.FeeAsset of the asset name at ``address``."""
+    first, second, third = words_at(address, end_address)
     if first == 0:
         return FeeAsset.NONE
     row = instrument_at(catalog_address, index)
@@ -229,47 +229,49 @@ def _asset_is(address: int, first: int, second: int) -> bool:
 
 @compiled
 def _decode_report(
-    report: Report, end: int, catalog_address: int, session_address: int, out_address: int
+    report: Report, end_address: int, catalog_address: int, session_address: int, out_address: int
 ) -> int:
     """Fill the ANSWER from an execution report; return 1, or a Refusal."""
     answer = record_at(out_address, ANSWER_DTYPE)
     answer.kind = Answer.EXECUTION
-    index = instrument_of(report.symbol, end, catalog_address)
+    index = instrument_of(report.symbol, end_address, catalog_address)
     if index < 0:
         return index
     if min(report.client_id, report.execution, report.state, report.order_id, report.filled) == 0:
         return MISSING_KEY
-    execution = _execution_at(report.execution, end)
-    state = state_at(report.state, end)
+    execution = _execution_at(report.execution, end_address)
+    state = state_at(report.state, end_address)
     if execution == 0 or state == 0:
         return NOT_KNOWN
     answer.instrument_id = index
     answer.execution = execution
     answer.state = state
-    answer.reject = _reason_at(report.reason, end)
-    answer.side = side_at(report.side, end)
-    answer.venue_order_id = integer_at(report.order_id, end, 0)
-    answer.venue_ns = nanoseconds_at(report.time, end)
+    answer.reject = _reason_at(report.reason, end_address)
+    answer.side = side_at(report.side, end_address)
+    answer.venue_order_id = integer_at(report.order_id, end_address, 0)
+    answer.venue_ns = nanoseconds_at(report.time, end_address)
     # A cancel has an id of its own, in ``c``; the order's is then in ``C``, which is empty else.
     named = report.client_id
-    if words_at(report.old_client_id, end) != (0, 0, 0):
+    if words_at(report.old_client_id, end_address) != (0, 0, 0):
         named = report.old_client_id
-    answer.order_id = client_order_at(named, end, session_address)
+    answer.order_id = client_order_at(named, end_address, session_address)
     if execution == Execution.CANCELED:
         answer.canceled_order_id = answer.order_id
-    return _fill_fill(report, end, catalog_address, index, out_address)
+    return _fill_fill(report, end_address, catalog_address, index, out_address)
 
 
 @compiled
-def _fill_fill(report: Report, end: int, catalog_address: int, index: int, out_address: int) -> int:
+def _fill_fill(
+    report: Report, end_address: int, catalog_address: int, index: int, out_address: int
+) -> int:
     """Write the report's prices, quantities and fee; return 1, or a Refusal."""
     answer = record_at(out_address, ANSWER_DTYPE)
     steps = steps_of_row(catalog_address, index)
-    price_ticks = optional_ticks(report.price, end, steps)
-    qty_lots = optional_lots(report.qty, end, steps)
-    filled_lots = optional_lots(report.filled, end, steps)
-    fill_ticks = optional_ticks(report.fill_price, end, steps)
-    fill_lots = optional_lots(report.fill_qty, end, steps)
+    price_ticks = optional_ticks(report.price, end_address, steps)
+    qty_lots = optional_lots(report.qty, end_address, steps)
+    filled_lots = optional_lots(report.filled, end_address, steps)
+    fill_ticks = optional_ticks(report.fill_price, end_address, steps)
+    fill_lots = optional_lots(report.fill_qty, end_address, steps)
     worst = min(price_ticks, qty_lots, filled_lots, fill_ticks, fill_lots)
     if worst < 0:
         return worst
@@ -278,13 +280,13 @@ def _fill_fill(report: Report, end: int, catalog_address: int, index: int, out_a
     answer.filled_lots = filled_lots
     answer.fill_ticks = fill_ticks
     answer.fill_lots = fill_lots
-    answer.trade_id = integer_at(report.trade_id, end, -1)
+    answer.trade_id = integer_at(report.trade_id, end_address, -1)
     if report.fee:
-        fee_e8, refusal = read_e8(report.fee, end)
+        fee_e8, refusal = read_e8(report.fee, end_address)
         if refusal < 0:
             return refusal
         answer.fee_e8 = fee_e8
-    answer.fee_asset = _fee_asset_at(report.fee_asset, end, catalog_address, index)
+    answer.fee_asset = _fee_asset_at(report.fee_asset, end_address, catalog_address, index)
     if report.maker and low_bytes(load_word(report.maker), 4) == TRUE:
         answer.is_maker = 1
     return 1

@@ -39,52 +39,52 @@ class Envelope(NamedTuple):
 
 
 @compiled
-def words_at(position: int, end: int) -> tuple[int, int, int]:
-    """Return the string value at ``position`` as words; three zeros for none."""
-    if position == 0:
+def words_at(address: int, end_address: int) -> tuple[int, int, int]:
+    """Return the string value at ``address`` as words; three zeros for none."""
+    if address == 0:
         return 0, 0, 0
-    text, text_bytes = read_string(position, end)
+    text, text_bytes = read_string(address, end_address)
     if text_bytes < 0:
         return 0, 0, 0
     return text_words(text, text_bytes)
 
 
 @compiled
-def integer_at(position: int, end: int, absent: int) -> int:
-    """Return the integer value at ``position``, ``absent`` when there is none that fits."""
-    if position == 0:
+def integer_at(address: int, end_address: int, absent: int) -> int:
+    """Return the integer value at ``address``, ``absent`` when there is none that fits."""
+    if address == 0:
         return absent
-    value, refusal = read_integer(position, end)
+    value, refusal = read_integer(address, end_address)
     return value if refusal == 0 else absent
 
 
 @compiled
-def nanoseconds_at(position: int, end: int) -> int:
-    """Return the time value at ``position`` in ns, 0 when there is none."""
-    return max(0, to_nanoseconds(integer_at(position, end, 0)))
+def nanoseconds_at(address: int, end_address: int) -> int:
+    """Return the time value at ``address`` in ns, 0 when there is none."""
+    return max(0, to_nanoseconds(integer_at(address, end_address, 0)))
 
 
 @compiled
-def client_order_at(position: int, end: int, session_address: int) -> int:
-    """Return our number of the order with the client order id at ``position``; 0 if not ours."""
-    if position == 0:
+def client_order_at(address: int, end_address: int, session_address: int) -> int:
+    """Return our number of the order with the client order id at ``address``; 0 if not ours."""
+    if address == 0:
         return 0
-    text, text_bytes = read_string(position, end)
+    text, text_bytes = read_string(address, end_address)
     return parse_client_order_id(session_address, text, text_bytes) if text_bytes > 0 else 0
 
 
 @compiled
-def side_at(position: int, end: int) -> int:
-    """Return codes.Side of the string at ``position``, 0 when there is none."""
-    if position == 0:
+def side_at(address: int, end_address: int) -> int:
+    """Return codes.Side of the string at ``address``, 0 when there is none."""
+    if address == 0:
         return 0
-    return Side.BUY if words_at(position, end) == _BUY else Side.SELL
+    return Side.BUY if words_at(address, end_address) == _BUY else Side.SELL
 
 
 @compiled
-def state_at(position: int, end: int) -> int:
-    """Return codes.OrderState of the venue's order status at ``position``, 0 when it has none."""
-    name = words_at(position, end)
+def state_at(address: int, end_address: int) -> int:
+    """Return codes.OrderState of the venue's order status at ``address``, 0 when it has none."""
+    name = words_at(address, end_address)
     if name == _NEW or name == _PARTIALLY_FILLED or name == _PENDING_CANCEL:
         return OrderState.RESTING
     if name == _FILLED:
@@ -99,22 +99,22 @@ def state_at(position: int, end: int) -> int:
 
 
 @compiled
-def instrument_of(symbol: int, end: int, catalog_address: int) -> int:
+def instrument_of(symbol: int, end_address: int, catalog_address: int) -> int:
     """Return the instrument of the symbol value at ``symbol``, or a Refusal."""
     if symbol == 0:
         return MISSING_KEY
-    first, second, third = words_at(symbol, end)
+    first, second, third = words_at(symbol, end_address)
     index = find_words(catalog_address, first, second, third)
     return index if index >= 0 else UNKNOWN_SYMBOL
 
 
 @compiled
-def optional_ticks(position: int, end: int, steps: Steps) -> int:
-    """Return the price at ``position``, 0 when there is none; negative is a Refusal."""
-    return read_ticks(position, end, steps) if position else 0
+def optional_ticks(address: int, end_address: int, steps: Steps) -> int:
+    """Return the price at ``address``, 0 when there is none; negative is a Refusal."""
+    return read_ticks(address, end_address, steps) if address else 0
 
 
 @compiled
-def optional_lots(position: int, end: int, steps: Steps) -> int:
-    """Return the quantity at ``position``, 0 when there is none; negative is a Refusal."""
-    return read_lots(position, end, steps) if position else 0
+def optional_lots(address: int, end_address: int, steps: Steps) -> int:
+    """Return the quantity at ``address``, 0 when there is none; negative is a Refusal."""
+    return read_lots(address, end_address, steps) if address else 0

@@ -92,20 +92,20 @@ class StreamEnvelope(NamedTuple):
 
 
 @compiled
-def read_envelope(position: int, end: int) -> StreamEnvelope:
-    """Return what is around the message at ``[position, end)``.
+def read_envelope(address: int, end_address: int) -> StreamEnvelope:
+    """Return what is around the message at ``[address, end_address)``.
 
     ``{"stream":...,"data":...}``, ``{"subscriptionId":...,"event":...}`` or nothing.
     """
     stream, inner, is_control = 0, 0, 0
-    root = check_text(position, end)
+    root = check_text(address, end_address)
     if root < 0:
         return StreamEnvelope(NOT_JSON, 0, 0)
-    position = open_object(root, end)
-    if position < 0:
+    address = open_object(root, end_address)
+    if address < 0:
         return StreamEnvelope(NOT_KNOWN, 0, 0)
-    while load_byte(position) != CLOSE_OBJECT:
-        key, key_bytes, value, position = read_member(position, end)
+    while load_byte(address) != CLOSE_OBJECT:
+        key, key_bytes, value, address = read_member(address, end_address)
         name = text_words(key, key_bytes)
         if name == _STREAM:
             stream = value
@@ -144,14 +144,14 @@ class Members(NamedTuple):
 
 
 @compiled
-def _read_members(position: int, end: int) -> Members:
-    """Return the members of the object at ``position``, which was checked to be JSON."""
+def _read_members(address: int, end_address: int) -> Members:
+    """Return the members of the object at ``address``, which was checked to be JSON."""
     event, event_time, symbol, first_id, update_id = 0, 0, 0, 0, 0
     bid, bid_qty, ask, ask_qty, trade_id, price, qty = 0, 0, 0, 0, 0, 0, 0
     trade_time, maker, last_update_id, bids, asks = 0, 0, 0, 0, 0
-    position = open_object(position, end)
-    while load_byte(position) != CLOSE_OBJECT:
-        key, key_bytes, value, position = read_member(position, end)
+    address = open_object(address, end_address)
+    while load_byte(address) != CLOSE_OBJECT:
+        key, key_bytes, value, address = read_member(address, end_address)
         name = text_words(key, key_bytes)
         if name == _LETTER_E:
             event = value
@@ -210,43 +210,45 @@ def _read_members(position: int, end: int) -> Members:
 
 @compiled
 def _decode_any(
-    position: int, end: int, catalog_address: int, out_address: int, out_count_max: int
+    address: int, end_address: int, catalog_address: int, out_address: int, out_count_max: int
 ) -> int:
     """Return what ``decode_market`` returns, for any form of message."""
-    envelope = read_envelope(position, end)
+    envelope = read_envelope(address, end_address)
     if envelope.inner < 0:
         return envelope.inner
     if out_count_max < 1:
         return TOO_LARGE
-    members = _read_members(envelope.inner, end)
+    members = _read_members(envelope.inner, end_address)
     if members.event == 0:
         if members.last_update_id:
-            index = _stream_instrument(envelope.stream, end, catalog_address)
+            index = _stream_instrument(envelope.stream, end_address, catalog_address)
             if index < 0:
                 return index
-            return _decode_partial(members, end, index, catalog_address, out_address, out_count_max)
+            return _decode_partial(
+                members, end_address, index, catalog_address, out_address, out_count_max
+            )
         if members.update_id and members.symbol:
-            return _decode_ticker(members, end, catalog_address, out_address)
+            return _decode_ticker(members, end_address, catalog_address, out_address)
         return IGNORED if envelope.is_control else NOT_KNOWN
-    text, text_bytes = read_string(members.event, end)
+    text, text_bytes = read_string(members.event, end_address)
     if text_bytes < 0:
         return NOT_KNOWN
     name = text_words(text, text_bytes)
     if name == _DEPTH_UPDATE:
-        return _decode_depth(members, end, catalog_address, out_address, out_count_max)
+        return _decode_depth(members, end_address, catalog_address, out_address, out_count_max)
     if name == _TRADE:
-        return _decode_trade(members, end, catalog_address, out_address)
+        return _decode_trade(members, end_address, catalog_address, out_address)
     if name == _BOOK_TICKER:
-        return _decode_ticker(members, end, catalog_address, out_address)
+        return _decode_ticker(members, end_address, catalog_address, out_address)
     return SHUTDOWN if name == _SERVER_SHUTDOWN else NOT_KNOWN
 
 
 @compiled
-def _find_symbol(position: int, end: int, catalog_address: int) -> int:
-    """Return the instrument of the symbol value at ``position``, or a Refusal."""
-    if position == 0:
+def _find_symbol(address: int, end_address: int, catalog_address: int) -> int:
+    """Return the instrument of the symbol value at ``address``, or a Refusal."""
+    if address == 0:
         return MISSING_KEY
-    text, text_bytes = read_string(position, end)
+    text, text_bytes = read_string(address, end_address)
     if text_bytes < 0:
         return NOT_JSON
     first, second, third = text_words(text, text_bytes)
@@ -265,15 +267,15 @@ def _upper_case(word: int) -> int:
 
 
 @compiled
-def _stream_instrument(stream: int, end: int, catalog_address: int) -> int:
+def _stream_instrument(stream_address: int, end_address: int, catalog_address: int) -> int:
     """Return the instrument that a stream's name begins with, or a Refusal.
 
     Without a name: the only instrument there is, else MISSING_KEY.
     """
-    if stream == 0:
+    if stream_address == 0:
         catalog = record_at(catalog_address, CATALOG_DTYPE)
         return int(catalog.first_instrument_id) if catalog.instrument_count == 1 else MISSING_KEY
-    text, text_bytes = read_string(stream, end)
+    text, text_bytes = read_string(stream_address, end_address)
     if text_bytes < 0:
         return NOT_JSON
     at_sign = text
@@ -288,9 +290,9 @@ def _stream_instrument(stream: int, end: int, catalog_address: int) -> int:
 
 
 @compiled
-def _read_time(position: int, end: int) -> int:
-    """Return the time value at ``position`` in ns, or a Refusal."""
-    value, refusal = read_integer(position, end)
+def _read_time(address: int, end_address: int) -> int:
+    """Return the time value at ``address`` in ns, or a Refusal."""
+    value, refusal = read_integer(address, end_address)
     if refusal < 0:
         return refusal
     venue_ns = to_nanoseconds(value)
@@ -298,18 +300,20 @@ def _read_time(position: int, end: int) -> int:
 
 
 @compiled
-def _read_id(position: int, end: int) -> int:
-    """Return the non-negative integer at ``position``, or a Refusal."""
-    value, refusal = read_integer(position, end)
+def _read_id(address: int, end_address: int) -> int:
+    """Return the non-negative integer at ``address``, or a Refusal."""
+    value, refusal = read_integer(address, end_address)
     if refusal < 0:
         return refusal
     return value if value >= 0 else OUT_OF_RANGE
 
 
 @compiled
-def _decode_ticker(members: Members, end: int, catalog_address: int, out_address: int) -> int:
+def _decode_ticker(
+    members: Members, end_address: int, catalog_address: int, out_address: int
+) -> int:
     """Write a TICKER; return 1, or a Refusal."""
-    index = _find_symbol(members.symbol, end, catalog_address)
+    index = _find_symbol(members.symbol, end_address, catalog_address)
     if index < 0:
         return index
     if min(members.update_id, members.bid, members.bid_qty, members.ask, members.ask_qty) == 0:
@@ -317,12 +321,12 @@ def _decode_ticker(members: Members, end: int, catalog_address: int, out_address
     steps = steps_of_row(catalog_address, index)
     venue_ns = 0
     if members.event_time:
-        venue_ns = _read_time(members.event_time, end)
-    update_id = _read_id(members.update_id, end)
-    bid_ticks = read_ticks(members.bid, end, steps)
-    bid_lots = read_lots_shown(members.bid_qty, end, steps)
-    ask_ticks = read_ticks(members.ask, end, steps)
-    ask_lots = read_lots_shown(members.ask_qty, end, steps)
+        venue_ns = _read_time(members.event_time, end_address)
+    update_id = _read_id(members.update_id, end_address)
+    bid_ticks = read_ticks(members.bid, end_address, steps)
+    bid_lots = read_lots_shown(members.bid_qty, end_address, steps)
+    ask_ticks = read_ticks(members.ask, end_address, steps)
+    ask_lots = read_lots_shown(members.ask_qty, end_address, steps)
     worst = min(venue_ns, update_id, bid_ticks, bid_lots, ask_ticks, ask_lots)
     if worst < 0:
         return worst
@@ -332,9 +336,11 @@ def _decode_ticker(members: Members, end: int, catalog_address: int, out_address
 
 
 @compiled
-def _decode_trade(members: Members, end: int, catalog_address: int, out_address: int) -> int:
+def _decode_trade(
+    members: Members, end_address: int, catalog_address: int, out_address: int
+) -> int:
     """Write a TRADE; return 1, or a Refusal."""
-    index = _find_symbol(members.symbol, end, catalog_address)
+    index = _find_symbol(members.symbol, end_address, catalog_address)
     if index < 0:
         return index
     if (
@@ -343,11 +349,11 @@ def _decode_trade(members: Members, end: int, catalog_address: int, out_address:
     ):
         return MISSING_KEY
     steps = steps_of_row(catalog_address, index)
-    event_ns = _read_time(members.event_time, end)
-    venue_ns = _read_time(members.trade_time, end)
-    trade_id = _read_id(members.trade_id, end)
-    ticks = read_ticks(members.price, end, steps)
-    lots = read_lots_shown(members.qty, end, steps)
+    event_ns = _read_time(members.event_time, end_address)
+    venue_ns = _read_time(members.trade_time, end_address)
+    trade_id = _read_id(members.trade_id, end_address)
+    ticks = read_ticks(members.price, end_address, steps)
+    lots = read_lots_shown(members.qty, end_address, steps)
     worst = min(event_ns, venue_ns, trade_id, ticks, lots)
     if worst < 0:
         return worst
@@ -362,9 +368,9 @@ def _decode_trade(members: Members, end: int, catalog_address: int, out_address:
 
 @compiled
 def _write_sides(
-    bids: int,
-    asks: int,
-    end: int,
+    bids_address: int,
+    asks_address: int,
+    end_address: int,
     instrument_id: int,
     steps: Steps,
     out_address: int,
@@ -373,33 +379,37 @@ def _write_sides(
     """Write both sides behind the head at ``out_address``; return the records, or a Refusal."""
     slot = out_address + MARKET_SLOT_BYTES
     room = out_count_max - 1
-    bid_count = write_levels(bids, end, Kind.BIDS, instrument_id, steps, slot, room)
+    bid_count = write_levels(bids_address, end_address, Kind.BIDS, instrument_id, steps, slot, room)
     if bid_count < 0:
         return bid_count
     slot += bid_count * MARKET_SLOT_BYTES
-    ask_count = write_levels(asks, end, Kind.ASKS, instrument_id, steps, slot, room - bid_count)
+    ask_count = write_levels(
+        asks_address, end_address, Kind.ASKS, instrument_id, steps, slot, room - bid_count
+    )
     return ask_count if ask_count < 0 else bid_count + ask_count
 
 
 @compiled
 def _decode_depth(
-    members: Members, end: int, catalog_address: int, out_address: int, out_count_max: int
+    members: Members, end_address: int, catalog_address: int, out_address: int, out_count_max: int
 ) -> int:
     """Write a DEPTH message; return its records, or a Refusal."""
-    index = _find_symbol(members.symbol, end, catalog_address)
+    index = _find_symbol(members.symbol, end_address, catalog_address)
     if index < 0:
         return index
     ids = min(members.event_time, members.first_id, members.update_id)
     if min(ids, members.bid, members.ask) == 0:
         return MISSING_KEY
-    venue_ns = _read_time(members.event_time, end)
-    first_id = _read_id(members.first_id, end)
-    last_id = _read_id(members.update_id, end)
+    venue_ns = _read_time(members.event_time, end_address)
+    first_id = _read_id(members.first_id, end_address)
+    last_id = _read_id(members.update_id, end_address)
     worst = min(venue_ns, first_id, last_id)
     if worst < 0:
         return worst
     steps = steps_of_row(catalog_address, index)
-    count = _write_sides(members.bid, members.ask, end, index, steps, out_address, out_count_max)
+    count = _write_sides(
+        members.bid, members.ask, end_address, index, steps, out_address, out_count_max
+    )
     if count < 0:
         return count
     return write_depth(out_address, Kind.DEPTH, index, venue_ns, first_id, last_id, count)
@@ -408,7 +418,7 @@ def _decode_depth(
 @compiled
 def _decode_partial(
     members: Members,
-    end: int,
+    end_address: int,
     index: int,
     catalog_address: int,
     out_address: int,
@@ -417,11 +427,13 @@ def _decode_partial(
     """Write a PARTIAL message; return its records, or a Refusal."""
     if min(members.bids, members.asks) == 0:
         return MISSING_KEY
-    update_id = _read_id(members.last_update_id, end)
+    update_id = _read_id(members.last_update_id, end_address)
     if update_id < 0:
         return update_id
     steps = steps_of_row(catalog_address, index)
-    count = _write_sides(members.bids, members.asks, end, index, steps, out_address, out_count_max)
+    count = _write_sides(
+        members.bids, members.asks, end_address, index, steps, out_address, out_count_max
+    )
     if count < 0:
         return count
     return write_depth(out_address, Kind.PARTIAL, index, 0, update_id, update_id, count)
@@ -462,17 +474,17 @@ def decode_snapshot(
 
 
 @compiled
-def _snapshot_object(position: int, end: int) -> int:
+def _snapshot_object(address: int, end_address: int) -> int:
     """Return where the object with the levels begins: ``result`` if there is one, else the root."""
-    root = check_text(position, end)
+    root = check_text(address, end_address)
     if root < 0:
         return NOT_JSON
-    position = open_object(root, end)
-    if position < 0:
+    address = open_object(root, end_address)
+    if address < 0:
         return NOT_KNOWN
     inner = root
-    while load_byte(position) != CLOSE_OBJECT:
-        key, key_bytes, value, position = read_member(position, end)
+    while load_byte(address) != CLOSE_OBJECT:
+        key, key_bytes, value, address = read_member(address, end_address)
         if text_words(key, key_bytes) == _RESULT and load_byte(value) == OPEN_OBJECT:
             inner = value
     return inner

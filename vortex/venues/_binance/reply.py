@@ -103,16 +103,16 @@ def _no_parts() -> Parts:
 
 
 @compiled
-def _read_parts(position: int, end: int) -> Parts:
-    """Return the members of the value at ``position``; none when it is no object."""
-    if position == 0 or load_byte(position) != OPEN_OBJECT:
+def _read_parts(address: int, end_address: int) -> Parts:
+    """Return the members of the value at ``address``; none when it is no object."""
+    if address == 0 or load_byte(address) != OPEN_OBJECT:
         return _no_parts()
     symbol, order_id, client_id, old_client_id, state, side = 0, 0, 0, 0, 0, 0
     price, qty, executed, time, code, message, data, retry_after = 0, 0, 0, 0, 0, 0, 0, 0
     cancel_result, new_result, cancel_response, new_response, amended = 0, 0, 0, 0, 0
-    position = open_object(position, end)
-    while load_byte(position) != CLOSE_OBJECT:
-        key, key_bytes, value, position = read_member(position, end)
+    address = open_object(address, end_address)
+    while load_byte(address) != CLOSE_OBJECT:
+        key, key_bytes, value, address = read_member(address, end_address)
         name = text_words(key, key_bytes)
         if name == _SYMBOL:
             symbol = value
@@ -161,17 +161,17 @@ def _read_parts(position: int, end: int) -> Parts:
 
 
 @compiled
-def _outcome_at(position: int, end: int) -> int:
-    """Return codes.Outcome of the half of a replace whose result is at ``position``."""
-    name = words_at(position, end)
+def _outcome_at(address: int, end_address: int) -> int:
+    """Return codes.Outcome of the half of a replace whose result is at ``address``."""
+    name = words_at(address, end_address)
     if name == _SUCCESS:
         return Outcome.SUCCESS
     return Outcome.FAILURE if name == _FAILURE else Outcome.NOT_ATTEMPTED
 
 
 @compiled
-def reject_of(code: int, message: int, end: int) -> int:
-    """Return codes.Reject of the venue's error ``code`` with the text value at ``message``."""
+def reject_of(code: int, message_address: int, end_address: int) -> int:
+    """Return codes.Reject of the venue's error ``code`` with the text at ``message_address``."""
     if code == 0:
         return Reject.NONE
     if code == -1003 or code == -1008 or code == -1015 or code == -1034:
@@ -184,8 +184,8 @@ def reject_of(code: int, message: int, end: int) -> int:
         return Reject.VENUE_CLOCK
     if code == -1002 or code == -1022 or code == -2014 or code == -2015:
         return Reject.VENUE_SIGNATURE
-    if code == -2010 and message:
-        text, text_bytes = read_string(message, end)
+    if code == -2010 and message_address:
+        text, text_bytes = read_string(message_address, end_address)
         if text_bytes >= 16:
             first, second = load_word(text), load_word(text + 8)
             if first == _WOULD_TAKE and second == _WOULD_TAKE_1:
@@ -203,52 +203,56 @@ def _is_unknown(status: int, code: int) -> bool:
 
 @compiled
 def decode_reply(
-    envelope: Envelope, end: int, catalog_address: int, session_address: int, out_address: int
+    envelope: Envelope,
+    end_address: int,
+    catalog_address: int,
+    session_address: int,
+    out_address: int,
 ) -> int:
     """Fill the ANSWER from a reply to a request."""
     answer = record_at(out_address, ANSWER_DTYPE)
     answer.kind = Answer.REPLY
-    status = integer_at(envelope.status, end, -1)
+    status = integer_at(envelope.status, end_address, -1)
     if status < 0:
         return NOT_JSON
     answer.status = status
     if envelope.request_id:
-        text, text_bytes = read_string(envelope.request_id, end)
+        text, text_bytes = read_string(envelope.request_id, end_address)
         if text_bytes > 0:
             answer.request_id = parse_request_id(text, text_bytes)
-    answer.order_count_10s = _order_count(envelope.limits, end)
-    error = _read_parts(envelope.error, end)
-    result = _read_parts(envelope.result, end)
-    halves = result if result.cancel_result else _read_parts(error.data, end)
+    answer.order_count_10s = _order_count(envelope.limits, end_address)
+    error = _read_parts(envelope.error, end_address)
+    result = _read_parts(envelope.result, end_address)
+    halves = result if result.cancel_result else _read_parts(error.data, end_address)
     if halves.cancel_result:
-        return _decode_halves(halves, end, catalog_address, session_address, out_address)
+        return _decode_halves(halves, end_address, catalog_address, session_address, out_address)
     if envelope.error:
-        _fill_error(error, status, end, out_address)
-        answer.retry_after_ms = max(0, integer_at(halves.retry_after, end, 0))
+        _fill_error(error, status, end_address, out_address)
+        answer.retry_after_ms = max(0, integer_at(halves.retry_after, end_address, 0))
         return 1
     if envelope.result and load_byte(envelope.result) == OPEN_ARRAY:
         answer.cancel_outcome = Outcome.SUCCESS
         return 1
     if result.amended:
         answer.place_outcome = Outcome.SUCCESS
-        amended = _read_parts(result.amended, end)
-        return _fill_order(amended, end, catalog_address, session_address, out_address)
+        amended = _read_parts(result.amended, end_address)
+        return _fill_order(amended, end_address, catalog_address, session_address, out_address)
     if result.old_client_id:
         answer.cancel_outcome = Outcome.SUCCESS
-        return _fill_canceled(result, end, catalog_address, session_address, out_address)
+        return _fill_canceled(result, end_address, catalog_address, session_address, out_address)
     if result.order_id:
         answer.place_outcome = Outcome.SUCCESS
-        return _fill_order(result, end, catalog_address, session_address, out_address)
+        return _fill_order(result, end_address, catalog_address, session_address, out_address)
     return 1
 
 
 @compiled
-def _fill_error(error: Parts, status: int, end: int, out_address: int) -> None:
+def _fill_error(error: Parts, status: int, end_address: int, out_address: int) -> None:
     """Write the code, what it means to us, and that neither half was done (or nobody knows)."""
     answer = record_at(out_address, ANSWER_DTYPE)
-    code = integer_at(error.code, end, 0)
+    code = integer_at(error.code, end_address, 0)
     answer.error_code = code
-    answer.reject = reject_of(code, error.message, end)
+    answer.reject = reject_of(code, error.message, end_address)
     if status == 418 or status == 429:
         answer.reject = Reject.VENUE_THROTTLED
     outcome = Outcome.UNKNOWN if _is_unknown(status, code) else Outcome.FAILURE
@@ -258,62 +262,64 @@ def _fill_error(error: Parts, status: int, end: int, out_address: int) -> None:
 
 @compiled
 def _decode_halves(
-    halves: Parts, end: int, catalog_address: int, session_address: int, out_address: int
+    halves: Parts, end_address: int, catalog_address: int, session_address: int, out_address: int
 ) -> int:
     """Fill the ANSWER from the two halves of a replace."""
     answer = record_at(out_address, ANSWER_DTYPE)
-    canceled = _read_parts(halves.cancel_response, end)
-    placed = _read_parts(halves.new_response, end)
-    cancel_outcome = _outcome_at(halves.cancel_result, end)
-    place_outcome = _outcome_at(halves.new_result, end)
+    canceled = _read_parts(halves.cancel_response, end_address)
+    placed = _read_parts(halves.new_response, end_address)
+    cancel_outcome = _outcome_at(halves.cancel_result, end_address)
+    place_outcome = _outcome_at(halves.new_result, end_address)
     failed = placed if place_outcome == Outcome.FAILURE else canceled
     if cancel_outcome == Outcome.FAILURE or place_outcome == Outcome.FAILURE:
-        _fill_error(failed, 0, end, out_address)
+        _fill_error(failed, 0, end_address, out_address)
     answer.cancel_outcome = cancel_outcome
     answer.place_outcome = place_outcome
-    if cancel_outcome == Outcome.FAILURE and _is_unknown(0, integer_at(canceled.code, end, 0)):
+    if cancel_outcome == Outcome.FAILURE and _is_unknown(
+        0, integer_at(canceled.code, end_address, 0)
+    ):
         answer.cancel_outcome = Outcome.UNKNOWN
-    if place_outcome == Outcome.FAILURE and _is_unknown(0, integer_at(placed.code, end, 0)):
+    if place_outcome == Outcome.FAILURE and _is_unknown(0, integer_at(placed.code, end_address, 0)):
         answer.place_outcome = Outcome.UNKNOWN
     if place_outcome != Outcome.SUCCESS and canceled.order_id:
-        return _fill_canceled(canceled, end, catalog_address, session_address, out_address)
-    answer.canceled_order_id = client_order_at(canceled.old_client_id, end, session_address)
+        return _fill_canceled(canceled, end_address, catalog_address, session_address, out_address)
+    answer.canceled_order_id = client_order_at(canceled.old_client_id, end_address, session_address)
     if canceled.order_id:
-        refusal = _fill_order(canceled, end, catalog_address, session_address, out_address)
+        refusal = _fill_order(canceled, end_address, catalog_address, session_address, out_address)
         if refusal < 0:
             return refusal
         answer.canceled_filled_lots = answer.filled_lots
     if placed.order_id:
-        return _fill_order(placed, end, catalog_address, session_address, out_address)
+        return _fill_order(placed, end_address, catalog_address, session_address, out_address)
     return 1
 
 
 @compiled
 def _fill_canceled(
-    order: Parts, end: int, catalog_address: int, session_address: int, out_address: int
+    order: Parts, end_address: int, catalog_address: int, session_address: int, out_address: int
 ) -> int:
     """Write what a reply says of an order that was canceled."""
     answer = record_at(out_address, ANSWER_DTYPE)
-    refusal = _fill_order(order, end, catalog_address, session_address, out_address)
+    refusal = _fill_order(order, end_address, catalog_address, session_address, out_address)
     answer.order_id = 0
-    answer.canceled_order_id = client_order_at(order.old_client_id, end, session_address)
+    answer.canceled_order_id = client_order_at(order.old_client_id, end_address, session_address)
     answer.canceled_filled_lots = answer.filled_lots
     return refusal
 
 
 @compiled
 def _fill_order(
-    order: Parts, end: int, catalog_address: int, session_address: int, out_address: int
+    order: Parts, end_address: int, catalog_address: int, session_address: int, out_address: int
 ) -> int:
     """Write what a reply says of an order; return 1, or a Refusal."""
     answer = record_at(out_address, ANSWER_DTYPE)
-    index = instrument_of(order.symbol, end, catalog_address)
+    index = instrument_of(order.symbol, end_address, catalog_address)
     if index < 0:
         return index
     steps = steps_of_row(catalog_address, index)
-    price_ticks = optional_ticks(order.price, end, steps)
-    qty_lots = optional_lots(order.qty, end, steps)
-    filled_lots = optional_lots(order.executed, end, steps)
+    price_ticks = optional_ticks(order.price, end_address, steps)
+    qty_lots = optional_lots(order.qty, end_address, steps)
+    filled_lots = optional_lots(order.executed, end_address, steps)
     worst = min(price_ticks, qty_lots, filled_lots)
     if worst < 0:
         return worst
@@ -321,37 +327,37 @@ def _fill_order(
     answer.price_ticks = price_ticks
     answer.qty_lots = qty_lots
     answer.filled_lots = filled_lots
-    answer.order_id = client_order_at(order.client_id, end, session_address)
-    answer.venue_order_id = integer_at(order.order_id, end, 0)
-    answer.side = side_at(order.side, end)
-    answer.state = state_at(order.state, end)
-    answer.venue_ns = nanoseconds_at(order.time, end)
+    answer.order_id = client_order_at(order.client_id, end_address, session_address)
+    answer.venue_order_id = integer_at(order.order_id, end_address, 0)
+    answer.side = side_at(order.side, end_address)
+    answer.state = state_at(order.state, end_address)
+    answer.venue_ns = nanoseconds_at(order.time, end_address)
     return 1
 
 
 @compiled
-def _order_count(position: int, end: int) -> int:
+def _order_count(address: int, end_address: int) -> int:
     """Return the count of the venue's 10 s window of orders from ``rateLimits``, or -1."""
-    if position == 0 or load_byte(position) != OPEN_ARRAY:
+    if address == 0 or load_byte(address) != OPEN_ARRAY:
         return -1
-    position = skip_space(position + 1, end)
-    while load_byte(position) == OPEN_OBJECT:
-        count = _limit_count(position, end)
+    address = skip_space(address + 1, end_address)
+    while load_byte(address) == OPEN_OBJECT:
+        count = _limit_count(address, end_address)
         if count >= 0:
             return count
-        position = skip_space(skip_value(position, end), end)
-        if load_byte(position) == COMMA:
-            position = skip_space(position + 1, end)
+        address = skip_space(skip_value(address, end_address), end_address)
+        if load_byte(address) == COMMA:
+            address = skip_space(address + 1, end_address)
     return -1
 
 
 @compiled
-def _limit_count(position: int, end: int) -> int:
-    """Return the count of the limit at ``position`` if it is that of orders in 10 s, or -1."""
+def _limit_count(address: int, end_address: int) -> int:
+    """Return the count of the limit at ``address`` if it is that of orders in 10 s, or -1."""
     limit_type, interval, interval_count, count = 0, 0, 0, 0
-    position = open_object(position, end)
-    while load_byte(position) != CLOSE_OBJECT:
-        key, key_bytes, value, position = read_member(position, end)
+    address = open_object(address, end_address)
+    while load_byte(address) != CLOSE_OBJECT:
+        key, key_bytes, value, address = read_member(address, end_address)
         name = text_words(key, key_bytes)
         if name == _LIMIT_TYPE:
             limit_type = value
@@ -361,6 +367,10 @@ def _limit_count(position: int, end: int) -> int:
             interval_count = value
         elif name == _COUNT:
             count = value
-    if words_at(limit_type, end) != _ORDERS or words_at(interval, end) != _SECOND:
+    if words_at(limit_type, end_address) != _ORDERS or words_at(interval, end_address) != _SECOND:
         return -1
-    return integer_at(count, end, -1) if integer_at(interval_count, end, 0) == 10 else -1
+    return (
+        integer_at(count, end_address, -1)
+        if integer_at(interval_count, end_address, 0) == 10
+        else -1
+    )

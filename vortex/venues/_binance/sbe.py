@@ -169,32 +169,32 @@ def _int8(address: int) -> int:
 
 
 @compiled
-def _read_group(position: int, end: int, count_bytes: int, entry_bytes_min: int) -> Entries:
-    """Return the group whose dimensions stand at ``position``.
+def _read_group(address: int, end_address: int, count_bytes: int, entry_bytes_min: int) -> Entries:
+    """Return the group whose dimensions stand at ``address``.
 
     ``count_bytes`` is the width of its count.  Entries may be longer than ``entry_bytes_min``.
     """
-    first = position + _COUNT_AT + count_bytes
-    if position < 0 or first > end:
+    first = address + _COUNT_AT + count_bytes
+    if address < 0 or first > end_address:
         return Entries(0, 0, 0, NOT_SBE)
-    dimensions = load_word(position)
+    dimensions = load_word(address)
     entry_bytes = _uint16(dimensions)
     count = low_bytes(dimensions >> (8 * _COUNT_AT), count_bytes)
     after = first + entry_bytes * count  # two numbers of 16 and at most 32 bits
-    if after > end or (count > 0 and entry_bytes < entry_bytes_min):
+    if after > end_address or (count > 0 and entry_bytes < entry_bytes_min):
         return Entries(0, 0, 0, NOT_SBE)
     return Entries(first, entry_bytes, count, after)
 
 
 @compiled
-def _find_symbol(position: int, end: int, catalog_address: int) -> int:
-    """Return the instrument of the symbol whose length stands at ``position``, or a Refusal."""
-    if position < 0 or position >= end:
+def _find_symbol(address: int, end_address: int, catalog_address: int) -> int:
+    """Return the instrument of the symbol whose length stands at ``address``, or a Refusal."""
+    if address < 0 or address >= end_address:
         return NOT_SBE
-    symbol_bytes = load_byte(position)
-    if position + 1 + symbol_bytes > end:
+    symbol_bytes = load_byte(address)
+    if address + 1 + symbol_bytes > end_address:
         return NOT_SBE
-    index = find_instrument(catalog_address, position + 1, symbol_bytes)
+    index = find_instrument(catalog_address, address + 1, symbol_bytes)
     if index < 0:
         return UNKNOWN_SYMBOL
     # Words are filled with zeros, so a name with zeros behind it would pass for the name.
@@ -203,9 +203,11 @@ def _find_symbol(position: int, end: int, catalog_address: int) -> int:
 
 
 @compiled
-def _units_of(exponents: int, catalog_address: int, index: int) -> Units:
-    """Return how to read a message's numbers; ``exponents`` is where its two exponents stand."""
-    return Units(_int8(exponents), _int8(exponents + 1), steps_of_row(catalog_address, index))
+def _units_of(exponents_address: int, catalog_address: int, index: int) -> Units:
+    """Return how to read a message's numbers, by its two exponents."""
+    return Units(
+        _int8(exponents_address), _int8(exponents_address + 1), steps_of_row(catalog_address, index)
+    )
 
 
 @compiled
@@ -259,23 +261,28 @@ def _id_at(address: int) -> int:
 
 @compiled
 def _decode_ticker(
-    block: int, after: int, end: int, catalog_address: int, out_address: int, out_count_max: int
+    block_address: int,
+    after_address: int,
+    end_address: int,
+    catalog_address: int,
+    out_address: int,
+    out_count_max: int,
 ) -> int:
     """Write a TICKER; return 1, or a Refusal."""
-    if after - block < _TICKER_BYTES:
+    if after_address - block_address < _TICKER_BYTES:
         return NOT_SBE
-    index = _find_symbol(after, end, catalog_address)
+    index = _find_symbol(after_address, end_address, catalog_address)
     if index < 0:
         return index
     if out_count_max < 1:
         return TOO_LARGE
-    units = _units_of(block + _TICKER_EXPONENTS_AT, catalog_address, index)
-    venue_ns = _nanoseconds_at(block + _EVENT_TIME_AT)
-    update_id = _id_at(block + _TICKER_ID_AT)
-    bid_ticks = _ticks_at(block + _BID_AT, units)
-    bid_lots = _lots_at(block + _BID_QTY_AT, units)
-    ask_ticks = _ticks_at(block + _ASK_AT, units)
-    ask_lots = _lots_at(block + _ASK_QTY_AT, units)
+    units = _units_of(block_address + _TICKER_EXPONENTS_AT, catalog_address, index)
+    venue_ns = _nanoseconds_at(block_address + _EVENT_TIME_AT)
+    update_id = _id_at(block_address + _TICKER_ID_AT)
+    bid_ticks = _ticks_at(block_address + _BID_AT, units)
+    bid_lots = _lots_at(block_address + _BID_QTY_AT, units)
+    ask_ticks = _ticks_at(block_address + _ASK_AT, units)
+    ask_lots = _lots_at(block_address + _ASK_QTY_AT, units)
     worst = min(venue_ns, update_id, bid_ticks, bid_lots, ask_ticks, ask_lots)
     if worst < 0:
         return worst
@@ -286,20 +293,25 @@ def _decode_ticker(
 
 @compiled
 def _decode_trades(
-    block: int, after: int, end: int, catalog_address: int, out_address: int, out_count_max: int
+    block_address: int,
+    after_address: int,
+    end_address: int,
+    catalog_address: int,
+    out_address: int,
+    out_count_max: int,
 ) -> int:
     """Write a TRADE for each trade; return how many, or a Refusal."""
-    if after - block < _TRADES_BYTES:
+    if after_address - block_address < _TRADES_BYTES:
         return NOT_SBE
-    trades = _read_group(after, end, _COUNT_BYTES, _TRADE_BYTES)
-    index = _find_symbol(trades.after, end, catalog_address)
+    trades = _read_group(after_address, end_address, _COUNT_BYTES, _TRADE_BYTES)
+    index = _find_symbol(trades.after, end_address, catalog_address)
     if index < 0:
         return index
     if trades.entry_count > out_count_max:
         return TOO_LARGE
-    units = _units_of(block + _TRADES_EXPONENTS_AT, catalog_address, index)
-    venue_ns = _nanoseconds_at(block + _TRADES_TIME_AT)
-    if min(venue_ns, _nanoseconds_at(block + _EVENT_TIME_AT)) < 0:
+    units = _units_of(block_address + _TRADES_EXPONENTS_AT, catalog_address, index)
+    venue_ns = _nanoseconds_at(block_address + _TRADES_TIME_AT)
+    if min(venue_ns, _nanoseconds_at(block_address + _EVENT_TIME_AT)) < 0:
         return OUT_OF_RANGE
     for number in range(trades.entry_count):
         entry = trades.first + number * trades.entry_bytes
@@ -311,20 +323,22 @@ def _decode_trades(
 
 
 @compiled
-def _write_trade(slot: int, entry: int, index: int, venue_ns: int, units: Units) -> int:
+def _write_trade(
+    slot_address: int, entry_address: int, index: int, venue_ns: int, units: Units
+) -> int:
     """Write one trade of a message; return 1, or a Refusal."""
-    trade_id = _id_at(entry + _TRADE_ID_AT)
-    ticks = _ticks_at(entry + _TRADE_PRICE_AT, units)
-    lots = _lots_at(entry + _TRADE_QTY_AT, units)
+    trade_id = _id_at(entry_address + _TRADE_ID_AT)
+    ticks = _ticks_at(entry_address + _TRADE_PRICE_AT, units)
+    lots = _lots_at(entry_address + _TRADE_QTY_AT, units)
     worst = min(trade_id, ticks, lots)
     if worst < 0:
         return worst
     if ticks == 0:
         return OUT_OF_RANGE
-    is_maker = load_byte(entry + _MAKER_AT)
+    is_maker = load_byte(entry_address + _MAKER_AT)
     if is_maker > 1:
         return NOT_SBE
-    return write_trade(slot, index, venue_ns, trade_id, ticks, lots, is_maker)
+    return write_trade(slot_address, index, venue_ns, trade_id, ticks, lots, is_maker)
 
 
 @compiled
@@ -368,21 +382,26 @@ def _write_sides(
 
 @compiled
 def _decode_depth(
-    block: int, after: int, end: int, catalog_address: int, out_address: int, out_count_max: int
+    block_address: int,
+    after_address: int,
+    end_address: int,
+    catalog_address: int,
+    out_address: int,
+    out_count_max: int,
 ) -> int:
     """Write a DEPTH message; return its records, or a Refusal."""
-    if after - block < _DEPTH_BYTES:
+    if after_address - block_address < _DEPTH_BYTES:
         return NOT_SBE
-    bids = _read_group(after, end, _COUNT_BYTES_16, _LEVEL_BYTES)
-    asks = _read_group(bids.after, end, _COUNT_BYTES_16, _LEVEL_BYTES)
-    index = _find_symbol(asks.after, end, catalog_address)
+    bids = _read_group(after_address, end_address, _COUNT_BYTES_16, _LEVEL_BYTES)
+    asks = _read_group(bids.after, end_address, _COUNT_BYTES_16, _LEVEL_BYTES)
+    index = _find_symbol(asks.after, end_address, catalog_address)
     if index < 0:
         return index
-    venue_ns = _nanoseconds_at(block + _EVENT_TIME_AT)
-    first_id, last_id = _id_at(block + _FIRST_ID_AT), _id_at(block + _LAST_ID_AT)
+    venue_ns = _nanoseconds_at(block_address + _EVENT_TIME_AT)
+    first_id, last_id = _id_at(block_address + _FIRST_ID_AT), _id_at(block_address + _LAST_ID_AT)
     if min(venue_ns, first_id, last_id) < 0:
         return OUT_OF_RANGE
-    units = _units_of(block + _DEPTH_EXPONENTS_AT, catalog_address, index)
+    units = _units_of(block_address + _DEPTH_EXPONENTS_AT, catalog_address, index)
     count = _write_sides(bids, asks, index, units, out_address, out_count_max)
     if count < 0:
         return count
@@ -391,20 +410,28 @@ def _decode_depth(
 
 @compiled
 def _decode_partial(
-    block: int, after: int, end: int, catalog_address: int, out_address: int, out_count_max: int
+    block_address: int,
+    after_address: int,
+    end_address: int,
+    catalog_address: int,
+    out_address: int,
+    out_count_max: int,
 ) -> int:
     """Write a PARTIAL message; return its records, or a Refusal."""
-    if after - block < _PARTIAL_BYTES:
+    if after_address - block_address < _PARTIAL_BYTES:
         return NOT_SBE
-    bids = _read_group(after, end, _COUNT_BYTES_16, _LEVEL_BYTES)
-    asks = _read_group(bids.after, end, _COUNT_BYTES_16, _LEVEL_BYTES)
-    index = _find_symbol(asks.after, end, catalog_address)
+    bids = _read_group(after_address, end_address, _COUNT_BYTES_16, _LEVEL_BYTES)
+    asks = _read_group(bids.after, end_address, _COUNT_BYTES_16, _LEVEL_BYTES)
+    index = _find_symbol(asks.after, end_address, catalog_address)
     if index < 0:
         return index
-    venue_ns, update_id = _nanoseconds_at(block + _EVENT_TIME_AT), _id_at(block + _PARTIAL_ID_AT)
+    venue_ns, update_id = (
+        _nanoseconds_at(block_address + _EVENT_TIME_AT),
+        _id_at(block_address + _PARTIAL_ID_AT),
+    )
     if min(venue_ns, update_id) < 0:
         return OUT_OF_RANGE
-    units = _units_of(block + _PARTIAL_EXPONENTS_AT, catalog_address, index)
+    units = _units_of(block_address + _PARTIAL_EXPONENTS_AT, catalog_address, index)
     count = _write_sides(bids, asks, index, units, out_address, out_count_max)
     if count < 0:
         return count
