@@ -448,33 +448,6 @@ def _check_choice(config: Config, choice: StrategyChoice, where: str) -> None:
         raise ConfigError(f"{where}.params`: {error}") from error
 
 
-def _check_choices(config: Config, path: str) -> None:
-    """Check that each instrument is named by one strategy, and that it is plain which one."""
-    chosen: list[int] = []
-    for index, choice in enumerate(config.strategies):
-        found = config.instrument_ids(choice)
-        if len(found) > 1:
-            sources = [config.source_symbols[each].source for each in found]
-            keys = [f'source = "{source}"' for source in sources]
-            raise ConfigError(
-                f"{path}: `$.strategies[{index}].symbol`: {choice.symbol} is a symbol of "
-                f"{' and '.join(sources)}; write "
-                f"{' or '.join(keys)}"
-            )
-        chosen += found
-        if not found and choice.source is not None:
-            raise ConfigError(
-                f"{path}: `$.strategies[{index}].source`: no source {choice.source!r} has "
-                f"{choice.symbol}"
-            )
-    if sorted(chosen) != list(range(len(config.symbols))) or len(chosen) != len(config.strategies):
-        named = [choice.symbol for choice in config.strategies]
-        raise ConfigError(
-            f"{path}: `$.strategies` must name each symbol of `$.sources` once: "
-            f"{', '.join(config.symbols)}; it names {', '.join(named)}"
-        )
-
-
 def _check_accounts(config: Config, path: str) -> None:
     names = [account.name for account in config.accounts]
     if len({name.replace("-", "_") for name in names}) != len(names):  # also as variables
@@ -504,11 +477,48 @@ def _check_accounts(config: Config, path: str) -> None:
                 "has no limits for its symbols either"
             )
     for index, name in enumerate(names):
+        owned = [
+            s for s, i in zip(config.source_symbols, config.account_ids, strict=True) if i == index
+        ]
+        for symbol, count in Counter(each.symbol for each in owned).items():
+            if count > 1:
+                raise ConfigError(
+                    f"{path}: `$.accounts[{index}]`: {name} trades {symbol} of "
+                    f"{' and '.join(s.source for s in owned if s.symbol == symbol)}; "
+                    "an account trades a symbol of one source"
+                )
         if index not in config.account_ids:
             raise ConfigError(
                 f"{path}: `$.accounts[{index}]`: no strategy trades on the account {name}; "
                 "name it in one, or leave it out"
             )
+
+
+def _check_choices(config: Config, path: str) -> None:
+    """Check that each instrument is named by one strategy, and that it is plain which one."""
+    chosen: list[int] = []
+    for index, choice in enumerate(config.strategies):
+        found = config.instrument_ids(choice)
+        if len(found) > 1:
+            sources = [config.source_symbols[each].source for each in found]
+            keys = [f'source = "{source}"' for source in sources]
+            raise ConfigError(
+                f"{path}: `$.strategies[{index}].symbol`: {choice.symbol} is a symbol of "
+                f"{' and '.join(sources)}; write "
+                f"{' or '.join(keys)}"
+            )
+        chosen += found
+        if not found and choice.source is not None:
+            raise ConfigError(
+                f"{path}: `$.strategies[{index}].source`: no source {choice.source!r} has "
+                f"{choice.symbol}"
+            )
+    if sorted(chosen) != list(range(len(config.symbols))) or len(chosen) != len(config.strategies):
+        named = [choice.symbol for choice in config.strategies]
+        raise ConfigError(
+            f"{path}: `$.strategies` must name each symbol of `$.sources` once: "
+            f"{', '.join(config.symbols)}; it names {', '.join(named)}"
+        )
 
 
 def _check_venue(path: str, key: str, name: str) -> None:

@@ -339,48 +339,6 @@ def test_a_stage_shows_a_key_where_its_venue_wants_one(tmp_path: Path) -> None:
     assert shown == [wires.ingest_roles[1]]
 
 
-def two_venues(**chosen: Any) -> Any:
-    """Return tables in which two sources have BTCUSDT."""
-    tables = good()
-    source, strategy = tables["sources"][0], tables["strategies"][0]
-    tables["sources"] = [
-        {**source, "name": "spot", "symbols": ["BTCUSDT", "ETHUSDT"]},
-        {**source, "name": "linear", "venue": "bybit_linear", "symbols": ["BTCUSDT"]},
-    ]
-    tables["strategies"] = [
-        {**strategy, "symbol": "BTCUSDT", "source": "spot"},
-        {**strategy, "symbol": "ETHUSDT"},
-        {**strategy, "symbol": "BTCUSDT", **chosen},
-    ]
-    return tables
-
-
-def test_a_symbol_of_two_sources_is_known_by_both(tmp_path: Path) -> None:
-    """The names of instruments differ; each finds its own strategy."""
-    config = load_tables(tmp_path, two_venues(source="linear"))
-    assert config.symbols == ["spot:BTCUSDT", "ETHUSDT", "linear:BTCUSDT"]
-    assert config.source_symbols == [
-        ("spot", "BTCUSDT"), ("spot", "ETHUSDT"), ("linear", "BTCUSDT")
-    ]  # fmt: skip
-    assert [config.choice(name).source for name in config.symbols] == ["spot", None, "linear"]
-
-
-@pytest.mark.parametrize(
-    ("chosen", "words"),
-    [
-        ({}, 'BTCUSDT is a symbol of spot and linear; write source = "spot" or source = "linear"'),
-        ({"source": "spot"}, "`$.strategies` must name each symbol of `$.sources` once"),
-        ({"source": "moon"}, "`$.strategies[2].source`: no source 'moon' has BTCUSDT"),
-    ],
-)
-def test_it_must_be_plain_which_of_two_is_meant(
-    tmp_path: Path, chosen: dict[str, str], words: str
-) -> None:
-    """The message names the sources, and what to write."""
-    with pytest.raises(ConfigError, match=re.escape(words)):
-        load_tables(tmp_path, two_venues(**chosen))
-
-
 def two_accounts() -> dict[str, Any]:
     """Return a configuration in which each symbol is traded on an account of its own."""
     tables = good()
@@ -446,3 +404,48 @@ def test_each_account_has_a_key_of_its_own(tmp_path: Path, no_keys: pytest.Monke
     assert reference.variables_for(config, wires, ["ingest", "strategy"], keys) == {}
     forget_credentials()
     assert not [name for name in os.environ if name.startswith(KEY_VARIABLE)]
+
+
+def two_venues(**chosen: Any) -> Any:
+    """Return tables in which two sources have BTCUSDT, each traded on an account of its own."""
+    tables = good()
+    source, strategy = tables["sources"][0], {**tables["strategies"][0], "account": "cash"}
+    only = tables["accounts"][0]
+    tables["accounts"] = [{**only, "name": "cash"}, {**only, "name": "margin"}]
+    tables["sources"] = [
+        {**source, "name": "spot", "symbols": ["BTCUSDT", "ETHUSDT"]},
+        {**source, "name": "linear", "venue": "bybit_linear", "symbols": ["BTCUSDT"]},
+    ]
+    tables["strategies"] = [
+        {**strategy, "symbol": "BTCUSDT", "source": "spot"},
+        {**strategy, "symbol": "ETHUSDT"},
+        {**strategy, "symbol": "BTCUSDT", "account": "margin", **chosen},
+    ]
+    return tables
+
+
+def test_a_symbol_of_two_sources_is_known_by_both(tmp_path: Path) -> None:
+    """The names of instruments differ; each finds its own strategy."""
+    config = load_tables(tmp_path, two_venues(source="linear"))
+    assert config.symbols == ["spot:BTCUSDT", "ETHUSDT", "linear:BTCUSDT"]
+    assert config.source_symbols == [
+        ("spot", "BTCUSDT"), ("spot", "ETHUSDT"), ("linear", "BTCUSDT")
+    ]  # fmt: skip
+    assert [config.choice(name).source for name in config.symbols] == ["spot", None, "linear"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "words"),
+    [
+        ({}, 'BTCUSDT is a symbol of spot and linear; write source = "spot" or source = "linear"'),
+        ({"source": "spot"}, "`$.strategies` must name each symbol of `$.sources` once"),
+        ({"source": "moon"}, "`$.strategies[2].source`: no source 'moon' has BTCUSDT"),
+        ({"source": "linear", "account": "cash"}, "cash trades BTCUSDT of spot and linear"),
+    ],
+)
+def test_it_must_be_plain_which_of_two_is_meant(
+    tmp_path: Path, chosen: dict[str, str], words: str
+) -> None:
+    """The message names the sources, and what to write."""
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        load_tables(tmp_path, two_venues(**chosen))

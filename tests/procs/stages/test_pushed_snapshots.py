@@ -87,7 +87,7 @@ class Run:
         }  # fmt: skip
         settings = {
             "sources": [source],
-            "orders": {"rest_url": "http://x", "order_url": "ws://x"},
+            "accounts": [{"rest_url": "http://x", "order_url": "ws://x"}],
             "strategies": [strategy_of("BTCUSDT", 2)],
         }
         config = msgspec.convert(settings, Config)
