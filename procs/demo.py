@@ -81,27 +81,42 @@ class Demo:
         report: dict[str, Any] = json.loads((self.folder / "exchange.json").read_text())
         return report
 
-    def ports(self) -> dict[str, int]:
-        """Wait until the exchange listens; return its ports."""
+    def ready(self) -> dict[str, Any]:
+        """Wait until the exchange listens; return its ports and addresses."""
         assert self.exchange is not None
         assert self.exchange.stdout is not None
         line = self.exchange.stdout.readline()
         if not line:
             raise click.ClickException("the exchange did not start; its message is above")
-        ports: dict[str, int] = json.loads(line)
-        return ports
+        found: dict[str, Any] = json.loads(line)
+        return found
 
-    def start_engine(self, ports: dict[str, int]) -> None:
-        """Point the configuration at the exchange and start the engine on it."""
+    def addresses(self, ready: dict[str, Any], venue: str) -> dict[str, str]:
+        """Return where the exchange serves a venue, by the keys of the configuration."""
+        if venue in ready:  # a dialect that says its own addresses
+            return dict(ready[venue])
         secure = "s" if self.ca_path else ""
-        rest_url = f"http{secure}://127.0.0.1:{ports['rest_port']}"
-        ws_url = f"ws{secure}://127.0.0.1:{ports['ws_port']}"
+        ws_url = f"ws{secure}://127.0.0.1:{ready['ws_port']}"
+        return {
+            "rest_url": f"http{secure}://127.0.0.1:{ready['rest_port']}",
+            "stream_url": ws_url,
+            "trade_url": f"{ws_url}/ws-api/v3",
+        }
+
+    def start_engine(self, ready: dict[str, Any]) -> None:
+        """Point the configuration at the exchange and start the engine on it."""
         replace = msgspec.structs.replace
-        sources = [replace(s, rest_url=rest_url, stream_url=ws_url) for s in self.config.sources]
-        accounts = [
-            replace(account, rest_url=rest_url, order_url=f"{ws_url}/ws-api/v3")
-            for account in self.config.accounts
-        ]
+        sources, accounts = [], []
+        for source in self.config.sources:
+            found = self.addresses(ready, source.venue)
+            urls = {key: found[key] for key in ("rest_url", "stream_url")}
+            sources.append(replace(source, **urls))
+        for account in self.config.accounts:
+            found = self.addresses(ready, account.venue)
+            accounts.append(replace(
+                account, rest_url=found["rest_url"], order_url=found["trade_url"],
+                private_url=found.get("private_url"),
+            ))  # fmt: skip
         self.config = replace(self.config, sources=sources, accounts=accounts)
         if self.ca_path is not None:
             self.config = replace(self.config, tls=Tls(ca_file=str(self.ca_path.resolve())))
@@ -191,6 +206,8 @@ def verdict(facts: dict[str, Any], seconds: float, is_market: bool) -> list[str]
 @click.command(help=__doc__)
 @click.option("--config", "config_path", default="configs/demo.toml",
               type=click.Path(exists=True, path_type=Path), help="What to run.")  # fmt: skip
+@click.option("--exchange-config", default="configs/exchange.toml",
+              type=click.Path(exists=True), help="The markets of the exchange.")  # fmt: skip
 @click.option("--seconds", default=60, help="How long; 0 until Ctrl-C.")
 @click.option("--report", "report_path", type=click.Path(path_type=Path), help="Write JSON here.")
 @click.option("--capture", type=click.Path(exists=True, path_type=Path),
@@ -201,8 +218,8 @@ def verdict(facts: dict[str, Any], seconds: float, is_market: bool) -> list[str]
 @click.option("--dashboard/--no-dashboard", "has_dashboard", default=True,
               help="Show the run in a browser; the address is printed.")  # fmt: skip
 def main(
-    config_path: Path, seconds: int, report_path: Path | None, capture: Path | None, speed: str,
-    seed: int, use_tls: bool, has_dashboard: bool,
+    config_path: Path, exchange_config: str, seconds: int, report_path: Path | None,
+    capture: Path | None, speed: str, seed: int, use_tls: bool, has_dashboard: bool,
 ) -> None:  # fmt: skip
     """Run the demonstration."""
     try:
@@ -213,7 +230,7 @@ def main(
         raise click.ClickException(
             f"instance {config.instance!r} is up; end it: vortexctl stop -n {config.instance}"
         )
-    arguments = ["--config", "configs/exchange.toml", "--seed", str(seed)]
+    arguments = ["--config", exchange_config, "--seed", str(seed)]
     if capture is not None:
         arguments += ["--capture", str(capture), "--speed", speed]
         config = of_capture(config)
@@ -227,9 +244,13 @@ def main(
         demo.start_exchange(arguments)
         if not warm.is_warm(config):
             warm.warm(config, click.echo)  # while the exchange compiles its own functions
-        ports = demo.ports()
-        click.echo(f"exchange: REST on port {ports['rest_port']}, streams on {ports['ws_port']}")
-        demo.start_engine(ports)
+        ready = demo.ready()
+        for venue in config.venues:
+            found = demo.addresses(ready, venue)
+            click.echo(
+                f"exchange: {venue}: REST {found['rest_url']}, streams {found['stream_url']}"
+            )
+        demo.start_engine(ready)
         click.echo(f"trading after {time.monotonic() - started:.1f} s")
         if has_dashboard:
             demo.start_dashboard()

@@ -71,7 +71,7 @@ class Chaos:
             "--config", "configs/exchange.toml", "--seed", str(self.seed), "--audit", "--faults",
             f"--life={self.life_count}", *ports,
         ])  # fmt: skip
-        self.ports = self.demo.ports()
+        self.ports = self.demo.ready()
         self.life_count += 1
 
     def end_exchange(self) -> None:

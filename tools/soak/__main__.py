@@ -219,7 +219,7 @@ def main(
             "--config", "configs/exchange.toml", "--seed", str(seed), "--speed", str(speed),
             "--audit",
         ])  # fmt: skip
-        demo.start_engine(demo.ports())
+        demo.start_engine(demo.ready())
         demo.start_dashboard()
         soak.run(minutes * 60)
     finally:
