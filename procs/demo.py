@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -93,8 +94,9 @@ class Demo:
 
     def addresses(self, ready: dict[str, Any], venue: str) -> dict[str, str]:
         """Return where the exchange serves a venue, by the keys of the configuration."""
-        if venue in ready:  # a dialect that says its own addresses
-            return dict(ready[venue])
+        if venue in ready:  # a dialect says its own addresses; the path of a stream is the venue's
+            stream = urlsplit(ready[venue]["stream_url"])
+            return {**ready[venue], "stream_url": f"{stream.scheme}://{stream.netloc}"}
         secure = "s" if self.ca_path else ""
         ws_url = f"ws{secure}://127.0.0.1:{ready['ws_port']}"
         return {
