@@ -11,7 +11,7 @@ SEED    ?= 1
 MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-units test-systems vectors fuzz check format docs bench chaos soak clean
+.PHONY: help install run test test-units test-python test-systems vectors fuzz check format docs bench chaos soak clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -37,10 +37,17 @@ check: $(STAMP) ## style, types, floors, generated documents
 	$(BIN)/python -m tools.documents --check
 
 test: $(STAMP) vectors ## all tests: those without an engine, in parallel with those that start one
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-units test-systems
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-units test-systems test-python
 
 test-units: $(STAMP)
 	$(BIN)/python -m pytest -q tests/tidy tests/ipc tests/vortex tests/conformance tests/procs/exchange
+
+# The compiled functions as they are written: each access checked, each line counted.
+test-python: export NUMBA_DISABLE_JIT = 1
+test-python: export VORTEX_CHECK_BOUNDS = 1
+test-python: $(STAMP) ## ipc and vortex as plain Python with bounds checked, and what of it was run
+	$(BIN)/python -m coverage run -m pytest -q --timeout=0 tests/ipc tests/vortex
+	$(BIN)/python -m coverage report
 
 test-systems: $(STAMP)
 	$(BIN)/python -m pytest -q tests/procs tests/tools --ignore=tests/procs/exchange

@@ -3,6 +3,7 @@
 fingerprints  the fingerprint of a file and all its imports
 code_cache    the folders that keep machine code between processes: one per fingerprint
 dispatcher    numba's dispatcher; LLVM optimises once, at the entry points
+bounds        what memory plain Python may touch: a bounds check for functions as written
 atomics       ordered reads and writes of one int64 at an address
 compiled      the one way this project compiles a function
 cell          the latest value of a record: one writer, many readers, and the writer never waits

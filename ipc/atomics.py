@@ -16,32 +16,41 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
+from ipc.bounds import IS_CHECKED, KNOWN
+
 I64 = ir.IntType(64)
+
+
+def _word_at(address: int) -> ctypes.c_int64:
+    """Return the word at ``address`` as plain Python sees it."""
+    if IS_CHECKED:
+        KNOWN.check(int(address), 8)
+    return ctypes.c_int64.from_address(int(address))
 
 
 def load_acquire(address: int) -> int:
     """Return the word at ``address``; later reads cannot move before it."""
-    return ctypes.c_int64.from_address(int(address)).value
+    return _word_at(address).value
 
 
 def load_relaxed(address: int) -> int:
     """Return the word at ``address``, untorn, in no particular order."""
-    return ctypes.c_int64.from_address(int(address)).value
+    return _word_at(address).value
 
 
 def store_release(address: int, value: int) -> None:
     """Write the word at ``address``; earlier reads and writes cannot move after it."""
-    ctypes.c_int64.from_address(int(address)).value = int(value)
+    _word_at(address).value = int(value)
 
 
 def store_relaxed(address: int, value: int) -> None:
     """Write the word at ``address``, untorn, in no particular order."""
-    ctypes.c_int64.from_address(int(address)).value = int(value)
+    _word_at(address).value = int(value)
 
 
 def compare_exchange(address: int, expected: int, value: int) -> bool:
     """Write ``value`` if the word equals ``expected``; return whether it did.  A full barrier."""
-    word = ctypes.c_int64.from_address(int(address))
+    word = _word_at(address)
     if word.value != expected:
         return False
     word.value = int(value)

@@ -15,10 +15,18 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
+from ipc.bounds import IS_CHECKED, KNOWN, know_array
 from ipc.types import Int64Array, Record, RecordArray
 
 I8 = ir.IntType(8)
 I64 = ir.IntType(64)
+
+
+def _checked(address: int, byte_count: int) -> int:
+    """Return an address that so many bytes may be touched at."""
+    if IS_CHECKED:
+        KNOWN.check(int(address), int(byte_count))
+    return int(address)
 
 
 def record_at(address: int, dtype: "np.dtype[np.void]") -> Record:
@@ -26,55 +34,60 @@ def record_at(address: int, dtype: "np.dtype[np.void]") -> Record:
 
     ``dtype`` must be a module constant when called from compiled code.
     """
-    memory: Any = (ctypes.c_char * dtype.itemsize).from_address(int(address))
+    memory: Any = (ctypes.c_char * dtype.itemsize).from_address(_checked(address, dtype.itemsize))
     return np.frombuffer(memory, dtype=dtype).view(np.recarray)[0]
 
 
 def address_of(array: "np.ndarray[Any, Any]") -> int:
     """Return where ``array`` begins; the caller keeps the array alive."""
+    if IS_CHECKED:
+        know_array(array)
     return int(array.ctypes.data)
 
 
 def records_at(address: int, dtype: "np.dtype[np.void]", count: int) -> RecordArray:
     """Return ``count`` records at ``address`` as an array view (cold code only)."""
-    memory: Any = (ctypes.c_char * (dtype.itemsize * count)).from_address(int(address))
+    memory: Any = (ctypes.c_char * (dtype.itemsize * count)).from_address(
+        _checked(address, dtype.itemsize * count)
+    )
     return np.frombuffer(memory, dtype=dtype)
 
 
 def words_at(address: int, count: int) -> Int64Array:
     """Return ``count`` words at ``address`` as an array view (cold code only)."""
-    memory: Any = (ctypes.c_int64 * count).from_address(int(address))
+    memory: Any = (ctypes.c_int64 * count).from_address(_checked(address, 8 * count))
     return np.frombuffer(memory, dtype=np.int64)
 
 
 def load_byte(address: int) -> int:
     """Return the byte at ``address``, 0 to 255."""
-    return ctypes.c_uint8.from_address(int(address)).value
+    return ctypes.c_uint8.from_address(_checked(address, 1)).value
 
 
 def store_byte(address: int, value: int) -> None:
     """Write the low eight bits of ``value``."""
-    ctypes.c_uint8.from_address(int(address)).value = int(value) & 0xFF
+    ctypes.c_uint8.from_address(_checked(address, 1)).value = int(value) & 0xFF
 
 
 def load_word(address: int) -> int:
     """Return eight bytes at any ``address`` as a little-endian int64."""
-    return ctypes.c_int64.from_address(int(address)).value
+    return ctypes.c_int64.from_address(_checked(address, 8)).value
 
 
 def store_word(address: int, value: int) -> None:
     """Write eight bytes at any ``address``, little-endian."""
-    ctypes.c_int64.from_address(int(address)).value = int(value)
+    ctypes.c_int64.from_address(_checked(address, 8)).value = int(value)
 
 
 def copy_bytes(target_address: int, source_address: int, byte_count: int) -> None:
     """Copy ``byte_count`` bytes; the ranges may overlap."""
-    ctypes.memmove(int(target_address), int(source_address), int(byte_count))
+    target, source = _checked(target_address, byte_count), _checked(source_address, byte_count)
+    ctypes.memmove(target, source, int(byte_count))
 
 
 def zero_bytes(address: int, byte_count: int) -> None:
     """Set ``byte_count`` bytes to zero."""
-    ctypes.memset(int(address), 0, int(byte_count))
+    ctypes.memset(_checked(address, byte_count), 0, int(byte_count))
 
 
 @intrinsic

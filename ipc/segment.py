@@ -19,6 +19,7 @@ from typing import Self
 import numpy as np
 import posix_ipc
 
+from ipc.bounds import KNOWN
 from ipc.errors import RoleTaken, SegmentInUse, SegmentMismatch, SegmentMissing, SegmentNotYet
 from ipc.layout import Field, Layout
 from ipc.memory import records_at
@@ -203,6 +204,7 @@ class Segment:
         for place in range(0, total_bytes, span_bytes):
             self._mmap(base + place, span_bytes, protection, flags, self.fd, offset_bytes)
         self._maps.append((base, total_bytes))
+        KNOWN.add(base, total_bytes)
         return base
 
     def _mmap(
@@ -247,6 +249,7 @@ class Segment:
         """Unmap all and free the locks.  Addresses into the segment are invalid after this."""
         del self.header
         for address, byte_count in self._maps:
+            KNOWN.remove(address)
             _libc.munmap(address, byte_count)
         self._maps.clear()
         os.close(self.fd)

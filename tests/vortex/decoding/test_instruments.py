@@ -179,5 +179,6 @@ def test_hundreds_of_symbols_are_found_and_no_others() -> None:
 def test_a_symbol_cannot_stand_twice() -> None:
     instruments = np.zeros(2, dtype=INSTRUMENT.dtype)
     instruments["symbol"], instruments["symbol_bytes"] = b"BTCUSDT", 7
+    instruments["tick_e8"] = instruments["lot_e8"] = 1_000_000
     with pytest.raises(ValueError, match="BTCUSDT is listed twice"):
         build_catalog(instruments)

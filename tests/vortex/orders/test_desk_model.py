@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from order_side import OrderDesk, Quotes
 
+from ipc.memory import address_of
 from vortex.codes import Answer, Execution, Kind, OrderState, Outcome, Reject, Side
 from vortex.orders import desk, order_table
 from vortex.orders.quoting import quote_side
@@ -201,7 +202,7 @@ class Exchange:
 
     def tell(self, kind):
         self.desk.desk["event_count"] = 0
-        self.desk.desk["events_address"] = self.desk.room.ctypes.data
+        self.desk.desk["events_address"] = address_of(self.desk.room)
         desk.next_event(self.desk.address, kind, 0, Reject.NONE)
         self.desk.take_events(1)
         self.publish()

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from ipc.bounds import KNOWN
 from ipc.memory import address_of, copy_bytes, load_byte, load_word
 from tests.vortex.venues import test_bybit_answers
 from tests.vortex.wire.test_signing import make_session
@@ -55,6 +56,7 @@ class Guarded:
         for page in (start, self.end):
             if LIBC.mprotect(ctypes.c_void_p(page), mmap.PAGESIZE, PROT_NONE) != 0:
                 raise OSError(ctypes.get_errno(), "mprotect")
+        KNOWN.add(self.first, self.end - self.first)
 
     def places(self, text: bytes, behind: bytes, pad_bytes: int = PAD_BYTES) -> Iterator[int]:
         """Yield where ``text`` lies, ``behind`` repeated after it: at the end, at the beginning."""
@@ -175,7 +177,7 @@ def write_frames(memory: Guarded) -> None:
     for size in (*range(40), 125, 126, 127, 1000, 65535, 65536):
         for source in memory.places(bytes(size), b"\0", 7):
             for out in other.places(
-                bytes(size + 6 + 2 * (size > 125) + 6 * (size > 65535)), b"", 7
+                bytes(size + 6 + 2 * (size > 125) + 6 * (size > 65535)), b"\0", 7
             ):
                 write_frame(out, 2, source, size, 0x12345678)
 
