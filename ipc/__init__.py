@@ -13,7 +13,6 @@ control       the command page and the status page of one stage
 counters      cumulative int64 counters: one writer, readers take differences, no resets
 types         names for the types that cross function boundaries
 histogram     latency histograms in the layout of HdrHistogram: two significant digits, up to 137 s
-bounds        a bounds check: the memory that compiled functions may touch as plain Python
 memory        a record at an address
 plugs         functions that a loop calls by their address
 clock         nanoseconds from the cycle counter, comparable between processes

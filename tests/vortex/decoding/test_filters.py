@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ipc.memory import address_of
+from ipc.memory import address_of, record_at
 from vortex.codes import Kind, Reject, Side
 from vortex.decoding.instruments import build_catalog
 from vortex.orders.limits import check_bounds
-from vortex.records import REQUEST, TICKER
+from vortex.records import INSTRUMENT, REQUEST, TICKER
 from vortex.venues._binance.account import new_session
 from vortex.venues._binance.listed_symbols import read_instruments
 from vortex.venues._binance.market_decoder import decode_market
@@ -86,7 +86,8 @@ def test_m26_what_is_within_the_bounds_is_legal_and_exact_on_the_wire(
     price_ticks = data.draw(st.integers(1, int(row["price_ticks_max"])) | st.just(1))
     qty_lots = data.draw(st.integers(1, int(row["qty_lots_max"])) | st.just(1))
     assert price_ticks * qty_lots < 2**63
-    if check_bounds(address_of(instruments), price_ticks, qty_lots) != Reject.NONE:
+    instrument = record_at(address_of(instruments), INSTRUMENT.dtype)
+    if check_bounds(instrument, price_ticks, qty_lots) != Reject.NONE:
         return
     order = order_of(instruments, price_ticks, qty_lots)
     price, qty = Decimal(order["price"]), Decimal(order["quantity"])
