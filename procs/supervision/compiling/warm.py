@@ -33,11 +33,15 @@ class CompileError(Exception):
     """A stage does not compile; the message says why."""
 
 
+#: This module, also where it runs as ``__main__``.
+MODULE = "procs.supervision.compiling.warm"
+
+
 def marker(config: Config) -> Path | None:
     """Return the file that says that all of this configuration's machine code is kept."""
     venues = config.venues
     sources = sorted(config.strategy_sources)
-    modules = [__name__, *(f"vortex.venues.{venue}" for venue in venues)]
+    modules = [MODULE, *(f"vortex.venues.{venue}" for venue in venues)]
     modules += [f"vortex.strategies.{name}" for name in sources if not Path(name).is_absolute()]
     keys = [strategy_files.key(source) for source in sources]
     folder = code_cache.folder_named(fingerprints.of_modules(*modules))

@@ -125,7 +125,7 @@ def test_what_does_not_compile_is_said(tmp_path: Path, wrong: str, said: str) ->
     path = tmp_path / "mine.py"
     path.write_text(text_of("mine").replace("state.decision_count += 1", wrong))
     with pytest.raises(warm.CompileError, match="decide mine does not compile") as caught:
-        warm.compile_job(("strategy", str(path)))
+        warm.compile_job(("decide", str(path)))
     assert said in str(caught.value)
 
 
