@@ -101,7 +101,7 @@ def test_status_in_json_has_a_fixed_schema(running: Running) -> None:
             "state", "heartbeat_ms", "pid", "cpu", "wait", "supervised", "restarts",
         }  # fmt: skip
         assert (stage["state"], stage["supervised"]) == ("ready", "up")
-    assert set(facts["balances"]) == {"BTC", "ETH", "USDT"}
+    assert set(facts["balances"]["main"]) == {"BTC", "ETH", "USDT"}
     assert set(facts["books"]) == {"BTCUSDT", "ETHUSDT"}
     assert set(facts["rings"]) == {"market.ingest", "tops", "requests", "events"}
     assert facts["supervisor_pid"] == running.engine.mark.pid

@@ -62,7 +62,7 @@ def test_ids_used_twice_and_orders_that_stand_are_found() -> None:
     assert repeated_client_ids(orders) == ["a"]
     assert standing_client_ids(orders) == ["b"]
     assert order_faults(orders, ["b"]) == [
-        "client order ids used twice: a", "orders stand after the stop: b",
+        "client order ids used twice: a", "orders are open after the stop: b",
     ]  # fmt: skip
     assert order_faults(orders[:2], []) == []
 

@@ -100,7 +100,8 @@ class Stepper:
             layout = self.repeater.stage.wiring.tables[name].layout
             names = [field.name for field in layout.fields if field.name not in UNTOLD]
             shown = [each for each in names if not each.endswith("_ns")]
-            for index, symbol in enumerate(self.symbols):
+            shown_count = min(len(self.symbols), len(before[name]), len(records))
+            for index, symbol in enumerate(self.symbols[:shown_count]):
                 words = []
                 for field in shown:
                     old, new = before[name][index][field], records[index][field]

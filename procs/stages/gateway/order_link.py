@@ -140,7 +140,7 @@ class OrderLink:
         settings = self.account.settings
         self.venue = venues.account_of(settings.venue)
         self.questions = AccountQuestions(settings, credentials, stage.config.tls.ca_file)
-        self.positions = positions
+        self.positions = positions.view(np.recarray)  # as compiled functions read a record
         self.orders = orders
         self.instruments = stage.table("instruments").records
         self.to_hot, self.to_main = Mailbox(), Mailbox()

@@ -330,7 +330,7 @@ def test_breakpoints_are_checked_before_anything_is_stopped() -> None:
         (["run", "book", "--pdb"], 2, "needs a terminal"),
         (["run", "book", "--break", "turn"], 2, "goes with --pdb"),
         (["run", "book", "--shadow", "-n", new_instance()], 3, "is not running"),
-        (["step", "nowhere.jsonl"], 2, "is not there"),
+        (["step", "nowhere.jsonl"], 2, "does not exist"),
         (["step", "nowhere.jsonl", "--pdb"], 2, "needs a terminal"),
     ],
 )
@@ -397,7 +397,7 @@ def test_a_run_of_another_version_is_one_line(nowhere: Engine) -> None:
         stack.callback(lock.release)
         lock.write(Mark(os.getpid(), 1, str(folder), 0))
         arguments = ("run", "book", "--shadow", "-n", nowhere.name)
-        launch = instance.launch_path(folder, "gateway")
+        launch = instance.launch_path(folder, "book")
         launch.write_text('{"config": {"from": "tomorrow"}}')
         done = plainly(nowhere, *arguments)
         assert (done.exit_code, len(done.output.splitlines())) == (1, 1)

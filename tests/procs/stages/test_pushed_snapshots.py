@@ -188,7 +188,7 @@ def test_a_successor_is_subscribed_before_it_takes_over_and_the_book_stays_live(
 ) -> None:
     run.feed.upkeep.end_soon()
     run.until(lambda: len(peer.connections) == 2 and run.feed.former is None)
-    assert peer.operations(2) == ["subscribe"]
+    run.until(lambda: peer.operations(2) == ["subscribe"])
     run.until(lambda: run.is_live_at(1))
     peer.connections[1].send(book_frame("delta", 2, "100.5", "101.0"))
     run.until(lambda: run.is_live_at(2))

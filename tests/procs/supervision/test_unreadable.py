@@ -29,7 +29,7 @@ def test_a_run_of_another_version_is_one_line(nowhere: Engine, arguments: list[s
     lock.write_bytes(msgspec.json.encode(mark))
     done = nowhere.run(*arguments, "-n", nowhere.name)
     assert (done.exit_code, len(done.output.splitlines())) == (3, 1)
-    launch = folder / "gateway.launch.json"
+    launch = folder / "book.launch.json"
     launch.write_text('{"config": {"from": "tomorrow"}}')
     done = nowhere.run(*arguments, "-n", nowhere.name)
     assert (done.exit_code, len(done.output.splitlines())) == (1, 1)
@@ -52,7 +52,7 @@ def test_status_and_jitter_tell_of_a_running_engine_of_another_version(nowhere: 
         lock = InstanceLock.take(nowhere.name)
         try:
             lock.write(Mark(os.getpid(), 1, str(nowhere.folder), 0))
-            launch = launch_path(nowhere.folder, "gateway")
+            launch = launch_path(nowhere.folder, "book")
             launch.write_text('{"config": {"from": "tomorrow"}}')
             done = nowhere.run("status", "-n", nowhere.name)
             assert (done.exit_code, len(done.output.splitlines())) == (1, 1)
@@ -78,7 +78,7 @@ def test_what_another_run_left_is_no_news_of_one_that_just_starts(nowhere: Engin
         try:
             lock.write(Mark(os.getpid(), 1, str(nowhere.folder), 0))
             launch = Launch(config, 1, str(nowhere.folder), {"gateway": 0}, 0, [0])
-            write_launch(launch_path(nowhere.folder, "gateway"), launch)
+            write_launch(launch_path(nowhere.folder, "book"), launch)
             done = nowhere.run("status", "-n", nowhere.name)
             assert (done.exit_code, len(done.output.splitlines())) == (1, 1)
             assert "just starting" in done.output
