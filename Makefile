@@ -37,7 +37,7 @@ check: $(STAMP) ## style, types, floors, generated documents
 	$(BIN)/python -m tools.documents --check
 
 test: $(STAMP) vectors ## all tests: those without an engine, in parallel with those that start one
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-units test-systems test-python
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-units test-systems
 
 test-units: $(STAMP)
 	$(BIN)/python -m pytest -q tests/tidy tests/ipc tests/vortex tests/conformance tests/procs/exchange

@@ -92,13 +92,13 @@ def life_of(found: list[LoggedEvent], pid: int, pids: list[int]) -> list[LoggedE
     if begun and begun[0] in pids:
         index = pids.index(begun[0])
         owner = pids[index - 1] if index > 0 else 0
-    found = []
+    own = []
     for each in found:
         if each.event_id == LIFE_BEGAN:
             owner = int(each.words[1])
         if owner == pid:
-            found.append(each)
-    return found
+            own.append(each)
+    return own
 
 
 def of_instance(name: str, count: int) -> list[Death]:

@@ -129,7 +129,9 @@ def test_the_venue_is_told(trading: tuple[Running, Dashboard]) -> None:
     running, dashboard = trading
     facts = facts_of(
         dashboard, "venue",
-        lambda f: f["accounts"][0]["budget"]["used"] > 0 and all(feed["in_sync"] for feed in f["feeds"]),
+        lambda f: (
+            f["accounts"][0]["budget"]["used"] > 0 and all(feed["in_sync"] for feed in f["feeds"])
+        ),
     )  # fmt: skip
     assert [feed["symbol"] for feed in facts["feeds"]] == ["BTCUSDT", "ETHUSDT"]
     assert all(feed["age_ms"] >= 0 for feed in facts["feeds"])
