@@ -67,11 +67,7 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def compile_entry(function: Callable[..., Any], signature: Any) -> Any:
-    """Compile ``function`` now for one explicit ``signature``; the entry of a compiled loop.
-
-    An entry may take other compiled functions as arguments typed ``types.FunctionType``: the one
-    form of plug that numba also caches.
-    """
+    """Compile ``function`` now for one explicit ``signature``; the entry of a compiled loop."""
     if PLAIN_PYTHON:
         return function
     made = dispatcher(function)
@@ -81,9 +77,9 @@ def compile_entry(function: Callable[..., Any], signature: Any) -> Any:
 
 
 def compile_plug(function: Any, signature: Any) -> Any:
-    """Compile ``function`` for the signature under which an entry is handed it; return it.
+    """Compile ``function`` for the signature under which a loop calls it; return it.
 
-    Left to itself numba would do so in the hot thread, at the entry's first call.
+    ``ipc.plugs`` needs its address before the hot thread starts.
     """
     if not PLAIN_PYTHON:
         function.compile(signature.args)
