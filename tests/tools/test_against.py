@@ -34,10 +34,11 @@ def test_the_ratio_is_of_neighbours_and_who_is_first_alternates():
 
 
 def test_the_interval_holds_the_median_and_one_outlier_moves_neither():
-    ratio = ratio_of([0.98, 0.99, 1.0, 1.0, 1.0, 1.01, 1.02, 50.0, 1.0, 0.99, 1.01])
+    medians = [0.98, 0.99, 1.0, 1.0, 1.0, 1.01, 1.02, 50.0, 1.0, 0.99, 1.01]
+    ratio = ratio_of([[median, 0.1, 90.0] for median in medians])
     assert ratio.median == 1.0
     assert 0.98 <= ratio.low <= 1.0 <= ratio.high <= 1.02
-    assert ratio_of([1.3, 1.3, 1.3]) == (1.3, 1.3, 1.3, 3)
+    assert ratio_of([[1.3], [1.3, 1.3], [1.3]]) == (1.3, 1.3, 1.3, 4)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,7 @@ def test_the_interval_holds_the_median_and_one_outlier_moves_neither():
     [([0.9] * 9, "reached"), ([1.1] * 9, "missed"), ([0.9, 1.03, 1.2], "missed, within the noise")],
 )
 def test_a_ratio_is_told_beside_its_bar(ratios, words):
-    assert line_of("order", "order", ratio_of(ratios)).endswith(f"  {words}")
+    assert line_of("order", "order", ratio_of([[each] for each in ratios])).endswith(f"  {words}")
 
 
 def test_a_side_measures_when_it_is_told_to():
@@ -54,6 +55,14 @@ def test_a_side_measures_when_it_is_told_to():
         for _ in range(2):
             assert 1 < side.segment()["order"] < 1e9
     assert side.process.returncode == 0
+
+
+def test_both_sides_read_the_same_recordings(monkeypatch):
+    monkeypatch.delenv("VORTEX_SHARED", raising=False)
+    with Side(ROOT, Path(sys.executable), "order", None) as side:
+        assert side.wait() == "ready\n"
+        environment = Path(f"/proc/{side.process.pid}/environ").read_bytes().split(b"\0")
+    assert b"VORTEX_SHARED=" + bytes(ROOT.parent / "shared") in environment
 
 
 def test_a_side_that_ends_ends_the_comparison():

@@ -1,8 +1,10 @@
 """Two checkouts in turns: ``python -m tools.bench.against COMMIT``, for ``make bench BASE=COMMIT``.
 
 The other commit is cloned into a temporary folder, with an environment of its own where it pins
-other packages.  Segments of both take turns, so that a noisy moment hits both; what is told is the
-median of the ratios new/old of neighbouring segments, with the interval in which it lies with 95 %.
+other packages.  Segments of both take turns, so that a noisy moment hits both.  Where a process's
+memory lies can change its figures by a third, so both sides are started again for each round.  A
+round's figure is the median of the ratios new/old of neighbouring segments; printed is the median
+of the rounds, with the interval in which it lies with 95 %.
 """
 
 import contextlib
@@ -29,13 +31,15 @@ SEGMENTS = Path(__file__).with_name("segments.py")
 NAMES = ("wire_to_wire", "parse", "flood", "order", "ring")
 #: What the P50 of the new may be of the old.
 BAR = 1.02
-PAIR_COUNT_MIN = 5
+ROUND_COUNT = 8
+#: Of a round.
+PAIR_COUNT_MIN = 3
 SECONDS = 60.0
 RESAMPLE_COUNT = 4_000
 
 
 class Ratio(NamedTuple):
-    """The median of the ratios new/old, and the ends of its 95 % interval."""
+    """The median of the rounds' ratios new/old, and the ends of its 95 % interval."""
 
     median: float
     low: float
@@ -43,13 +47,13 @@ class Ratio(NamedTuple):
     pair_count: int
 
 
-def ratio_of(ratios: list[float]) -> Ratio:
-    """Return the median of paired ratios, with its interval by the bootstrap."""
-    values = np.array(ratios)
+def ratio_of(rounds: list[list[float]]) -> Ratio:
+    """Return the median of the rounds' medians, with its interval by the bootstrap."""
+    values = np.array([np.median(ratios) for ratios in rounds])
     random = np.random.default_rng(1)
     drawn = random.choice(values, (RESAMPLE_COUNT, len(values)))
     low, high = np.quantile(np.median(drawn, axis=1), (0.025, 0.975))
-    return Ratio(float(np.median(values)), float(low), float(high), len(values))
+    return Ratio(float(np.median(values)), float(low), float(high), sum(map(len, rounds)))
 
 
 class Side:
@@ -57,6 +61,7 @@ class Side:
 
     def __init__(self, checkout: Path, python: Path, name: str, cache: Path | None) -> None:
         environment = {**os.environ, "PYTHONPATH": str(checkout)}
+        environment.setdefault("VORTEX_SHARED", str(ROOT.parent / "shared"))  # the same frames
         if cache is not None:
             environment["VORTEX_CACHE_DIR"] = str(cache)
         self.process = subprocess.Popen(
@@ -121,8 +126,11 @@ def run(*arguments: object, folder: Path = ROOT) -> str:
 
 
 def python_of(checkout: Path) -> Path:
-    """Return the interpreter for a checkout: ours where it needs the same packages."""
-    if (checkout / "constraints.txt").read_bytes() == (ROOT / "constraints.txt").read_bytes():
+    """Return the interpreter for a checkout: ours where this has all that it pins."""
+    pinned, ours = (
+        set((each / "constraints.txt").read_text("utf-8").split()) for each in (checkout, ROOT)
+    )
+    if pinned <= ours:
         return Path(sys.executable)
     click.echo("it pins other packages: making its environment ...")
     run("make", "install", folder=checkout)
@@ -141,14 +149,17 @@ def checkout_of(commit: str) -> Iterator[Path]:
 
 def compare(base: Path, python: Path, name: str, seconds: float) -> dict[str, Ratio]:
     """Measure one benchmark of both checkouts; return the ratio of each case."""
-    with (
-        Side(base, python, name, base.parent / "cache") as old,
-        Side(ROOT, Path(sys.executable), name, None) as new,
-    ):
-        for side in (old, new):  # the first compiles, which is no time to measure the other
-            assert side.wait() == "ready\n"
-        ratios = in_turns(old, new, seconds)
-    return {case: ratio_of(values) for case, values in ratios.items()}
+    rounds: dict[str, list[list[float]]] = {}
+    for _ in range(ROUND_COUNT):
+        with (
+            Side(base, python, name, base.parent / "cache") as old,
+            Side(ROOT, Path(sys.executable), name, None) as new,
+        ):
+            for side in (old, new):  # the first compiles, which is no time to measure the other
+                assert side.wait() == "ready\n"
+            for case, ratios in in_turns(old, new, seconds / ROUND_COUNT).items():
+                rounds.setdefault(case, []).append(ratios)
+    return {case: ratio_of(values) for case, values in rounds.items()}
 
 
 def line_of(name: str, case: str, ratio: Ratio) -> str:
