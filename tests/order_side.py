@@ -7,10 +7,10 @@ from builders import record_of
 
 from ipc.memory import address_of, record_at
 from vortex.codes import Answer, Execution, Kind, Outcome, Reject, Side
-from vortex.orders import desk, order_table, quoting
-from vortex.orders.desk import DESK, IN_FLIGHT
+from vortex.orders import desk, desk_tables, order_events, order_table, quoting
+from vortex.orders.desk_tables import DESK, IN_FLIGHT
 from vortex.orders.quoting import QUOTING, STANDING, WANTED
-from vortex.records import ANSWER, ORDER, ORDER_EVENT, POSITION, REQUEST, SEEN_FILLS
+from vortex.records import ANSWER, INSTRUMENT, ORDER, ORDER_EVENT, POSITION, REQUEST, SEEN_FILLS
 
 EVENT_FIELDS = ("kind", "order_id", "quote_index", "request_kind", "reason", "remaining_lots")
 
@@ -37,14 +37,17 @@ class OrderDesk:
         self.orders = zeros(ORDER, row_count)
         self.positions = zeros(POSITION, instrument_count)
         self.positions["instrument_id"] = np.arange(instrument_count)
-        self.in_flight = zeros(IN_FLIGHT, desk.IN_FLIGHT_COUNT)
-        self.room = zeros(ORDER_EVENT, desk.EVENTS_PER_ANSWER_MAX)
+        self.in_flight = zeros(IN_FLIGHT, desk_tables.IN_FLIGHT_COUNT)
+        self.instruments = zeros(INSTRUMENT, instrument_count)
+        self.instruments["lot_e8"] = 1_000
+        self.room = zeros(ORDER_EVENT, order_events.EVENTS_PER_ANSWER_MAX)
         self.seen_fills = zeros(SEEN_FILLS, instrument_count)
         self.desk = record_of(
             DESK,
             orders_address=address_of(self.orders),
             order_count=row_count,
             positions_address=address_of(self.positions),
+            instruments_address=address_of(self.instruments),
             in_flight_address=address_of(self.in_flight),
             seen_fills_address=address_of(self.seen_fills),
             last_order_id=1 << 32,
@@ -105,13 +108,13 @@ class OrderDesk:
 
     def refuse(self, request: "np.ndarray[Any, Any]", reason: Reject) -> list["np.void"]:
         """Refuse a request before it is sent."""
-        desk.begin_events(self.address, address_of(self.room))
-        desk.refuse(self.address, row_of(request), reason)
+        order_events.begin_events(self.address, address_of(self.room))
+        order_events.refuse(self.address, row_of(request), reason)
         return self.take_events(1)
 
     def mark_unknown(self, row_index: int) -> list["np.void"]:
         """An answer is overdue."""
-        desk.begin_events(self.address, address_of(self.room))
+        order_events.begin_events(self.address, address_of(self.room))
         row_address = address_of(self.orders) + row_index * order_table.ORDER_BYTES
         desk.mark_unknown(self.address, row_address, self.now_ns)
         return self.take_events(int(self.desk["event_count"][0]))

@@ -24,7 +24,7 @@ little-endian and naturally aligned; the only padding is the fields named `reser
 #: A record is printed in the first of these modules that holds it.
 SECTIONS = {
     "On rings, in tables and between decoder and desk": ["vortex.records"],
-    "The order side": ["vortex.orders.desk", "vortex.orders.limits"],
+    "The order side": ["vortex.orders.desk_tables", "vortex.orders.limits"],
     "The strategy": ["vortex.orders.quoting", "vortex.deciding.contract"],
     "Of the memory itself": [
         "ipc.segment",

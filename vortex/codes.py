@@ -164,6 +164,7 @@ class Answer(IntEnum):
     SHUTDOWN = 6
     FATE = 7  # the status of one order, queried by the main thread
     SINCE = 8  # the venue's newest fill before the run: ours come after it
+    HELD = 9  # what the account holds, asked by the main thread while nothing of ours rested
 
 
 class Outcome(IntEnum):

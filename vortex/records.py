@@ -300,8 +300,8 @@ POSITION = Layout(
     Field("base_lots", "i8", "bought minus sold"),
     Field("cash", "i8", "received minus paid, in ticks times lots"),
     Field("bought_notional", "i8", "of this, what was paid, in ticks times lots"),
-    Field("opening_lots", "i8", "what the account held at the start; see has_opening"),
-    Field("has_opening", "i8", "1 when the venue said so"),
+    Field("opening_e8", "i8", "what the account held before these fills; see has_opening"),
+    Field("has_opening", "i8", "1 when the venue said what the account holds"),
     Field("fee_base_e8", "i8", "commission taken in the base asset"),
     Field("fee_quote_e8", "i8", "commission taken in the quote asset"),
     Field("fee_other_e8", "i8", "commission taken in another asset"),
@@ -376,7 +376,8 @@ ANSWER = Layout(
     Field("order_count_10s", "i8", "unfilled orders in the venue's 10 s window; -1 when absent"),
     Field("canceled_filled_lots", "i8", "what of the order that was taken away had filled"),
     Field("limit_left_count", "i8", "requests of the kind that fit the window; -1: not said"),
-    reserved(24),
+    Field("held_e8", "i8", "what the account holds of the instrument; below zero when short"),
+    reserved(16),
 )
 
 SESSION = Layout(

@@ -22,6 +22,7 @@ from procs.stages import book_stage
 from procs.stages.ingest import ingest_stage
 from procs.stages.strategy_inputs import StrategyCounter
 from vortex.codes import BookState, Kind
+from vortex.orders.positions import held_e8
 from vortex.records import REQUEST, TOP
 
 pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler
@@ -333,6 +334,10 @@ def check_balances(run_folder: Path, venue: dict[str, Any]) -> None:
     held = {row["asset"]: Decimal(row["free"]) + Decimal(row["locked"])
             for row in venue["balances"]}  # fmt: skip
     assert {asset: held[asset] for asset in begun} == begun
+    for position, instrument in zip(positions, instruments, strict=True):
+        assert position["has_opening"] == 1
+        counted_e8 = held_e8(position, int(instrument["lot_e8"]))
+        assert Decimal(counted_e8) / 10**8 == held[instrument["base_asset"].decode()]
     assert Decimal(MAKER_FEE) > 0
 
 

@@ -3,6 +3,8 @@
 limits       what the gateway refuses, whoever asks
 order_table  the order table and how an order may change
 positions    what our fills add up to, in integers
+desk_tables  the tables that the order desk works on
+order_events  what the desk tells the strategy of a change
 desk         the order desk: what becomes of requests and answers, as pure state
 quoting      the difference between the quotes that a strategy wants and those that stand
 """

@@ -10,15 +10,24 @@ carries CANCEL or AMEND.
 """
 
 from ipc.compiled import compiled
-from ipc.layout import Field, Layout, reserved
-from ipc.memory import record_at, zero_bytes
+from ipc.memory import record_at
 from ipc.types import Record
 from vortex.codes import Answer, Execution, Kind, OrderState, Outcome, Reject
+from vortex.orders.desk_tables import (
+    DESK,
+    IN_FLIGHT,
+    IN_FLIGHT_COUNT,
+    begin_request,
+    find,
+    lot_e8_of,
+    position_of,
+    seen_fills_of,
+)
+from vortex.orders.order_events import begin_events, change, emit_event
 from vortex.orders.order_table import (
     OrderCause,
     begin_amendment,
     begin_order,
-    find_order,
     is_open,
     next_order_id,
     next_pair,
@@ -26,104 +35,20 @@ from vortex.orders.order_table import (
     set_order,
     worst_lots,
 )
-from vortex.orders.positions import SEEN_FILLS_BYTES, add_fill, begin_fills, is_new_fill
-from vortex.records import ANSWER, ORDER, ORDER_EVENT, POSITION, REQUEST, SEEN_FILLS
+from vortex.orders.positions import add_fill, begin_fills, is_new_fill, set_held
+from vortex.records import ORDER, ORDER_EVENT, SEEN_FILLS
 
 NO_REASON = int(Reject.NONE)
 OTHER_REASON = int(Reject.VENUE_OTHER)
 UNKNOWN_ORDER = int(Reject.VENUE_UNKNOWN_ORDER)
 
-IN_FLIGHT_COUNT = 1_024
-EVENTS_PER_ANSWER_MAX = 4
-
-IN_FLIGHT = Layout(
-    "in_flight",
-    "One request that was sent; its row is its number modulo the table's size.",
-    Field("request_id", "i8", "its number; 0 when the row is free"),
-    Field("kind", "i8", "codes.Kind"),
-    Field("instrument_id", "i8", "row of the instrument table"),
-    Field("order_id", "i8", "the new order, or the one asked about; 0 for none"),
-    Field("old_order_id", "i8", "the order to cancel, replace or amend; 0 for none"),
-    Field("sent_ns", "i8", "when it was sent"),
-    reserved(16),
-)
-
-DESK = Layout(
-    "desk",
-    "What the desk works with; addresses in the gateway's process.",
-    Field("orders_address", "i8", "ORDER table"),
-    Field("order_count", "i8", "its rows, a power of two"),
-    Field("positions_address", "i8", "POSITION table"),
-    Field("in_flight_address", "i8", "IN_FLIGHT table"),
-    Field("events_address", "i8", "where the next event goes"),
-    Field("event_count", "i8", "events written since events_address was set"),
-    Field("last_order_id", "i8", "newest order number"),
-    Field("last_request_id", "i8", "newest request number"),
-    Field("epoch", "i8", "life of the gateway"),
-    Field("fill_count", "i8", "fills counted"),
-    Field("late_count", "i8", "answers to requests that were forgotten"),
-    Field("stray_count", "i8", "open orders that the venue had refused or denied"),
-    Field("round_trip_ns", "i8", "request to answer of the last reply; 0 when it was none"),
-    Field("seen_fills_address", "i8", "SEEN_FILLS table"),
-    Field("orders_left_count", "i8", "new orders that fit the account's budget; -1: not known"),
-    reserved(8),
-)
-
-ANSWER_DTYPE = ANSWER.dtype
 DESK_DTYPE = DESK.dtype
 IN_FLIGHT_DTYPE = IN_FLIGHT.dtype
 IN_FLIGHT_BYTES = IN_FLIGHT.dtype.itemsize
 ORDER_DTYPE = ORDER.dtype
 ORDER_EVENT_DTYPE = ORDER_EVENT.dtype
 ORDER_EVENT_BYTES = ORDER_EVENT.dtype.itemsize
-POSITION_DTYPE = POSITION.dtype
-POSITION_BYTES = POSITION.dtype.itemsize
-REQUEST_DTYPE = REQUEST.dtype
 SEEN_FILLS_DTYPE = SEEN_FILLS.dtype
-
-
-@compiled
-def position_of(desk_address: int, instrument_id: int) -> int:
-    """Return the address of one instrument's position."""
-    desk = record_at(desk_address, DESK_DTYPE)
-    return desk.positions_address + instrument_id * POSITION_BYTES
-
-
-@compiled
-def find(desk_address: int, order_id: int) -> int:
-    """Return the address of an order's row, 0 when the table has forgotten it."""
-    desk = record_at(desk_address, DESK_DTYPE)
-    return find_order(desk.orders_address, desk.order_count, order_id)
-
-
-@compiled
-def begin_request(
-    desk_address: int, kind: int, instrument_id: int, order_id: int, old_order_id: int, now_ns: int
-) -> int:
-    """Remember a request that is about to be sent; return its number."""
-    desk = record_at(desk_address, DESK_DTYPE)
-    desk.last_request_id += 1
-    place = desk.last_request_id & (IN_FLIGHT_COUNT - 1)
-    row = record_at(desk.in_flight_address + place * IN_FLIGHT_BYTES, IN_FLIGHT_DTYPE)
-    row.request_id = desk.last_request_id
-    row.kind = kind
-    row.instrument_id = instrument_id
-    row.order_id = order_id
-    row.old_order_id = old_order_id
-    row.sent_ns = now_ns
-    return int(desk.last_request_id)
-
-
-@compiled
-def unanswered_count(desk_address: int) -> int:
-    """Return how many requests the venue has not answered."""
-    desk = record_at(desk_address, DESK_DTYPE)
-    count = 0
-    for place in range(IN_FLIGHT_COUNT):
-        row = record_at(desk.in_flight_address + place * IN_FLIGHT_BYTES, IN_FLIGHT_DTYPE)
-        if row.request_id != 0:
-            count += 1
-    return count
 
 
 @compiled
@@ -191,106 +116,6 @@ def note_request(row_address: int, request_id: int, now_ns: int) -> None:
     order = record_at(row_address, ORDER_DTYPE)
     order.request_id = request_id
     order.sent_ns = now_ns
-
-
-@compiled
-def begin_events(desk_address: int, events_address: int) -> None:
-    """Let the next events be written to ``events_address``: room for EVENTS_PER_ANSWER_MAX."""
-    desk = record_at(desk_address, DESK_DTYPE)
-    desk.events_address = events_address
-    desk.event_count = 0
-
-
-@compiled
-def next_event(desk_address: int, kind: int, instrument_id: int, reason: int) -> int:
-    """Begin the next event; return its address."""
-    desk = record_at(desk_address, DESK_DTYPE)
-    assert desk.event_count < EVENTS_PER_ANSWER_MAX, "one answer, too many events"
-    event_address = desk.events_address + desk.event_count * ORDER_EVENT_BYTES
-    desk.event_count += 1
-    zero_bytes(event_address, ORDER_EVENT_BYTES)
-    event = record_at(event_address, ORDER_EVENT_DTYPE)
-    event.kind = kind
-    event.instrument_id = instrument_id
-    event.epoch = desk.epoch
-    event.reason = reason
-    event.orders_left_count = desk.orders_left_count
-    position = record_at(position_of(desk_address, instrument_id), POSITION_DTYPE)
-    write_sums(event, position)
-    event.account_id = position.account_id
-    return int(event_address)
-
-
-@compiled
-def write_sums(event: Record, position: Record) -> None:
-    """Write into an event what our fills add up to: sums, so that a lost event loses nothing."""
-    event.position_lots = position.base_lots
-    event.fill_count = position.fill_count
-    event.bought_lots = position.bought_lots
-    event.bought_notional = position.bought_notional
-    event.sold_lots = position.sold_lots
-    event.sold_notional = position.cash + position.bought_notional
-    event.has_held = position.has_opening
-    event.held_lots = position.opening_lots + position.base_lots
-
-
-@compiled
-def emit_event(desk_address: int, order: Record, kind: int, reason: int, request_kind: int) -> int:
-    """Write an event about one order; return its address.
-
-    ``request_kind`` is the request that it answers, 0 for none.  A REPLACE is answered by the new
-    order's event alone.
-    """
-    event_address = next_event(desk_address, kind, order.instrument_id, reason)
-    event = record_at(event_address, ORDER_EVENT_DTYPE)
-    event.quote_index = order.quote_index
-    event.side = order.side
-    event.order_id = order.order_id
-    event.price_ticks = order.price_ticks
-    event.remaining_lots = max(order.qty_lots - order.filled_lots, 0)
-    is_replaced = request_kind == Kind.REPLACE and order.replaced_by_id != 0
-    event.request_kind = 0 if is_replaced else request_kind
-    return event_address
-
-
-@compiled
-def change(
-    desk_address: int, row_address: int, cause: int, filled_lots: int, reason: int, now_ns: int
-) -> int:
-    """Change an order and write the event of it; return its address, 0 when nothing changes."""
-    order = record_at(row_address, ORDER_DTYPE)
-    request_kind = order.request_kind
-    position_address = position_of(desk_address, order.instrument_id)
-    if not set_order(row_address, position_address, cause, filled_lots, now_ns):
-        return 0
-    answered_kind = request_kind if order.request_kind == 0 else 0
-    return emit_event(desk_address, order, event_kind(cause), reason, answered_kind)
-
-
-@compiled
-def event_kind(cause: int) -> int:
-    """Return the codes.Kind of the event that says what changed an order."""
-    if cause == OrderCause.ACKED or cause == OrderCause.AMENDED:
-        return Kind.ACKED
-    if cause == OrderCause.PART_FILLED or cause == OrderCause.FILLED:
-        return Kind.FILLED
-    if cause == OrderCause.CANCELED:
-        return Kind.CANCELED
-    if cause == OrderCause.EXPIRED:
-        return Kind.EXPIRED
-    return Kind.UNKNOWN if cause == OrderCause.OVERDUE else Kind.REJECTED
-
-
-@compiled
-def refuse(desk_address: int, request: Record, reason: int) -> None:
-    """Write the event that a REQUEST was refused before it was sent."""
-    event_address = next_event(desk_address, Kind.REJECTED, request.instrument_id, reason)
-    event = record_at(event_address, ORDER_EVENT_DTYPE)
-    event.quote_index = request.quote_index
-    event.side = request.side
-    event.order_id = request.order_id
-    event.price_ticks = request.price_ticks
-    event.request_kind = request.kind
 
 
 @compiled
@@ -483,13 +308,6 @@ def on_reply(desk_address: int, answer: Record, now_ns: int) -> None:
 
 
 @compiled
-def seen_fills_of(desk_address: int, instrument_id: int) -> int:
-    """Return the address of the ids of the last fills of an instrument."""
-    desk = record_at(desk_address, DESK_DTYPE)
-    return desk.seen_fills_address + instrument_id * SEEN_FILLS_BYTES
-
-
-@compiled
 def on_fill(desk_address: int, answer: Record, row_address: int, now_ns: int) -> None:
     """Count one fill; ``row_address`` is 0 when the order's row is forgotten."""
     position_address = position_of(desk_address, answer.instrument_id)
@@ -548,11 +366,23 @@ def on_execution(desk_address: int, answer: Record, now_ns: int) -> None:
 
 
 @compiled
+def on_held(desk_address: int, answer: Record) -> None:
+    """Take the venue's word of what the account holds, and note how far it is from our sums."""
+    desk = record_at(desk_address, DESK_DTYPE)
+    lot_e8 = lot_e8_of(desk_address, answer.instrument_id)
+    position_address = position_of(desk_address, answer.instrument_id)
+    expected_e8 = set_held(position_address, answer.held_e8, lot_e8)
+    change_e8 = answer.held_e8 - expected_e8
+    desk.held_change_lots = change_e8 // lot_e8 if change_e8 > 0 else -(-change_e8 // lot_e8)
+
+
+@compiled
 def on_answer(desk_address: int, answer: Record, events_address: int, now_ns: int) -> int:
     """Take one ANSWER; write its events; return how many (0 to EVENTS_PER_ANSWER_MAX)."""
     begin_events(desk_address, events_address)
     desk = record_at(desk_address, DESK_DTYPE)
     desk.round_trip_ns = 0
+    desk.held_change_lots = 0
     if answer.kind == Answer.REPLY:
         on_reply(desk_address, answer, now_ns)
     elif answer.kind == Answer.EXECUTION:
@@ -563,30 +393,9 @@ def on_answer(desk_address: int, answer: Record, events_address: int, now_ns: in
         position_address = position_of(desk_address, answer.instrument_id)
         seen_address = seen_fills_of(desk_address, answer.instrument_id)
         begin_fills(position_address, record_at(seen_address, SEEN_FILLS_DTYPE), answer)
+    elif answer.kind == Answer.HELD:
+        on_held(desk_address, answer)
     for index in range(desk.event_count):
         event = record_at(events_address + index * ORDER_EVENT_BYTES, ORDER_EVENT_DTYPE)
         event.recv_ns = now_ns
     return int(desk.event_count)
-
-
-@compiled
-def next_overdue(desk_address: int, first_row: int, timeout_ns: int, now_ns: int) -> int:
-    """Return the row index, from ``first_row`` on, of an order unanswered for too long; or -1."""
-    desk = record_at(desk_address, DESK_DTYPE)
-    for row_index in range(first_row, desk.order_count):
-        row_address = row_of(desk.orders_address, desk.order_count, row_index)
-        order = record_at(row_address, ORDER_DTYPE)
-        is_waiting = order.request_kind != 0 or order.state == OrderState.UNKNOWN
-        if is_open(order.state) and is_waiting and now_ns - order.sent_ns > timeout_ns:
-            return row_index
-    return -1
-
-
-@compiled
-def open_order_count(desk_address: int, instrument_count: int) -> int:
-    """Return how many orders are open or may be, over all instruments."""
-    count = 0
-    for instrument_id in range(instrument_count):
-        position = record_at(position_of(desk_address, instrument_id), POSITION_DTYPE)
-        count += position.open_order_count
-    return count

@@ -29,6 +29,33 @@ def bucket_of(trade_id_high: int, trade_id: int) -> int:
 
 
 @compiled
+def held_e8(position: Record, lot_e8: int) -> int:
+    """Return what the account holds: what it held before our fills, them, less fees in the asset.
+
+    It means something when ``has_opening`` is 1.
+    """
+    return int(position.opening_e8 + position.base_lots * lot_e8 - position.fee_base_e8)
+
+
+@compiled
+def set_held(position_address: int, answer_held_e8: int, lot_e8: int) -> int:
+    """Take the venue's word of what the account holds; return what was expected, in 1e-8.
+
+    It is said while nothing of ours rests, with all our fills counted.  The first time, what is
+    said is what is expected.
+    """
+    position = record_at(position_address, POSITION_DTYPE)
+    expected_e8 = answer_held_e8
+    if position.has_opening != 0:
+        expected_e8 = held_e8(position, lot_e8)
+    cell.begin_write(position_address)
+    position.opening_e8 += answer_held_e8 - held_e8(position, lot_e8)
+    position.has_opening = 1
+    cell.end_write(position_address)
+    return expected_e8
+
+
+@compiled
 def is_new_fill(seen: Record, trade_id_high: int, trade_id: int) -> bool:
     """Return whether a fill is not among the last ``SEEN_FILL_COUNT`` that were counted."""
     seq = seen.newest_seq[bucket_of(trade_id_high, trade_id)]

@@ -12,9 +12,17 @@ from procs.connections.http import HttpError
 from procs.plan.config import AccountConfig
 from procs.plan.credentials import Credentials
 from vortex import units, venues
-from vortex.codes import Answer, Execution, FeeAsset, Reject, Side
+from vortex.codes import Answer, Execution, FeeAsset, InstrumentKind, Reject, Side
 from vortex.records import ANSWER
-from vortex.venues.contract import AccountFill, Ask, Asker, OrderStatus, Refused, Transport
+from vortex.venues.contract import (
+    AccountFill,
+    AccountState,
+    Ask,
+    Asker,
+    OrderStatus,
+    Refused,
+    Transport,
+)
 from vortex.wire.signers import signer_of
 
 WORD = 2**64
@@ -96,7 +104,7 @@ class AccountQuestions:
         """Cancel all orders of a symbol; return how many."""
         return self.venue.read_cancel_all(self.reply(self.venue.cancel_all(self.asker(), symbol)))
 
-    def state(self) -> Any:
+    def state(self) -> AccountState:
         """Return what the account owns."""
         return self.venue.read_state(self.reply(self.venue.state(self.asker())))
 
@@ -125,6 +133,30 @@ class AccountQuestions:
         answer["price_ticks"] = units.to_e8(status.price) // int(instrument["tick_e8"])
         answer["qty_lots"] = units.to_e8(status.qty) // int(instrument["lot_e8"])
         answer["filled_lots"] = units.to_e8(status.filled_qty) // int(instrument["lot_e8"])
+        return answer
+
+    def held_answer(self, instrument: Any, owned: AccountState) -> RecordArray:
+        """Return what the account holds of one instrument, as an ANSWER.
+
+        Of a spot market it is the base asset, free and locked; of a contract the position.
+        """
+        answer = new_answer(Answer.HELD)
+        answer["instrument_id"] = instrument["instrument_id"]
+        if instrument["instrument_kind"] != InstrumentKind.SPOT and self.venue.read_positions:
+            assert self.venue.positions is not None, "a reader has its question"
+            symbol = instrument["symbol"].decode()
+            positions = self.venue.read_positions(
+                self.reply(self.venue.positions(self.asker(), symbol))
+            )
+            held = [units.to_e8(each.qty) for each in positions if each.symbol == symbol]
+        else:
+            asset = instrument["base_asset"].decode()
+            held = [
+                units.to_e8_floor(each.free) + units.to_e8_floor(each.locked)
+                for each in owned.balances
+                if each.asset == asset
+            ]
+        answer["held_e8"] = sum(held)
         return answer
 
     def newest_fill_answer(self, instrument: Any) -> RecordArray:

@@ -37,7 +37,7 @@ from procs.stages.gateway.context import (
 )
 from procs.stages.gateway.order_link import GatewaySubject
 from vortex.codes import DAILY_REJECTS, Answer, Kind, Outcome, Refusal, Reject
-from vortex.orders import desk, limits
+from vortex.orders import desk, desk_tables, limits, order_events
 from vortex.wire.websocket import Incoming
 
 
@@ -134,6 +134,12 @@ def log_answer(context_address: int, answer: Record, is_stray: bool, now_ns: int
     context = record_at(context_address, CONTEXT_DTYPE)
     if is_stray:
         tell(context.log_address, hot_events.STRAY, now_ns)
+    held_change_lots = record_at(context.desk_address, DESK_DTYPE).held_change_lots
+    if held_change_lots != 0:
+        tell(
+            context.log_address, hot_events.HELD_DIFFERS, now_ns,
+            answer.instrument_id, held_change_lots,
+        )  # fmt: skip
     if answer.kind == Answer.STREAM_ENDED:
         tell(context.log_address, hot_events.STREAM_ENDED, now_ns)
     elif answer.kind == Answer.SHUTDOWN:
@@ -193,7 +199,7 @@ def ask_status(context_address: int, order: Record, now_ns: int) -> None:
     context = record_at(context_address, CONTEXT_DTYPE)
     order.sent_ns = now_ns
     instrument_id, order_id = order.instrument_id, order.order_id
-    request_id = desk.begin_request(
+    request_id = desk_tables.begin_request(
         context.desk_address, Kind.STATUS, instrument_id, order_id, 0, now_ns
     )
     add(context.counters_address, GatewayCounter.STATUS_ASKED, 1)
@@ -221,7 +227,7 @@ def check_overdue(context_address: int, now_ns: int) -> int:
     context = record_at(context_address, CONTEXT_DTYPE)
     row_index, asked_count = 0, 0
     while is_connected(context_address):
-        row_index = desk.next_overdue(
+        row_index = desk_tables.next_overdue(
             context.desk_address, row_index, context.answer_timeout_ns, now_ns
         )
         if row_index < 0:
@@ -236,7 +242,7 @@ def check_overdue(context_address: int, now_ns: int) -> int:
         )  # fmt: skip
         events_address = claim_events(context_address)
         if events_address != 0:
-            desk.begin_events(context.desk_address, events_address)
+            order_events.begin_events(context.desk_address, events_address)
             desk.mark_unknown(context.desk_address, row_address, now_ns)
             publish_events(context_address, the_desk.event_count, now_ns)
         ask_status(context_address, order, now_ns)

@@ -15,8 +15,8 @@ from procs.plan.wiring import GATEWAY_LATENCIES
 from procs.stages.base.stage import CONTEXT_FIELDS
 from procs.stages.gateway.order_link import GatewaySubject
 from vortex.codes import Kind, Reject
-from vortex.orders import desk
-from vortex.orders.desk import DESK
+from vortex.orders import desk_tables, order_events
+from vortex.orders.desk_tables import DESK
 from vortex.orders.limits import LIMITS
 from vortex.records import ANSWER, INSTRUMENT, ORDER, POSITION, REQUEST, SENT, TOUCH
 from vortex.wire.websocket import FRAMER, Opcode
@@ -227,8 +227,8 @@ def emit_all(context_address: int, kind: int, reason: int, now_ns: int) -> bool:
         events_address = claim_events(context_address)
         if events_address == 0:
             return False
-        desk.begin_events(context.desk_address, events_address)
-        desk.next_event(context.desk_address, kind, instrument_id, reason)
+        order_events.begin_events(context.desk_address, events_address)
+        order_events.next_event(context.desk_address, kind, instrument_id, reason)
         publish_events(context_address, 1, now_ns)
         if kind == Kind.RESUMED:
             require_events_read(context_address, instrument_id)
@@ -257,7 +257,7 @@ def set_halt(context_address: int, reason: int) -> None:
 def open_count(context_address: int) -> int:
     """Return how many orders are open or may be."""
     context = record_at(context_address, CONTEXT_DTYPE)
-    return desk.open_order_count(context.desk_address, context.instrument_count)
+    return desk_tables.open_order_count(context.desk_address, context.instrument_count)
 
 
 @compiled

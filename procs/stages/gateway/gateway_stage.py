@@ -61,8 +61,8 @@ from procs.stages.gateway.requests import serve_requests
 from vortex import venues
 from vortex.codes import Kind, Reject
 from vortex.decoding.instruments import build_catalog
-from vortex.orders import desk, limits
-from vortex.orders.desk import DESK, IN_FLIGHT
+from vortex.orders import desk_tables, limits, order_events
+from vortex.orders.desk_tables import DESK, IN_FLIGHT
 from vortex.records import ANSWER, ORDER, ORDER_EVENT, REQUEST, SENT, TOUCH
 from vortex.venues import contract
 from vortex.venues.contract import REQUEST_BUFFER_BYTES
@@ -120,7 +120,7 @@ def cancel_everything(context_address: int, now_ns: int) -> None:
     """Cancel all orders of every instrument in which one is open, or may be."""
     context = record_at(context_address, CONTEXT_DTYPE)
     for instrument_id in range(context.instrument_count):
-        position_address = desk.position_of(context.desk_address, instrument_id)
+        position_address = desk_tables.position_of(context.desk_address, instrument_id)
         open_order_count = record_at(position_address, POSITION_DTYPE).open_order_count
         if open_order_count == 0:
             continue
@@ -140,7 +140,7 @@ def cancel_instrument(context_address: int, instrument_id: int, now_ns: int) -> 
             context.outbox_address, GatewaySubject.CANCEL_ALL, instrument_id, 0, 0, 0, 0, 0
         )
         return True  # the main thread is asked again until nothing is open
-    request_id = desk.begin_request(
+    request_id = desk_tables.begin_request(
         context.desk_address, Kind.CANCEL_ALL, instrument_id, 0, 0, now_ns
     )
     venue_ms = venue_wall_ns(context_address, now_ns) // NS_PER_MS
@@ -180,7 +180,7 @@ def may_change(context_address: int, index: int, now_ns: int) -> bool:
         return True
     if context.change_ns == 0:
         context.change_ns = now_ns + context.answer_timeout_ns
-    return now_ns > context.change_ns or desk.unanswered_count(context.desk_address) == 0
+    return now_ns > context.change_ns or desk_tables.unanswered_count(context.desk_address) == 0
 
 
 @compiled
@@ -302,12 +302,13 @@ def begin_desk(stage: Stage) -> RecordArray:
     row["orders_address"] = orders.address
     row["order_count"] = len(orders.records)
     row["positions_address"] = positions.address
+    row["instruments_address"] = stage.table("instruments").address
     row["seen_fills_address"] = stage.own_table(account.named("seen_fills")).address
     row["orders_left_count"] = -1  # until an order is counted
     # An order number holds the life that gave it, so no two orders of a run ever share one.
     row["last_order_id"] = int(stage.status_record["epoch"]) << EPOCH_SHIFT
     row["epoch"] = stage.status_record["epoch"]
-    in_flight_bytes = desk.IN_FLIGHT_COUNT * IN_FLIGHT.dtype.itemsize
+    in_flight_bytes = desk_tables.IN_FLIGHT_COUNT * IN_FLIGHT.dtype.itemsize
     row["in_flight_address"] = stage.keep(connection.touched_bytes(in_flight_bytes))
     return row
 
@@ -397,7 +398,9 @@ def build(stage: Stage) -> Built:
     context["budget_ns"] = stage.config.latency.budget_us * 1_000
     text_address = stage.keep(np.zeros(REQUEST_BUFFER_BYTES + 128, np.uint8))
     context["text_address"] = text_address + 64
-    context["scratch_address"] = stage.keep(np.zeros(desk.EVENTS_PER_ANSWER_MAX, ORDER_EVENT.dtype))
+    context["scratch_address"] = stage.keep(
+        np.zeros(order_events.EVENTS_PER_ANSWER_MAX, ORDER_EVENT.dtype)
+    )
     context["events_read_seq_min_address"] = stage.keep(
         np.zeros(len(instruments.records), np.int64)
     )

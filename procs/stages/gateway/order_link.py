@@ -389,7 +389,7 @@ class OrderLink:
         return self.questions.status_answer(self.instruments[instrument_id], text)
 
     def load_balances(self) -> None:
-        """Write down what we own of the assets that we trade."""
+        """Write down what we own of the assets that we trade, and what we hold of each market."""
         account = self.questions.state()
         if not account.can_trade:
             self.stage.log.error("the venue says that this key may not trade")
@@ -405,6 +405,8 @@ class OrderLink:
             if asset in owned:
                 record["free_e8"] = units.to_e8_floor(owned[asset].free)
                 record["locked_e8"] = units.to_e8_floor(owned[asset].locked)
+        for instrument_id in self.account.instrument_ids:
+            self.lend(self.questions.held_answer(self.instruments[instrument_id], account))
 
     def close_all_orders(self, symbol: str) -> None:
         """Cancel everything that is open on one symbol and see that nothing is.

@@ -49,7 +49,7 @@ from procs.stages.gateway.context import (
     venue_wall_ns,
 )
 from vortex.codes import Kind, OrderForce, Reject
-from vortex.orders import desk, limits
+from vortex.orders import desk, desk_tables, limits, order_events
 from vortex.records import REQUEST_STAMPS_BYTES, STAMPS_OFFSET_BYTES
 from vortex.venues.contract import REQUEST_BUFFER_BYTES
 
@@ -80,7 +80,7 @@ def map_replace(context_address: int, request: Record) -> None:
     order keeps its place in the queue.
     """
     context = record_at(context_address, CONTEXT_DTYPE)
-    row_address = desk.find(context.desk_address, request.order_id)
+    row_address = desk_tables.find(context.desk_address, request.order_id)
     if request.kind != Kind.REPLACE or row_address == 0:
         return
     order = record_at(row_address, ORDER_DTYPE)
@@ -100,11 +100,13 @@ def check_exposure(context_address: int, request: Record) -> int:
     context = record_at(context_address, CONTEXT_DTYPE)
     instrument_id = request.instrument_id
     own_limits = record_at(context.limits_address + instrument_id * LIMITS_BYTES, LIMITS_DTYPE)
-    position = record_at(desk.position_of(context.desk_address, instrument_id), POSITION_DTYPE)
+    position = record_at(
+        desk_tables.position_of(context.desk_address, instrument_id), POSITION_DTYPE
+    )
     price_ticks, qty_lots = request.price_ticks, request.qty_lots
     if request.kind != Kind.AMEND:
         return limits.check_exposure(own_limits, position, request.side, price_ticks, qty_lots)
-    order = record_at(desk.find(context.desk_address, request.order_id), ORDER_DTYPE)
+    order = record_at(desk_tables.find(context.desk_address, request.order_id), ORDER_DTYPE)
     open_lots = max(qty_lots - order.filled_lots, 0)
     more_lots = max(qty_lots - order.qty_lots, 0)
     return limits.check_size(own_limits, position, request.side, price_ticks, open_lots, more_lots)
@@ -208,8 +210,8 @@ def refuse(context_address: int, request: Record, reason: int, now_ns: int) -> N
     )  # fmt: skip
     events_address = claim_events(context_address)
     if events_address != 0:
-        desk.begin_events(context.desk_address, events_address)
-        desk.refuse(context.desk_address, request, reason)
+        order_events.begin_events(context.desk_address, events_address)
+        order_events.refuse(context.desk_address, request, reason)
         publish_events(context_address, 1, now_ns)
 
 

@@ -15,12 +15,27 @@ from procs.connections.http import HttpError
 from procs.plan.credentials import Credentials
 from procs.stages.gateway import account_questions
 from procs.stages.gateway.account_questions import AccountQuestions, as_words, trade_id_of
-from vortex.codes import Answer, Execution, FeeAsset, OrderState, Reject, Side
+from vortex.codes import Answer, Execution, FeeAsset, InstrumentKind, OrderState, Reject, Side
 from vortex.records import INSTRUMENT, POSITION
-from vortex.venues.contract import AccountFill, Ask, OrderStatus, Refused, Transport
+from vortex.venues.contract import (
+    AccountFill,
+    AccountState,
+    Ask,
+    AssetBalance,
+    HeldPosition,
+    OrderStatus,
+    Refused,
+    Transport,
+)
 
 SETTINGS = SimpleNamespace(venue="binance_spot", rest_url="http://x", recv_window_ms=5000)
-ROW = {"tick_e8": 10**6, "lot_e8": 10**3, "base_asset": b"BTC", "quote_asset": b"USDT"}
+ROW = {
+    "instrument_kind": InstrumentKind.SPOT,
+    "tick_e8": 10**6,
+    "lot_e8": 10**3,
+    "base_asset": b"BTC",
+    "quote_asset": b"USDT",
+}
 
 
 def instrument() -> Any:
@@ -44,6 +59,7 @@ class Venue:
         self.statuses: list[Any] = []
         self.asked: list[str] = []
         self.past_order: Any = None
+        self.held: list[HeldPosition] = []
 
     def time(self) -> Ask:
         return Ask(Transport.REST, path="time")
@@ -59,6 +75,12 @@ class Venue:
 
     def order(self, _: Any, symbol: str, name: str) -> Ask:
         return Ask(Transport.REST, path=f"order {symbol} {name}")
+
+    def positions(self, _: Any, symbol: str) -> Ask:
+        return Ask(Transport.REST, path=f"positions {symbol}")
+
+    def read_positions(self, _: bytes) -> list[HeldPosition]:
+        return self.held
 
     def read_order(self, _: bytes) -> OrderStatus:
         found = self.statuses.pop(0)
@@ -167,3 +189,33 @@ def test_a_question_for_a_connection_needs_one() -> None:
     assert questions.uses_connection
     with pytest.raises(HandshakeError, match="no connection"):
         questions.venue_ms()
+
+
+BALANCES = (
+    AssetBalance("USDT", "900.5", "1"),
+    AssetBalance("BTC", "0.123456789", "0.5"),
+    AssetBalance("BNB", "7", "0"),
+)
+
+
+@pytest.mark.parametrize("balances", [BALANCES, BALANCES[:1]])
+def test_of_a_spot_market_the_base_asset_is_held(
+    asking: Any, balances: tuple[AssetBalance, ...]
+) -> None:
+    questions, venue = asking
+    row = questions.held_answer(instrument(), AccountState(balances))[0]
+    assert (row["kind"], row["instrument_id"]) == (Answer.HELD, 1)
+    assert row["held_e8"] == (62_345_678 if len(balances) > 1 else 0)
+    assert not venue.asked
+
+
+@pytest.mark.parametrize(("qty", "held_e8"), [("-0.25", -25_000_000), ("3", 3 * 10**8), (None, 0)])
+def test_of_a_contract_the_position_is_held(asking: Any, qty: str | None, held_e8: int) -> None:
+    questions, venue = asking
+    contract = instrument()
+    contract["instrument_kind"] = InstrumentKind.LINEAR
+    other = HeldPosition("ETHUSDT", "9", "1")
+    venue.held = [other, HeldPosition("BTCUSDT", qty, "1")] if qty else [other]
+    row = questions.held_answer(contract, AccountState(BALANCES))[0]
+    assert row["held_e8"] == held_e8
+    assert venue.asked == ["positions BTCUSDT"]

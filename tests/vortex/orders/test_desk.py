@@ -5,8 +5,8 @@ import itertools
 import pytest
 from order_side import OrderDesk
 
-from vortex.codes import Answer, Execution, Kind, OrderState, Outcome, Reject
-from vortex.orders import desk
+from vortex.codes import Answer, Execution, FeeAsset, Kind, OrderState, Outcome, Reject
+from vortex.orders import desk, desk_tables
 
 
 def told(events):
@@ -117,7 +117,7 @@ def test_a_cancel_that_found_nothing_is_asked_about_when_no_report_comes():
     request_id = the_desk.submit(Kind.CANCEL, order_id=order_id)
     the_desk.reply(request_id, cancel_outcome=Outcome.FAILURE, reject=Reject.VENUE_UNKNOWN_ORDER)
     assert not the_desk.events
-    row_index = desk.next_overdue(the_desk.address, 0, 100, the_desk.now_ns + 200)
+    row_index = desk_tables.next_overdue(the_desk.address, 0, 100, the_desk.now_ns + 200)
     assert the_desk.orders[row_index]["order_id"] == order_id
 
 
@@ -224,7 +224,7 @@ def test_an_unanswered_order_becomes_what_the_venue_says(fate, kind, state, is_l
     the_desk.submit(Kind.PLACE)
     order_id = the_desk.last_order_id
     if is_late:
-        row_index = desk.next_overdue(the_desk.address, 0, 100, the_desk.now_ns + 200)
+        row_index = desk_tables.next_overdue(the_desk.address, 0, 100, the_desk.now_ns + 200)
         the_desk.mark_unknown(row_index)
         assert told(the_desk.events) == [(Kind.UNKNOWN, 0)]
         the_desk.events.clear()
@@ -244,7 +244,7 @@ def test_an_order_that_the_venue_forgot_is_over_once_nothing_is_open():
     assert told(the_desk.events) == [(Kind.CANCELED, 0)]
     assert state_of(the_desk, order_id) == OrderState.CANCELED
     assert the_desk.positions["base_lots"][0] == 4
-    assert desk.open_order_count(the_desk.address, 1) == 0
+    assert desk_tables.open_order_count(the_desk.address, 1) == 0
     the_desk.check_exposure()
 
 
@@ -287,7 +287,7 @@ def test_a_fill_of_a_forgotten_order_still_moves_the_position():
         request_id = the_desk.submit(Kind.CANCEL, order_id=last)
         the_desk.reply(request_id, cancel_outcome=Outcome.SUCCESS)
     the_desk.events.clear()
-    assert desk.find(the_desk.address, first) == 0
+    assert desk_tables.find(the_desk.address, first) == 0
     the_desk.trade(first, 9, 3, 3)
     the_desk.trade(first, 9, 3, 3)
     assert the_desk.positions["base_lots"][0] == 3
@@ -337,10 +337,10 @@ def test_an_accepted_order_goes_on_waiting_until_the_venue_says_that_it_rests():
     order_id = the_desk.last_order_id
     assert not the_desk.reply(request_id, place_outcome=Outcome.ACCEPTED)
     assert the_desk.row(order_id)["state"] == OrderState.SENT
-    assert desk.unanswered_count(the_desk.address) == 0, "the request is answered"
+    assert desk_tables.unanswered_count(the_desk.address) == 0, "the request is answered"
     assert the_desk.positions["open_buy_lots"] == 10, "it counts at its worst"
     late_ns = the_desk.now_ns + 200
-    assert desk.next_overdue(the_desk.address, 0, 100, late_ns) == order_id % 16
+    assert desk_tables.next_overdue(the_desk.address, 0, 100, late_ns) == order_id % 16
     (event,) = the_desk.report(Execution.NEW, order_id)
     assert (event["kind"], event["request_kind"]) == (Kind.ACKED, Kind.PLACE)
     assert the_desk.row(order_id)["state"] == OrderState.RESTING
@@ -409,7 +409,9 @@ def test_a_refused_amendment_leaves_the_order_as_it_was(reject, is_over):
 @pytest.mark.parametrize("is_done", [True, False])
 def test_a_question_tells_whether_an_order_was_amended(is_done):
     the_desk, order_id, _ = amending()
-    asked = desk.begin_request(the_desk.address, Kind.STATUS, 0, order_id, 0, the_desk.now_ns)
+    asked = desk_tables.begin_request(
+        the_desk.address, Kind.STATUS, 0, order_id, 0, the_desk.now_ns
+    )
     price_ticks, qty_lots = (101, 6) if is_done else (100, 10)
     (event,) = the_desk.reply(
         asked, state=OrderState.RESTING, price_ticks=price_ticks, qty_lots=qty_lots
@@ -439,3 +441,21 @@ def test_an_order_that_ends_with_a_reason_before_it_rested_is_refused():
         reject=Reject.VENUE_WOULD_TAKE,
     )
     assert (event["kind"], event["reason"]) == (Kind.REJECTED, Reject.VENUE_WOULD_TAKE)
+
+
+def test_an_event_says_what_the_account_holds_once_the_venue_has_said_it():
+    the_desk = OrderDesk()
+    order_id = resting(the_desk)
+    (event,) = the_desk.trade(order_id, 1, 2, 2)
+    assert (event["has_held"], event["held_lots"]) == (0, 0)
+    lot_e8 = int(the_desk.instruments["lot_e8"][0])
+    assert not the_desk.answer(kind=Answer.HELD, held_e8=50 * lot_e8 + 7)
+    assert the_desk.desk["held_change_lots"][0] == 0, "the first word contradicts nothing"
+    (event,) = the_desk.trade(order_id, 2, 3, 5)
+    assert (event["has_held"], event["held_lots"]) == (1, 53)
+    # A fee of one lot in what was bought: the account holds less than was traded.
+    (event,) = the_desk.trade(order_id, 3, 4, 9, fee_e8=lot_e8, fee_asset=FeeAsset.BASE)
+    assert event["held_lots"] == 56
+    for said_lots, change_lots in ((56, 0), (60, 4), (55, -5)):
+        the_desk.answer(kind=Answer.HELD, held_e8=said_lots * lot_e8)
+        assert the_desk.desk["held_change_lots"][0] == change_lots

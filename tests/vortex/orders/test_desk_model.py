@@ -14,7 +14,7 @@ from order_side import OrderDesk, Quotes
 
 from ipc.memory import address_of
 from vortex.codes import Answer, Execution, Kind, OrderState, Outcome, Reject, Side
-from vortex.orders import desk, order_table
+from vortex.orders import desk, desk_tables, order_events, order_table
 from vortex.orders.quoting import quote_side
 
 TIMEOUT_NS = 1_000
@@ -154,7 +154,7 @@ class Exchange:
         self.desk.now_ns += TIMEOUT_NS + 1
         row_index = 0
         while True:
-            row_index = desk.next_overdue(
+            row_index = desk_tables.next_overdue(
                 self.desk.address, row_index, TIMEOUT_NS, self.desk.now_ns
             )
             if row_index < 0:
@@ -163,7 +163,7 @@ class Exchange:
             row = self.desk.orders[row_index]
             row["sent_ns"] = self.desk.now_ns
             order_id = int(row["order_id"])
-            request_id = desk.begin_request(
+            request_id = desk_tables.begin_request(
                 self.desk.address, Kind.STATUS, 0, order_id, 0, self.desk.now_ns
             )
             self.sent.append((request_id, order_id, None))
@@ -196,14 +196,16 @@ class Exchange:
                 fate = self.venue.fate(order_id)
                 self.desk.answer(kind=Answer.FATE, order_id=order_id, **fate)
         self.publish()
-        assert desk.open_order_count(self.desk.address, 1) == 0, "nothing stands when reconciled"
+        assert desk_tables.open_order_count(self.desk.address, 1) == 0, (
+            "nothing rests when reconciled"
+        )
         self.tell(Kind.RESUMED)
         self.must_hear_count = self.event_count
 
     def tell(self, kind):
         self.desk.desk["event_count"] = 0
         self.desk.desk["events_address"] = address_of(self.desk.room)
-        desk.next_event(self.desk.address, kind, 0, Reject.NONE)
+        order_events.next_event(self.desk.address, kind, 0, Reject.NONE)
         self.desk.take_events(1)
         self.publish()
 
@@ -356,7 +358,7 @@ def test_whatever_the_order_of_arrival_the_desk_ends_where_the_venue_is(seed, la
     assert not exchange.quotes.stands()
     assert not exchange.waits
     assert not exchange.quotes.standing["request_kind"].any()
-    assert desk.open_order_count(exchange.desk.address, 1) == 0
+    assert desk_tables.open_order_count(exchange.desk.address, 1) == 0
     position = exchange.desk.positions[0]
     assert position["base_lots"] == exchange.venue.position_lots
     assert position["fill_count"] == len(exchange.venue.fills)

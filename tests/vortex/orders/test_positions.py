@@ -85,6 +85,34 @@ def test_fills_add_up_to_exact_decimals(found, bid_ticks, spread_ticks):
     assert 0 <= profit * 10**16 - found_e16 < 1, "rounded down, if at all"
 
 
+@settings(max_examples=80, print_blob=True)
+@given(fills, fills, st.integers(-(10**15), 10**15), st.integers(-(10**9), 10**9))
+def test_what_is_held_follows_fills_and_fees_from_what_the_venue_said(
+    before, after, held_e8, foreign_e8
+):
+    account, lot_e8 = Account(), 1_000
+    address, position = address_of(account.position), row_of(account.position)
+    trade_id, expected_e8 = 0, held_e8
+
+    def add(found):
+        nonlocal trade_id, expected_e8
+        for step, side, price_ticks, qty_lots, fee_e8, fee_asset in found:
+            trade_id += step
+            account.add(trade_id, side, price_ticks, qty_lots, fee_e8, fee_asset)
+            expected_e8 += side * qty_lots * lot_e8
+            expected_e8 -= fee_e8 if fee_asset == FeeAsset.BASE else 0
+
+    add(before)
+    # Whatever was counted before the venue first spoke, its word is what is held.
+    assert positions.set_held(address, held_e8, lot_e8) == held_e8
+    expected_e8 = held_e8
+    add(after)
+    assert positions.held_e8(position, lot_e8) == expected_e8
+    # The next word of the venue shows what others traded, and is believed.
+    assert positions.set_held(address, expected_e8 + foreign_e8, lot_e8) == expected_e8
+    assert positions.held_e8(position, lot_e8) == expected_e8 + foreign_e8
+
+
 def test_a_round_trip_earns_the_spread_less_the_fees():
     account = Account()
     # 0.00100 at 100.00, sold at 100.50: 0.0005 earned; 0.0001 of the quote asset paid in fees.
