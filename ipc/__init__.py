@@ -15,6 +15,7 @@ types         names for the types that cross function boundaries
 histogram     latency histograms in the layout of HdrHistogram: two significant digits, up to 137 s
 memory        a record at an address
 plugs         functions that a loop calls by their address
+intake        all that a loop took from outside, in order, to be taken again
 clock         nanoseconds from the cycle counter, comparable between processes
 ring          a single-producer single-consumer ring of fixed records, in compiled code
 log           a log for compiled code: one 64-byte record per event; the text is in the catalogue

@@ -2,7 +2,8 @@
 
 Stamps are int64 nanoseconds on the axis of CLOCK_MONOTONIC: the cycle counter times one multiplier
 that the supervisor measures at start and freezes for the run.  Where the counter is not invariant,
-the clock calls ``clock_gettime`` instead.  In a replay a driver moves the clock.  A separate field
+the clock calls ``clock_gettime`` instead.  In a replay a driver moves the clock, or an intake gives
+its readings again (``ipc/intake.py``).  A separate field
 holds the offset to wall time, for kernel stamps, venue timestamps and display.
 """
 
@@ -18,6 +19,7 @@ from numba.extending import intrinsic, overload
 
 from ipc.atomics import load_relaxed, read_cycle_counter, store_relaxed
 from ipc.compiled import PLAIN_PYTHON, compiled
+from ipc.intake import Entry, take_bytes
 from ipc.layout import Field, Layout, reserved
 from ipc.memory import address_of, record_at
 from ipc.types import RecordArray
@@ -26,14 +28,19 @@ CLOCK = Layout(
     "clock",
     "How this run converts cycles to nanoseconds; written once by the supervisor.",
     Field("origin_cycles", "i8", "cycle counter at the origin"),
-    Field("origin_ns", "i8", "CLOCK_MONOTONIC at the origin"),
-    Field("ns_per_cycle", "f8", "length of a cycle; 0: clock_gettime; -1: a driver moves it"),
+    Field("ns_per_cycle", "f8", "length of a cycle; 0: clock_gettime; -1: not measured here"),
+    Field("origin_ns", "i8", "CLOCK_MONOTONIC at the origin; not measured here: the time"),
     Field("wall_offset_ns", "i8", "CLOCK_REALTIME minus this clock"),
-    reserved(32),
+    Field("intake_address", "i8", "INTAKE that each reading passes; 0: a driver moves the clock"),
+    Field("source_address", "i8", "with an intake, the CLOCK that is read"),
+    reserved(16),
 )
 CLOCK_DTYPE = CLOCK.dtype
+ORIGIN_BYTES = CLOCK.offset_bytes("origin_ns")
 WALL_OFFSET_BYTES = CLOCK.offset_bytes("wall_offset_ns")
 
+#: A reading: the time, and the offset to wall time, which follows it in the record.
+READING_BYTES = 16
 CALIBRATION_NS = 200_000_000
 NS_PER_SECOND = 1_000_000_000
 
@@ -71,15 +78,34 @@ def monotonic_ns() -> int:
 
 
 @compiled
-def now_ns(clock_address: int) -> int:
-    """Return nanoseconds on the run's clock."""
+def measured_ns(clock_address: int) -> int:
+    """Return nanoseconds on the run's clock, measured."""
     clock = record_at(clock_address, CLOCK_DTYPE)
-    if clock.ns_per_cycle < 0.0:
-        return int(clock.origin_ns)
     if PLAIN_PYTHON or clock.ns_per_cycle == 0.0:  # plain Python cannot read the counter
         return monotonic_ns()
     cycles = read_cycle_counter() - clock.origin_cycles
     return int(clock.origin_ns + np.int64(cycles * clock.ns_per_cycle))
+
+
+@compiled
+def given_ns(clock_address: int) -> int:
+    """Return the time of a clock that is not measured: a driver's, or one with an intake."""
+    clock = record_at(clock_address, CLOCK_DTYPE)
+    if clock.intake_address != 0:
+        if clock.source_address != 0:
+            clock.origin_ns = measured_ns(clock.source_address)
+            source_offset_ns = load_relaxed(clock.source_address + WALL_OFFSET_BYTES)
+            clock.wall_offset_ns = source_offset_ns
+        take_bytes(clock.intake_address, Entry.CLOCK, clock_address + ORIGIN_BYTES, READING_BYTES)
+    return int(clock.origin_ns)
+
+
+@compiled
+def now_ns(clock_address: int) -> int:
+    """Return nanoseconds on the run's clock."""
+    if record_at(clock_address, CLOCK_DTYPE).ns_per_cycle < 0.0:
+        return given_ns(clock_address)
+    return measured_ns(clock_address)
 
 
 @compiled
@@ -137,6 +163,15 @@ def move_to(clock: RecordArray, at_ns: int, wall_offset_ns: int = 0) -> None:
     clock[0]["ns_per_cycle"] = -1.0
     clock[0]["origin_ns"] = at_ns
     clock[0]["wall_offset_ns"] = wall_offset_ns
+
+
+def with_intake(source_address: int, intake_address: int) -> RecordArray:
+    """Return a clock whose readings pass an intake; ``source_address`` is 0 where it repeats."""
+    clock = np.zeros(1, CLOCK_DTYPE)
+    clock["ns_per_cycle"] = -1.0
+    clock["intake_address"] = intake_address
+    clock["source_address"] = source_address
+    return clock
 
 
 def calibrate(clock: RecordArray, calibration_ns: int = CALIBRATION_NS) -> None:

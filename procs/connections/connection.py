@@ -10,10 +10,11 @@ import numpy as np
 
 from ipc import pipes, tls
 from ipc.compiled import compiled
+from ipc.intake import Entry, make_bytes, take_read, take_word
 from ipc.layout import Field, Layout, reserved
 from ipc.memory import address_of, copy_bytes, record_at
-from ipc.sockets import FAILED, WOULD_BLOCK, new_receiver, receive, send_all
-from ipc.types import ByteArray, RecordArray
+from ipc.sockets import FAILED, RECEIVER, WOULD_BLOCK, new_receiver, receive, send_all
+from ipc.types import ByteArray, Record, RecordArray
 from vortex.wire import websocket
 from vortex.wire.websocket import (
     FRAMER,
@@ -42,11 +43,15 @@ CONNECTION = Layout(
     Field("heard_ns", "i8", "when bytes last arrived"),
     Field("kernel_ns", "i8", "kernel receive stamp of the last read, on the run's clock"),
     Field("recv_ns", "i8", "when that read returned"),
-    reserved(56),
+    Field("read_bytes", "i8", "bytes read so far, on all connections that were here"),
+    Field("index", "i8", "which of the stage's connections"),
+    Field("intake_address", "i8", "INTAKE of the loop; 0 for none"),
+    reserved(32),
 )
 
 CONNECTION_DTYPE = CONNECTION.dtype
 FRAMER_DTYPE = FRAMER.dtype
+RECEIVER_DTYPE = RECEIVER.dtype
 
 RECEIVE_BUFFER_BYTES = 4 << 20
 SEND_BUFFER_BYTES = 1 << 20
@@ -67,7 +72,7 @@ def touched_bytes(byte_count: int) -> ByteArray:
 class Buffers:
     """The memory behind one CONNECTION record, and the renewal of its masking keys."""
 
-    def __init__(self) -> None:
+    def __init__(self, index: int = 0, intake_address: int = 0) -> None:
         self.record: RecordArray = np.zeros(1, CONNECTION_DTYPE)
         self._receiver = new_receiver()
         self._framer = np.zeros(1, FRAMER_DTYPE)
@@ -77,6 +82,7 @@ class Buffers:
         self._masks = np.zeros(1, MASKS.dtype)
         record = self.record[0]
         record["fd"] = -1
+        record["index"], record["intake_address"] = index, intake_address
         record["receiver_address"] = address_of(self._receiver)
         record["framer_address"] = address_of(self._framer)
         record["buffer_address"] = address_of(self._received) + PAD_BYTES
@@ -142,8 +148,15 @@ def fill(connection_address: int, now_ns: int) -> int:
             target_address,
             room_bytes,
         )
+    if connection.intake_address != 0 and count != WOULD_BLOCK:
+        receiver = record_at(connection.receiver_address, RECEIVER_DTYPE)
+        take_read(
+            connection.intake_address, connection.index, count, receiver.kernel_wall_ns,
+            target_address,
+        )  # fmt: skip
     if count > 0:
         connection.filled_bytes += count
+        connection.read_bytes += count
         connection.heard_ns = now_ns
     return count
 
@@ -176,6 +189,15 @@ def keep_rest(connection_address: int) -> None:
 
 
 @compiled
+def take_mask(connection: Record) -> int:
+    """Return a masking key, or a number below 0 when there is none."""
+    key = websocket.take_mask(connection.masks_address)
+    if connection.intake_address != 0:
+        return take_word(connection.intake_address, Entry.MASK, key)
+    return key
+
+
+@compiled
 def can_queue(connection_address: int, payload_bytes: int) -> bool:
     """Return whether there is room and a masking key for one more frame."""
     connection = record_at(connection_address, CONNECTION_DTYPE)
@@ -190,7 +212,7 @@ def queue(connection_address: int, opcode: int, payload_address: int, payload_by
     connection = record_at(connection_address, CONNECTION_DTYPE)
     if connection.queued_bytes + payload_bytes + FRAME_OVERHEAD_BYTES > connection.outbox_bytes:
         return False
-    key = websocket.take_mask(connection.masks_address)
+    key = take_mask(connection)
     if key < 0:
         return False
     connection.queued_bytes += websocket.write_frame(
@@ -207,7 +229,7 @@ def queue(connection_address: int, opcode: int, payload_address: int, payload_by
 def queue_close(connection_address: int, close_code: int) -> None:
     """Queue a close frame with a code of ours."""
     connection = record_at(connection_address, CONNECTION_DTYPE)
-    key = websocket.take_mask(connection.masks_address)
+    key = take_mask(connection)
     room_bytes = connection.outbox_bytes - connection.queued_bytes
     if key >= 0 and room_bytes > 2 * FRAME_OVERHEAD_BYTES:
         out_address = connection.outbox_address + connection.queued_bytes
@@ -225,6 +247,17 @@ def queue_ping(connection_address: int) -> None:
 @compiled
 def flush(connection_address: int) -> int:
     """Send queued bytes, as many as the kernel takes: bytes left, or FAILED."""
+    connection = record_at(connection_address, CONNECTION_DTYPE)
+    intake_address, queued_bytes = connection.intake_address, connection.queued_bytes
+    if intake_address == 0 or queued_bytes == 0:
+        return _flush_queued(connection_address)
+    make_bytes(intake_address, Entry.SENDING, connection.outbox_address, queued_bytes)
+    return take_word(intake_address, Entry.LEFT, _flush_queued(connection_address))
+
+
+@compiled
+def _flush_queued(connection_address: int) -> int:
+    """Do what ``flush`` does."""
     connection = record_at(connection_address, CONNECTION_DTYPE)
     if connection.tls_address != 0:
         return _flush_sealed(connection_address)

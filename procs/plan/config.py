@@ -223,6 +223,16 @@ class Logs(Strict, frozen=True, kw_only=True, omit_defaults=True):
     file_count: Annotated[int, Meta(ge=2, le=100), says("files kept, the oldest goes")] = 4
 
 
+class RecordConfig(Strict, frozen=True, kw_only=True, omit_defaults=True):
+    """What a run records of itself, so that it can be repeated."""
+
+    intake_mb: Annotated[
+        int,
+        Meta(ge=0, le=65_536),
+        says("for each stage, a file of all that it took, for `vortexctl rerun`; 0 for none"),
+    ] = 0
+
+
 class Tls(Strict, frozen=True, kw_only=True, omit_defaults=True):
     """Whom to trust: the system's certificate authorities, or those in a file."""
 
@@ -245,6 +255,7 @@ class Config(Strict, frozen=True, kw_only=True, omit_defaults=True):
     liveness: Liveness = Liveness()
     latency: LatencyConfig = LatencyConfig()
     logs: Logs = Logs()
+    record: RecordConfig = RecordConfig()
     tls: Tls = Tls()
 
     @property

@@ -147,3 +147,8 @@ def new_run_folder(runs_folder: Path, instance: str, run_id: int) -> Path:
 def launch_path(run_folder: Path, role: str) -> Path:
     """Return the path of a stage's launch file."""
     return run_folder / f"{role}.launch.json"
+
+
+def intake_path(run_folder: Path, role: str, life: int) -> Path:
+    """Return the path of what a stage's loop took in one of its lives; see ``[record]``."""
+    return run_folder / f"{role}.{life}.intake"

@@ -33,7 +33,8 @@ STEP = Layout(
     Field("consumed_seq", "i8", "records consumed of each input after it", (STEP_RING_COUNT_MAX,)),
     Field("published_seq", "i8", "records published to each output", (STEP_RING_COUNT_MAX,)),
     Field("input_epoch", "i4", "epoch of each input after it", (STEP_RING_COUNT_MAX,)),
-    reserved(16),
+    Field("read_bytes", "i8", "bytes read from connections by its end, in this life"),
+    reserved(8),
 )
 
 OUTLIER = Layout(

@@ -227,6 +227,11 @@ def log_ring(role: str) -> str:
     return f"log.{role}"
 
 
+def step_ring(role: str) -> str:
+    """Return the name of the ring on which a stage logs its steps."""
+    return f"steps.{role}"
+
+
 def strategy_state(number: int) -> str:
     """Return the name of the table in which one of the run's strategies remembers things."""
     return f"strategy_state.{number}"
@@ -319,8 +324,7 @@ def wire(config: Config) -> Wiring:
         *(RingLink(market_ring(role), market,   role,     BOOK)     for role in ingests),
         RingLink("tops",              tops,     BOOK,     STRATEGY),
         *(link for each in accounts for link in account_links(config, each)),
-        RingLink("steps.book",        steps,    BOOK,     None),
-        RingLink("steps.strategy",    steps,    STRATEGY, None),
+        *(RingLink(step_ring(role), steps, role, None) for role in roles),
         *(RingLink(stall_ring(role), watched(STALL, STALL_ROWS), role, None) for role in roles),
         *(RingLink(log_ring(role), watched(LOG, LOG_ROWS), role, None) for role in roles),
     ]

@@ -42,6 +42,7 @@ from procs.stages.base.stage import (
     Built,
     Stage,
     begin_turn,
+    end_intake,
     end_turn,
     log_step,
     must_leave,
@@ -71,10 +72,7 @@ CONTEXT = Layout(
     *GATHERING_FIELDS,
     Field("rings_address", "i8", "handles of the market rings"),
     Field("ring_count", "i8", "how many"),
-    Field("inputs_address", "i8", "addresses of these handles"),
-    Field("outputs_address", "i8", "address of the handle of the tops ring, for the steps"),
     Field("tops_address", "i8", "handle of the tops ring"),
-    Field("steps_address", "i8", "handle of the ring of steps"),
     Field("instruments_address", "i8", "INSTRUMENT table"),
     Field("instrument_count", "i8", "how many"),
     Field("books_address", "i8", "first book's block"),
@@ -440,20 +438,11 @@ def begin_books(
 
 
 @compiled
-def publish_step(context: Record, begin_ns: int, publish_ns: int) -> None:
-    """Publish one step for observers and for a replay."""
-    log_step(
-        context.steps_address, begin_ns, publish_ns,
-        context.inputs_address, context.ring_count, context.outputs_address, 1,
-    )  # fmt: skip
-
-
-@compiled
 def begin(context_address: int) -> None:
     """Publish where the inputs are when a life begins."""
-    context = record_at(context_address, CONTEXT_DTYPE)
-    begin_ns = now_ns(context.clock_address)
-    publish_step(context, begin_ns, begin_ns)
+    begin_ns = now_ns(record_at(context_address, CONTEXT_DTYPE).clock_address)
+    log_step(context_address, begin_ns, begin_ns, 0)
+    end_intake(context_address)
 
 
 @compiled
@@ -466,7 +455,7 @@ def turn(context_address: int) -> int:
         finish(context_address, begin_ns)
         publish_ns = now_ns(context.clock_address)
         ring.commit(context.tops_address, publish_ns)
-        publish_step(context, begin_ns, publish_ns)
+        log_step(context_address, begin_ns, publish_ns, 0)
     return end_turn(context_address, taken_count)
 
 
@@ -493,13 +482,10 @@ def build(stage: Stage) -> Built:
     rings_address = stage.keep(np.concatenate(inputs))
     context["rings_address"] = rings_address
     context["ring_count"] = len(inputs)
-    context["inputs_address"] = stage.keep_words(
-        rings_address + index * RING_BYTES for index in range(len(inputs))
-    )
     tops_address = stage.writer("tops").address
     context["tops_address"] = tops_address
-    context["outputs_address"] = stage.keep_words([tops_address])
-    context["steps_address"] = stage.writer("steps.book").address
+    input_addresses = [rings_address + index * RING_BYTES for index in range(len(inputs))]
+    stage.fill_steps(context, input_addresses, {"tops": tops_address})
     context["instruments_address"] = stage.table("instruments").address
     context["instrument_count"] = len(touched)
     context["books_address"] = stage.own_table("books").address

@@ -65,10 +65,14 @@ def must_end(context_address: int) -> bool:
 def begin(context_address: int) -> None:
     """Begin the life of each stage."""
     context = record_at(context_address, CONTEXT_DTYPE)
+    if context.ingest_address != 0:
+        ingest_stage.begin(context.ingest_address)
     if context.book_address != 0:
         book_stage.begin(context.book_address)
     if context.strategy_address != 0:
         strategy_stage.begin(context.strategy_address)
+    if context.gateway_address != 0:
+        gateway_stage.begin(context.gateway_address)
 
 
 @compiled

@@ -35,6 +35,7 @@ from procs.stages.base.stage import (
     Built,
     Stage,
     begin_turn,
+    end_intake,
     end_turn,
     log_step,
     must_leave,
@@ -242,15 +243,6 @@ def record_decisions(context: Record, publish_ns: int) -> None:
 
 
 @compiled
-def publish_step(context: Record, begin_ns: int, publish_ns: int) -> None:
-    """Publish one step for observers and for a replay."""
-    log_step(
-        context.steps_address, begin_ns, publish_ns, context.inputs_address,
-        1 + context.account_count, context.outputs_address, context.account_count,
-    )  # fmt: skip
-
-
-@compiled
 def commit_requests(context: Record, publish_ns: int) -> None:
     """Make the requests just written visible to the gateway of each account."""
     for account_id in range(context.account_count):
@@ -260,9 +252,9 @@ def commit_requests(context: Record, publish_ns: int) -> None:
 @compiled
 def begin(context_address: int) -> None:
     """Publish where the inputs are when a life begins."""
-    context = record_at(context_address, CONTEXT_DTYPE)
-    begin_ns = now_ns(context.clock_address)
-    publish_step(context, begin_ns, begin_ns)
+    begin_ns = now_ns(record_at(context_address, CONTEXT_DTYPE).clock_address)
+    log_step(context_address, begin_ns, begin_ns, 0)
+    end_intake(context_address)
 
 
 @compiled
@@ -276,7 +268,7 @@ def turn(context_address: int) -> int:
         publish_ns = now_ns(context.clock_address)
         commit_requests(context, publish_ns)
         record_decisions(context, publish_ns)
-        publish_step(context, begin_ns, publish_ns)
+        log_step(context_address, begin_ns, publish_ns, 0)
     return end_turn(context_address, taken_count)
 
 
@@ -377,10 +369,11 @@ def begin_accounts(stage: Stage, context: RecordArray) -> None:
     accounts = stage.wiring.accounts
     events = [stage.reader(account.named("events")).address for account in accounts]
     context["tops_address"] = stage.reader("tops").address
-    requests = [stage.writer(account.named("requests")).address for account in accounts]
+    names = [account.named("requests") for account in accounts]
+    requests = {name: stage.writer(name).address for name in names}
     orders = [stage.table(account.named("orders")) for account in accounts]
-    context["inputs_address"] = stage.keep_words([int(context["tops_address"][0]), *events])
-    context["outputs_address"] = stage.keep_words(requests)
+    # The tops, then each account's events; each account's requests.
+    stage.fill_steps(context, [int(context["tops_address"][0]), *events], requests)
     context["order_tables_address"] = stage.keep_words(table.address for table in orders)
     context["order_counts_address"] = stage.keep_words(len(table.records) for table in orders)
     context["accounts_address"] = stage.keep_words(stage.config.account_ids)
@@ -393,7 +386,6 @@ def build(stage: Stage) -> Built:
     context = np.zeros(1, CONTEXT_DTYPE)
     stage.fill_common(context)
     begin_accounts(stage, context)
-    context["steps_address"] = stage.writer("steps.strategy").address
     context["instrument_count"] = count
     for field, table in OWN_TABLES.items():
         own = stage.own_table(table)

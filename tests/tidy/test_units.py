@@ -17,8 +17,9 @@ CODES = {
     "kind", "side", "aggressor_side", "state", "reason", "reject", "status", "error_code", "order",
     "execution", "cancel_outcome", "place_outcome", "request_kind", "fee_asset", "wait_mode",
     "wait", "cause", "epoch", "input_epoch", "generation", "fragments_opcode", "close_code",
-    "halt_reasons", "time_in_force", "chain", "update_chain", "instrument_kind",
-    "contract_direction", "trading_status", "replacing", "asked_time_in_force", "last_fill_side",
+    "halt_reasons", "stepped_halt_reasons", "time_in_force", "chain", "update_chain",
+    "instrument_kind", "contract_direction", "trading_status", "replacing",
+    "asked_time_in_force", "last_fill_side",
 }
 #: Text, keys, whole structures of another's making, and what is plainly a number of its own kind.
 PLAIN = {

@@ -11,6 +11,7 @@ import numpy as np
 
 from procs.debug.steps.apart import RingPosition, Start
 from procs.observe.taps.tap import Copy
+from procs.plan import wiring
 from procs.plan.run_records import STEP, STEP_RING_COUNT_MAX
 from procs.plan.wiring import Wiring
 
@@ -46,20 +47,26 @@ class StepRings(NamedTuple):
         return (*self.inputs, *self.outputs, self.steps)
 
 
+def is_steppable(role: str) -> bool:
+    """Return whether the records of its rings are all that a stage takes."""
+    return wiring.kind_of(role) in (wiring.BOOK, wiring.STRATEGY)
+
+
 def rings_of(wires: Wiring, role: str) -> StepRings:
     """Return the rings of a stage whose steps can be repeated.
 
     Raises
     ------
     NotRepeatable
-        When it has inputs beside rings, or more inputs than a STEP record holds.
+        When it takes more than records of rings, or has more inputs than a STEP record holds.
     """
-    steps = f"steps.{role}"
-    if steps not in wires.links:
-        known = [name.partition(".")[2] for name in wires.links if name.startswith("steps.")]
+    if role not in wires.roles:
+        raise NotRepeatable(f"no stage {role!r}; there are {', '.join(wires.roles)}")
+    if not is_steppable(role):
         raise NotRepeatable(
-            f"{role} reads sockets, whose bytes others cannot read; only {' and '.join(known)} "
-            f"can be repeated; `vortexctl run {role} --pdb` debugs it in its place"
+            f"{role} takes bytes, which no ring holds: record a whole run by `[record] intake_mb` "
+            "and repeat it by `vortexctl rerun FOLDER`; "
+            f"`vortexctl run {role} --pdb` debugs it in its place"
         )
     links = wires.links.values()
     # In the order of the wiring, as the stage counts them in its STEP records.
@@ -70,7 +77,7 @@ def rings_of(wires: Wiring, role: str) -> StepRings:
             f"{role} reads {len(inputs)} rings, its STEP records hold {STEP_RING_COUNT_MAX}; debug "
             "it on an instance with fewer sources"
         )
-    return StepRings(inputs, outputs, steps)
+    return StepRings(inputs, outputs, wiring.step_ring(role))
 
 
 def places_after(rings: StepRings, step: Any) -> dict[str, RingPosition]:

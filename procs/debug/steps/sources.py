@@ -13,6 +13,7 @@ from procs.debug.steps.moments import (
     Moment,
     NotRepeatable,
     StepRings,
+    is_steppable,
     places_after,
     published_after,
     rings_of,
@@ -84,7 +85,7 @@ def of_file(path: Path, role: str | None) -> StepSource:
 def reader_of(wires: Wiring, ring_name: str) -> str:
     """Return the stage that reads a ring, and whose steps can be repeated."""
     link = wires.links.get(ring_name)
-    if link is None or link.reader is None or f"steps.{link.reader}" not in wires.links:
+    if link is None or link.reader is None or not is_steppable(link.reader):
         raise NotRepeatable(
             f"no stage that can be stepped reads {ring_name!r}; record a stage instead: "
             "`vortexctl attach book --to FILE`"

@@ -8,31 +8,39 @@ belong to the process (``procs/stages/base/running.py``), which holds one stage 
 
 import os
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
 
-from ipc import control, log, meter, ring
+from ipc import control, intake, log, meter, ring
 from ipc.atomics import load_acquire, store_release
-from ipc.clock import now_ns
+from ipc.clock import now_ns, with_intake
 from ipc.compiled import compiled
 from ipc.control import State
+from ipc.intake import INTAKE, OUTPUT_COUNT_MAX, Intake
 from ipc.layout import Field, Layout
-from ipc.memory import address_of, load_word, record_at
+from ipc.mailbox import Mailbox
+from ipc.memory import address_of, load_word, record_at, store_word
 from ipc.plugs import Plug
 from ipc.shared import SharedRing, SharedTable
-from ipc.types import RecordArray
+from ipc.types import Record, RecordArray
 from ipc.usage import USAGE_BYTES
 from ipc.waiting import Wait, idle
+from procs.connections.connection import Buffers
 from procs.logs import hot_events, process_log
 from procs.plan import wiring
+from procs.plan.instance import intake_path
 from procs.plan.launch import Launch
 from procs.plan.run_records import STEP, STEP_RING_COUNT_MAX
 from procs.stages.base.memory_port import AttachedMemory, MemoryPort
 
 RING_DTYPE = ring.RING_DTYPE
 STEP_DTYPE = STEP.dtype
+STEP_BYTES = STEP.dtype.itemsize
+INTAKE_DTYPE = INTAKE.dtype
+OUTPUT_SEQ_BYTES = INTAKE.offset_bytes("output_seq")
 
 #: What the context of every loop begins with; all addresses are this process's own.
 CONTEXT_FIELDS = (
@@ -46,6 +54,12 @@ CONTEXT_FIELDS = (
     Field("wait", "i8", "waiting.Wait"),
     Field("has_stayed", "i8", "1 when the last turn followed on the one before without a wait"),
     Field("epoch", "i8", "life of this stage"),
+    Field("intake_address", "i8", "INTAKE of this loop; 0 for none"),
+    Field("steps_address", "i8", "handle of the ring of steps"),
+    Field("inputs_address", "i8", "addresses of the handles of the rings that it reads"),
+    Field("input_count", "i8", "how many"),
+    Field("outputs_address", "i8", "addresses of the handles of the rings that it writes"),
+    Field("output_count", "i8", "how many"),
 )
 COMMON = Layout(
     "common", "What the contexts of all stages begin with.", *CONTEXT_FIELDS, multiple_bytes=8
@@ -82,6 +96,7 @@ def end_turn(context_address: int, done_count: int) -> int:
     now = now_ns(common.clock_address)
     meter.end_turn(common.meter_address, now, done_count)
     control.beat(common.status_address, now, done_count)
+    end_intake(context_address)
     return done_count
 
 
@@ -101,34 +116,62 @@ def rest(context_address: int, done_count: int) -> None:
 
 
 @compiled
-def log_step(
-    steps_address: int,
-    now_ns: int,
-    publish_ns: int,
-    inputs_address: int,
-    input_count: int,
-    outputs_address: int,
-    output_count: int,
-) -> None:
-    """Tell observers of one step, all that a replay needs: how far each ring stands.
+def end_intake(context_address: int) -> None:
+    """End what the loop took in a turn, after its last reading of the clock."""
+    common = record_at(context_address, COMMON_DTYPE)
+    if common.intake_address != 0:
+        intake.end_turn(common.intake_address)
 
-    Inputs and outputs are lists of the addresses of RING records; those beyond
-    ``STEP_RING_COUNT_MAX`` are left out.
+
+@compiled
+def log_step(context_address: int, now_ns: int, publish_ns: int, read_bytes: int) -> None:
+    """Log one step for observers, all that a replay needs: the position on each ring.
+
+    Inputs and outputs beyond ``STEP_RING_COUNT_MAX`` are left out.
     """
-    slot_address = ring.claim(steps_address)
+    common = record_at(context_address, COMMON_DTYPE)
+    slot_address = ring.claim(common.steps_address)
     if slot_address == 0:
         return
     step = record_at(slot_address, STEP_DTYPE)
     step.now_ns = now_ns
-    for index in range(min(input_count, STEP_RING_COUNT_MAX)):
-        the_input = record_at(load_word(inputs_address + 8 * index), RING_DTYPE)
+    step.read_bytes = read_bytes
+    for index in range(min(common.input_count, STEP_RING_COUNT_MAX)):
+        the_input = record_at(load_word(common.inputs_address + 8 * index), RING_DTYPE)
         step.consumed_seq[index] = the_input.next_seq
         step.input_epoch[index] = the_input.epoch
-    for index in range(min(output_count, STEP_RING_COUNT_MAX)):
-        output = record_at(load_word(outputs_address + 8 * index), RING_DTYPE)
+    for index in range(min(common.output_count, STEP_RING_COUNT_MAX)):
+        output = record_at(load_word(common.outputs_address + 8 * index), RING_DTYPE)
         step.published_seq[index] = output.next_seq
-    ring.append(steps_address, 1)
-    ring.commit(steps_address, publish_ns)
+    ring.append(common.steps_address, 1)
+    ring.commit(common.steps_address, publish_ns)
+    if common.intake_address != 0:
+        keep_step(context_address, slot_address)
+
+
+@compiled
+def keep_step(context_address: int, step_address: int) -> None:
+    """Keep what this turn took, its STEP, and what it published."""
+    common = record_at(context_address, COMMON_DTYPE)
+    record_at(common.intake_address, INTAKE_DTYPE).is_kept = 1
+    intake.make_bytes(common.intake_address, intake.Entry.STEP, step_address, STEP_BYTES)
+    for index in range(min(common.output_count, STEP_RING_COUNT_MAX)):
+        output = record_at(load_word(common.outputs_address + 8 * index), RING_DTYPE)
+        keep_output(common.intake_address, index, output)
+
+
+@compiled
+def keep_output(intake_address: int, index: int, output: Record) -> None:
+    """Keep the records that were published to one output since the last step."""
+    kept_address = intake_address + OUTPUT_SEQ_BYTES + 8 * index
+    first_seq = load_word(kept_address)
+    count = output.next_seq - first_seq
+    if count <= 0:
+        return
+    place = first_seq & (output.capacity_count - 1)
+    address = output.slots_address + place * output.slot_bytes
+    intake.make_records(intake_address, index, first_seq, address, count * output.slot_bytes)
+    store_word(kept_address, output.next_seq)
 
 
 #: Every loop takes the address of its stage's context and returns 0.
@@ -142,8 +185,17 @@ class StageError(Exception):
 class Stage:
     """One stage: what it is attached to, its state, and how it is told to leave."""
 
-    def __init__(self, role: str, launch: Launch, memory: MemoryPort | None = None) -> None:
-        """Take from ``memory``, by default that of the run, what every stage needs."""
+    def __init__(
+        self,
+        role: str,
+        launch: Launch,
+        memory: MemoryPort | None = None,
+        repeated: Intake | None = None,
+    ) -> None:
+        """Take from ``memory``, by default that of the run, what every stage needs.
+
+        ``repeated`` is what the loop took in another process, to be taken again.
+        """
         self.role = role
         self.launch = launch
         self.config = launch.config
@@ -153,6 +205,7 @@ class Stage:
         self._leave = np.zeros(1, np.int64)
         self._kept: list[Any] = []
         self.plugs: list[Plug] = []
+        self.output_names: list[str] = []
         self._context: RecordArray | None = None
         self.clock = self.table("clock").address
         status = self.own_table(f"status.{role}")
@@ -163,6 +216,7 @@ class Stage:
         self.command = self.table("commands").record_address(role_index)
         self.counters = self.own_table(f"counters.{role}").address
         self.status_record["epoch"] += 1
+        self.intake = repeated or (self.new_intake() if memory is None else None)
         self.status_record["pid"] = os.getpid()
         control.set_state(self.status, State.STARTING)
         self.status_record["loop_count"] = self.status_record["work_count"] = 0
@@ -220,7 +274,8 @@ class Stage:
 
     def fill_common(self, context: RecordArray) -> None:
         """Fill what every context begins with (``CONTEXT_FIELDS``); it lives as long as this."""
-        context["clock_address"] = self.clock
+        context["clock_address"] = self.hot_clock()
+        context["intake_address"] = self.intake_address
         context["command_address"] = self.command
         context["leave_address"] = address_of(self._leave)
         context["status_address"] = self.status
@@ -230,6 +285,47 @@ class Stage:
         context["wait"] = Wait.DOZE
         self._context = context
         context["epoch"] = self.status_record["epoch"]
+
+    def fill_steps(
+        self, context: RecordArray, input_addresses: list[int], outputs: dict[str, int]
+    ) -> None:
+        """Fill what the loop logs its steps by: the handles of its rings, in the wiring's order.
+
+        Letters of the main thread are the last input.
+        """
+        output_addresses = list(outputs.values())
+        self.output_names = list(outputs)
+        context["steps_address"] = self.writer(wiring.step_ring(self.role)).address
+        context["inputs_address"] = self.keep_words(input_addresses)
+        context["input_count"] = len(input_addresses)
+        context["outputs_address"] = self.keep_words(output_addresses)
+        context["output_count"] = len(output_addresses)
+        if self.intake is not None:
+            for index, address in enumerate(output_addresses[:OUTPUT_COUNT_MAX]):
+                output_seq = record_at(address, RING_DTYPE).next_seq
+                self.intake.record["output_seq"][0, index] = output_seq
+
+    def new_intake(self) -> Intake | None:
+        """Make the file of what the loop takes, if the configuration wants one."""
+        byte_count = self.config.record.intake_mb << 20
+        if byte_count == 0:
+            return None
+        life = int(self.status_record["epoch"])
+        path = intake_path(Path(self.launch.run_folder), self.role, life)
+        return Intake.to_file(path, byte_count)
+
+    @property
+    def intake_address(self) -> int:
+        """Address of the INTAKE for compiled code; 0 without one."""
+        return self.intake.address if self.intake is not None else 0
+
+    def hot_clock(self) -> int:
+        """Return the address of the CLOCK that the hot loop reads: its readings are taken too."""
+        if self.intake is None:
+            return self.clock
+        is_repeating = bool(self.intake.record[0]["is_repeating"])
+        source_address = 0 if is_repeating else self.clock
+        return self.keep(with_intake(source_address, self.intake.address))
 
     def new_meter(self) -> int:
         """Make what the loop measures itself with; return its address."""
@@ -284,6 +380,12 @@ class Stage:
 
     def close(self) -> None:
         """Release everything; the hot thread has ended."""
+        if self.intake is not None:
+            if self.intake.is_full:
+                self.log.warning(
+                    "the intake was full: the run can be repeated until then; raise intake_mb"
+                )
+            self.intake.close()
         self.memory.close()
         self._kept.clear()
 
@@ -301,6 +403,14 @@ def nothing_to_release() -> None:
     """Release nothing: such a stage holds no more than what ``Stage.close`` releases."""
 
 
+class Outside(NamedTuple):
+    """The ways by which a stage has to do with the world besides its rings and tables."""
+
+    connections: list[Buffers]
+    to_hot: Mailbox
+    to_main: Mailbox
+
+
 class Built(NamedTuple):
     """A stage that is ready to run: what its loop is given, and what its main thread does.
 
@@ -314,3 +424,4 @@ class Built(NamedTuple):
     attend: Callable[[], bool] = always_ready
     release: Callable[[], None] = nothing_to_release
     resume: Callable[[], None] = nothing_to_resume
+    outside: Outside | None = None

@@ -63,10 +63,13 @@ CONTEXT = Layout(
     Field("halt_reasons", "i8", "see Halt; 0 while trading"),
     Field("halted_ns", "i8", "when the halt began; 0 before the first"),
     Field("venue_offset_ns", "i8", "the venue's clock minus wall time, from the main thread"),
-    Field("change_ns", "i8", "until when a fresh connection waits for answers; 0 for none waits"),
     Field("is_orphan", "i8", "1 when the supervisor died, from the main thread"),
+    # Of a turn that does nothing, only these three are changed: see WAITS_BYTES.
+    Field("change_ns", "i8", "until when a fresh connection waits for answers; 0 for none waits"),
     Field("next_poll_ns", "i8", "when the socket is looked at next"),
     Field("next_check_ns", "i8", "when unanswered requests are looked at next"),
+    Field("stepped_count", "i8", "records, letters and bytes so far, by the end of the last step"),
+    Field("stepped_halt_reasons", "i8", "halt_reasons by then"),
     Field("cancelled_ns", "i8", "when cancel-all was last sent; 0 for not since the halt"),
     Field("encode_request_address", "i8", "the venue's encoder of requests"),
     Field("encode_cancel_all_address", "i8", "the venue's encoder of cancel-all; 0: asks main"),
@@ -86,6 +89,7 @@ FRAMER_DTYPE = FRAMER.dtype
 INSTRUMENT_DTYPE = INSTRUMENT.dtype
 INSTRUMENT_BYTES = INSTRUMENT.dtype.itemsize
 LETTER_DTYPE = mailbox.LETTER_DTYPE
+LETTER_BYTES = LETTER_DTYPE.itemsize
 LIMITS_DTYPE = LIMITS.dtype
 LIMITS_BYTES = LIMITS.dtype.itemsize
 ORDER_DTYPE = ORDER.dtype
@@ -102,6 +106,8 @@ TOUCH_DTYPE = TOUCH.dtype
 TOUCH_BYTES = TOUCH.dtype.itemsize
 HISTOGRAM_BYTES = HISTOGRAM.dtype.itemsize
 ORPHAN_BYTES = CONTEXT.offset_bytes("is_orphan")
+#: Offset and size of what a turn that does nothing may change.
+WAITS_OFFSET_BYTES, WAITS_BYTES = CONTEXT.offset_bytes("change_ns"), 24
 NS_PER_MS = 1_000_000
 CHECK_NS = 20_000_000
 POLL_NS = 20_000  # an empty poll costs a microsecond of all that share the core

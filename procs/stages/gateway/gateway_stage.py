@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from ipc import clock, control, mailbox, ring
+from ipc import clock, control, intake, mailbox, ring
 from ipc.compiled import compile_entry, compiled
 from ipc.counters import add
+from ipc.intake import Entry, take_word
 from ipc.log import tell
 from ipc.memory import address_of, load_word, record_at, store_word
 from ipc.plugs import call_plug
-from ipc.types import RecordArray
+from ipc.types import Record, RecordArray
 from ipc.waiting import idle
 from procs.connections import connection
 from procs.logs import hot_events
@@ -27,9 +28,20 @@ from procs.plan.launch import Launch
 from procs.plan.wiring import stall_ring
 from procs.stages.base.outliers import StallWatch
 from procs.stages.base.running import run_alone
-from procs.stages.base.stage import LOOP, Built, Stage, begin_turn, end_turn, must_leave
+from procs.stages.base.stage import (
+    LOOP,
+    Built,
+    Outside,
+    Stage,
+    begin_turn,
+    end_intake,
+    end_turn,
+    log_step,
+    must_leave,
+)
 from procs.stages.gateway.answers import check_overdue, read_connections, take_resolved
 from procs.stages.gateway.context import (
+    ANSWER_BYTES,
     ANSWER_COUNT_MAX,
     BATCH_COUNT_MAX,
     CANCEL_AGAIN_NS,
@@ -37,12 +49,16 @@ from procs.stages.gateway.context import (
     CONNECTION_DTYPE,
     CONTEXT_DTYPE,
     EPOCH_SHIFT,
+    LETTER_BYTES,
     LETTER_DTYPE,
     NS_PER_MS,
     ORPHAN_BYTES,
     POLL_NS,
     POSITION_DTYPE,
     REJECT_BASE,
+    RING_DTYPE,
+    WAITS_BYTES,
+    WAITS_OFFSET_BYTES,
     GatewayCounter,
     Halt,
     Replaces,
@@ -85,8 +101,8 @@ def is_silent(context_address: int, now_ns: int) -> bool:
 
 
 @compiled
-def watch(context_address: int, now_ns: int) -> None:
-    """Halt when something is in doubt; take orders again when nothing is and none is open."""
+def doubts(context_address: int, now_ns: int) -> int:
+    """Return what is in doubt at this moment; see Halt."""
     context = record_at(context_address, CONTEXT_DTYPE)
     reasons = 0
     if control.must_pull(context.command_address):
@@ -99,6 +115,16 @@ def watch(context_address: int, now_ns: int) -> None:
         reasons |= Halt.ORPHANED
     if not is_connected(context_address):
         reasons |= Halt.DISCONNECTED
+    if context.intake_address != 0:  # commands and heartbeats are other processes'
+        return take_word(context.intake_address, Entry.SHARED, reasons)
+    return reasons
+
+
+@compiled
+def watch(context_address: int, now_ns: int) -> None:
+    """Halt when something is in doubt; take orders again when nothing is and none is open."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    reasons = doubts(context_address, now_ns)
     if reasons != 0:
         set_halt(context_address, reasons)
     if context.halt_reasons == 0:
@@ -202,15 +228,33 @@ def take_connection(
 
 
 @compiled
+def note_letter(context: Record, letter_address: int) -> None:
+    """Have the intake take a letter, and the bytes that the main thread lends with it."""
+    letter = record_at(letter_address, LETTER_DTYPE)
+    lent_address, lent_bytes = letter.first, 0
+    if letter.subject == GatewaySubject.RESOLVED:
+        lent_bytes = ANSWER_BYTES
+    elif letter.subject == GatewaySubject.PING:
+        lent_address, lent_bytes = letter.second, letter.third
+    intake.take_letter(
+        context.intake_address, letter_address, LETTER_BYTES, lent_address, lent_bytes
+    )
+
+
+@compiled
 def take_letter(context_address: int, now_ns: int) -> int:
     """Take one letter of the main thread: 1 taken, 0 none."""
     context = record_at(context_address, CONTEXT_DTYPE)
     if ring.ready_count(context.inbox_address) <= 0:
         return 0
-    letter = record_at(ring.slot(context.inbox_address, 0), LETTER_DTYPE)
-    if letter.subject == GatewaySubject.CONNECTED:
-        if not may_change(context_address, letter.third, now_ns):
-            return 0
+    letter_address = ring.slot(context.inbox_address, 0)
+    letter = record_at(letter_address, LETTER_DTYPE)
+    is_fresh = letter.subject == GatewaySubject.CONNECTED
+    if is_fresh and not may_change(context_address, letter.third, now_ns):
+        return 0
+    if context.intake_address != 0:
+        note_letter(context, letter_address)
+    if is_fresh:
         take_connection(context_address, letter.third, letter.first, letter.second, now_ns)
     elif letter.subject == GatewaySubject.RESOLVED:
         take_resolved(context_address, letter.first, now_ns)
@@ -245,11 +289,65 @@ def drop(context_address: int, fd: int) -> None:
 
 
 @compiled
-def turn(context_address: int) -> int:
-    """Run one iteration: serve the strategy and the venue; return how much was done."""
+def read_bytes(context_address: int) -> int:
+    """Return how many bytes were read from all connections in this life."""
+    total_bytes = 0
+    for index in range(record_at(context_address, CONTEXT_DTYPE).connection_count):
+        the_connection = record_at(connection_of(context_address, index), CONNECTION_DTYPE)
+        total_bytes += the_connection.read_bytes
+    return total_bytes
+
+
+@compiled
+def done_so_far(context_address: int) -> int:
+    """Return a number that grows with each record, letter and byte."""
     context = record_at(context_address, CONTEXT_DTYPE)
-    begin_turn(context_address)
-    done_count = serve_requests(context_address)
+    requests = record_at(context.requests_address, RING_DTYPE)
+    events = record_at(context.events_address, RING_DTYPE)
+    worst = record_at(context.worst_address, RING_DTYPE)
+    inbox = record_at(context.inbox_address, RING_DTYPE)
+    consumed_count = requests.next_seq + requests.epoch + inbox.next_seq
+    published_count = events.next_seq + events.epoch + worst.next_seq
+    return consumed_count + published_count + read_bytes(context_address)
+
+
+@compiled
+def end_step(context_address: int, begin_ns: int) -> None:
+    """Log a step: what was sent and published is out already."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    context.stepped_count = done_so_far(context_address)
+    context.stepped_halt_reasons = context.halt_reasons
+    publish_ns = clock.now_ns(context.clock_address)
+    log_step(context_address, begin_ns, publish_ns, read_bytes(context_address))
+
+
+@compiled
+def has_done(context_address: int, done_count: int) -> bool:
+    """Return whether this turn was a step."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    if done_count > 0 or context.halt_reasons != context.stepped_halt_reasons:
+        return True
+    return done_so_far(context_address) != context.stepped_count
+
+
+@compiled
+def begin(context_address: int) -> None:
+    """Log where the loop begins."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    end_step(context_address, clock.now_ns(context.clock_address))
+    end_intake(context_address)
+
+
+@compiled
+def turn(context_address: int) -> int:
+    """Make one iteration: serve the strategy and the venue; return how much was done."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    begin_ns = begin_turn(context_address)
+    if context.intake_address != 0:
+        waits_address = context_address + WAITS_OFFSET_BYTES
+        intake.take_bytes(context.intake_address, Entry.STATE, waits_address, WAITS_BYTES)
+    done_count = context.slow_count
+    done_count += serve_requests(context_address)
     now_ns = clock.now_ns(context.clock_address)
     if now_ns >= context.next_poll_ns:
         context.next_poll_ns = now_ns + POLL_NS
@@ -260,12 +358,15 @@ def turn(context_address: int) -> int:
     if now_ns >= context.next_check_ns:
         context.next_check_ns = now_ns + CHECK_NS
         done_count += check_overdue(context_address, now_ns)
+    if has_done(context_address, done_count):
+        end_step(context_address, begin_ns)
     return end_turn(context_address, done_count)
 
 
 def loop(context_address: int) -> int:
     """Run iterations until ordered to stop."""
     context = record_at(context_address, CONTEXT_DTYPE)
+    begin(context_address)
     while not must_leave(context.command_address, context.leave_address):
         idle(context.wait, turn(context_address))
     return 0
@@ -354,6 +455,17 @@ def begin_link(stage: Stage, context: RecordArray) -> OrderLink:
     return link
 
 
+def begin_steps(stage: Stage, context: RecordArray, link: OrderLink) -> None:
+    """Fill what the loop logs its steps by."""
+    account = stage.wiring.account_of(stage.role)
+    outputs = {"events_address": account.named("events"), "sent_address": account.named("sent")}
+    stage.fill_steps(
+        context,
+        [int(context["requests_address"][0]), link.to_hot.reader_address],
+        {name: int(context[field][0]) for field, name in outputs.items()},
+    )
+
+
 def watch_stalls(stage: Stage) -> StallWatch:
     """Observe the stalls of all stages."""
     hop_roles = stage.wiring.hop_roles(stage.role)
@@ -381,6 +493,8 @@ def build(stage: Stage) -> Built:
     # that the reader, when it attached, discarded.
     context["requests_address"] = stage.reader(account.named("requests")).address
     context["events_address"] = stage.writer(account.named("events")).address
+    context["sent_address"] = stage.writer(account.named("sent")).address
+    begin_steps(stage, context, link)
     context["catalog_address"] = stage.keep(catalog)
     context["instruments_address"] = instruments.address
     context["instrument_count"] = len(instruments.records)
@@ -392,7 +506,6 @@ def build(stage: Stage) -> Built:
     context["answers_address"] = stage.keep(np.zeros(ANSWER_COUNT_MAX, ANSWER.dtype))
     context["request_address"] = stage.keep(np.zeros(1, REQUEST.dtype))
     context["batch_address"] = stage.keep(np.zeros(BATCH_COUNT_MAX, SENT.dtype))
-    context["sent_address"] = stage.writer(account.named("sent")).address
     context["worst_address"] = stage.writer(account.named("worst")).address
     context["watch_address"] = watch_stalls(stage).address
     context["budget_ns"] = stage.config.latency.budget_us * 1_000
@@ -413,7 +526,8 @@ def build(stage: Stage) -> Built:
     context["halted_ns"] = clock.now_ns(stage.clock)
     for field, (function, signature) in plugs(account.settings.venue).items():
         context[field] = stage.plug(function, signature)
-    return Built(stage, address_of(context), link.attend, link.close)
+    outside = Outside([kept.buffers for kept in link.kept], link.to_hot, link.to_main)
+    return Built(stage, address_of(context), link.attend, link.close, outside=outside)
 
 
 def main(role: str, launch: Launch) -> int:

@@ -68,7 +68,7 @@ class KeptConnection:
         self.wanted = wanted
         self.url = url_of(settings, index, wanted)
         self.ca_file = stage.config.tls.ca_file
-        self.buffers = Buffers()
+        self.buffers = Buffers(index, stage.intake_address)
         self.upkeep = Upkeep(
             stage.config.connections, self.buffers.record[0], stage.clock, wanted.ping_every_s
         )

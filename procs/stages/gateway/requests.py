@@ -4,6 +4,7 @@ from ipc import cell, clock, ring
 from ipc.compiled import compiled
 from ipc.counters import add
 from ipc.histogram import record_value
+from ipc.intake import Entry, take_bytes
 from ipc.log import tell
 from ipc.memory import copy_bytes, load_word, record_at
 from ipc.plugs import call_plug
@@ -131,6 +132,9 @@ def check_new(context_address: int, request: Record, now_ns: int, wall_ns: int) 
     touch_address = context.touches_address + instrument_id * TOUCH_BYTES
     if not cell.read_cell(touch_address, context.touch_copy_address, TOUCH_BYTES):
         return Reject.BOOK_INVALID
+    if context.intake_address != 0:
+        copy_address = context.touch_copy_address
+        take_bytes(context.intake_address, Entry.SHARED, copy_address, TOUCH_BYTES)
     touch = record_at(context.touch_copy_address, TOUCH_DTYPE)
     reason = limits.check_band(own_limits, touch, price_ticks, now_ns)
     if reason != Reject.NONE:

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ipc import clock, mailbox, ring
+from ipc import clock, intake, mailbox, ring
 from ipc.compiled import compile_entry, compiled
 from ipc.counters import add
+from ipc.intake import Entry
 from ipc.layout import Field, Layout
 from ipc.log import tell
 from ipc.memory import address_of, record_at
@@ -32,9 +33,12 @@ from procs.stages.base.stage import (
     DRAIN_NS_MAX,
     LOOP,
     Built,
+    Outside,
     Stage,
     begin_turn,
+    end_intake,
     end_turn,
+    log_step,
     must_leave,
     rest,
 )
@@ -57,11 +61,13 @@ CONTEXT = Layout(
     Field("source_id", "i8", "this source"),
     Field("inbox_address", "i8", "letters from the main thread"),
     Field("outbox_address", "i8", "letters to the main thread"),
+    Field("stepped_count", "i8", "records, letters and bytes so far, by the end of the last step"),
     Field("stall_ns_max", "i8", "how long a full ring is borne"),
+    # Of a turn that does nothing, only these two are changed: see WAITS_BYTES.
     Field("stalled_ns", "i8", "since when the ring is full; 0 when it is not"),
+    Field("has_more", "i8", "1 when whole messages of the last read may still wait"),
     Field("decode_market_address", "i8", "the venue's decoder of messages"),
     Field("decode_snapshot_address", "i8", "the venue's decoder of snapshots; 0 for none"),
-    Field("has_more", "i8", "1 when whole messages of the last read may still wait"),
     Field("frame_count", "i8", "frames so far: the next cause_id"),
     multiple_bytes=8,
 )
@@ -74,9 +80,12 @@ FEED_DTYPE = FEED.dtype
 FRAMER_DTYPE = FRAMER.dtype
 INSTRUMENT_BYTES = INSTRUMENT.dtype.itemsize
 LETTER_DTYPE = mailbox.LETTER_DTYPE
+LETTER_BYTES = LETTER_DTYPE.itemsize
 RECEIVER_DTYPE = RECEIVER.dtype
 RING_DTYPE = ring.RING_DTYPE
 
+#: Offset and size of what a turn that does nothing may change.
+WAITS_OFFSET_BYTES, WAITS_BYTES = CONTEXT.offset_bytes("stalled_ns"), 16
 REFUSAL_BASE = 32
 
 
@@ -364,6 +373,17 @@ def send_text(context: Record, letter: Record) -> None:
 
 
 @compiled
+def note_letter(context: Record, letter_address: int) -> None:
+    """Have the intake take a letter, and the bytes that the main thread lends with it."""
+    letter = record_at(letter_address, LETTER_DTYPE)
+    lends = letter.subject == IngestSubject.SNAPSHOT or letter.subject == IngestSubject.SEND
+    lent_bytes = letter.third if lends else 0
+    intake.take_letter(
+        context.intake_address, letter_address, LETTER_BYTES, letter.second, lent_bytes
+    )
+
+
+@compiled
 def take_letter(context: Record) -> int:
     """Take one letter of the main thread: 1 taken, 0 none or no room for what it asks."""
     if ring.ready_count(context.inbox_address) <= 0:
@@ -371,7 +391,10 @@ def take_letter(context: Record) -> int:
     now_ns = clock.now_ns(context.clock_address)
     if not has_room(context, now_ns):
         return 0
-    letter = record_at(ring.slot(context.inbox_address, 0), LETTER_DTYPE)
+    letter_address = ring.slot(context.inbox_address, 0)
+    letter = record_at(letter_address, LETTER_DTYPE)
+    if context.intake_address != 0:
+        note_letter(context, letter_address)
     if letter.subject == IngestSubject.CONNECTED:
         take_connection(context, letter.first, letter.second, now_ns)
     elif letter.subject == IngestSubject.PING:
@@ -387,18 +410,52 @@ def take_letter(context: Record) -> int:
 
 
 @compiled
-def turn(context_address: int) -> int:
-    """Come round once: read, decode and publish; return how much was done."""
-    begin_turn(context_address)
+def done_so_far(context: Record) -> int:
+    """Return a number that grows with each record, letter and byte."""
+    market = record_at(context.market_address, RING_DTYPE)
+    inbox = record_at(context.inbox_address, RING_DTYPE)
+    socket = record_at(context.connection_address, CONNECTION_DTYPE)
+    return market.next_seq + market.epoch + inbox.next_seq + socket.read_bytes
+
+
+@compiled
+def end_step(context_address: int, begin_ns: int) -> None:
+    """Log a step: what was read and published is there already."""
     context = record_at(context_address, CONTEXT_DTYPE)
+    context.stepped_count = done_so_far(context)
+    socket = record_at(context.connection_address, CONNECTION_DTYPE)
+    publish_ns = clock.now_ns(context.clock_address)
+    log_step(context_address, begin_ns, publish_ns, socket.read_bytes)
+
+
+@compiled
+def begin(context_address: int) -> None:
+    """Log where the loop begins."""
+    context = record_at(context_address, CONTEXT_DTYPE)
+    end_step(context_address, clock.now_ns(context.clock_address))
+    end_intake(context_address)
+
+
+@compiled
+def turn(context_address: int) -> int:
+    """Make one iteration: read, decode and publish; return how much was done."""
+    begin_ns = begin_turn(context_address)
+    context = record_at(context_address, CONTEXT_DTYPE)
+    if context.intake_address != 0:
+        waits_address = context_address + WAITS_OFFSET_BYTES
+        intake.take_bytes(context.intake_address, Entry.STATE, waits_address, WAITS_BYTES)
+    had_more = context.has_more
     done_count = take_letter(context)
     done_count += read_socket(context)
+    if done_count > 0 or had_more != 0 or done_so_far(context) != context.stepped_count:
+        end_step(context_address, begin_ns)
     return end_turn(context_address, done_count)
 
 
 def loop(context_address: int) -> int:
-    """Come round until told to leave."""
+    """Iterate until the stage is to leave."""
     context = record_at(context_address, CONTEXT_DTYPE)
+    begin(context_address)
     while not must_leave(context.command_address, context.leave_address):
         rest(context_address, turn(context_address))
     return 0
@@ -431,22 +488,25 @@ def build(stage: Stage) -> Built:
     catalog, slots = build_catalog(instruments.records, instrument_ids.tolist())
     catalog["instruments_address"] = instruments.address
     stage.keep(slots)
-    buffers = connection.Buffers()
+    buffers = connection.Buffers(0, stage.intake_address)
     touches = stage.table("touches").records
     feed = Feed(stage, source_id, buffers, touches, REFUSAL_BASE - Refusal.SHUTDOWN)
     context = np.zeros(1, CONTEXT_DTYPE)
     stage.fill_common(context)
     context["connection_address"] = buffers.address
-    context["market_address"] = stage.writer(market_ring(stage.role)).address
+    context["market_address"] = market_address = stage.writer(market_ring(stage.role)).address
     context["instruments_address"] = instruments.address
     context["catalog_address"] = stage.keep(catalog)
     context["source_id"] = source_id
     context["inbox_address"] = feed.to_hot.reader_address
     context["outbox_address"] = feed.to_main.writer_address
+    outputs = {market_ring(stage.role): market_address}
+    stage.fill_steps(context, [feed.to_hot.reader_address], outputs)
     context["stall_ns_max"] = stage.config.rings.stall_ms * 1_000_000
     for field, (function, signature) in plugs(feed.source.venue).items():
         context[field] = stage.plug(function, signature)
-    return Built(stage, address_of(context), feed.attend, feed.close)
+    outside = Outside([buffers], feed.to_hot, feed.to_main)
+    return Built(stage, address_of(context), feed.attend, feed.close, outside=outside)
 
 
 def main(role: str, launch: Launch) -> int:
