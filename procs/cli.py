@@ -14,7 +14,7 @@ from procs.commands.common import EXIT_USAGE, fail
 #: Every command, in the order of ``--help``; each is the module of that name.
 COMMANDS = (
     "start", "stop", "restart", "status", "top", "attach", "dashboard", "wait", "logs", "events",
-    "worst", "deaths", "run", "step", "doctor", "jitter", "probe", "config", "shm", "new",
+    "worst", "deaths", "run", "step", "rerun", "doctor", "jitter", "probe", "config", "shm", "new",
     "completion",
 )  # fmt: skip
 

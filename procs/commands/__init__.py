@@ -14,6 +14,7 @@ jitter             ``vortexctl jitter``: the time lost by the engine's CPUs, and
 logs               ``vortexctl logs``: all logs of a run in one stream
 new                `vortexctl new`: a working file to begin with
 probe              ``vortexctl probe``: round-trip times to a venue's addresses
+rerun              ``vortexctl rerun``: repeat a whole run from what its stages took, and compare
 restart            ``vortexctl restart``: end one stage and start it again
 run                ``vortexctl run``: one stage in the foreground, the others unchanged
 shm                ``vortexctl shm``: the shared memory of all instances
