@@ -89,3 +89,7 @@ class Pipe:
     def close(self) -> None:
         """Let compiled code see the end of the stream once it has read everything."""
         self._record["is_closed"] = 1
+
+    def reopen(self) -> None:
+        """Take the place of a peer that closed, with nothing said yet."""
+        self._record["is_closed"] = 0

@@ -12,9 +12,10 @@ from procs.commands.common import EXIT_USAGE, fail
 def command(folder: Path) -> None:
     """Repeat a whole run in this process, and compare all that it published and sent, byte by byte.
 
-    FOLDER is that of a run that was stopped, and was started with `[record] intake_mb`.  Bytes of
-    the venue, letters and the clock are those of then; no connection is opened and no running
-    instance touched.  The accounts' keys are needed: every order is signed again.
+    FOLDER is that of a run that was started with `[record] intake_mb`, however it ended.  The
+    venue's bytes, the letters of main threads and the clock are those of then.  No connection
+    is opened, and no running instance touched.  The accounts' keys are needed: every order is
+    signed again.
     """
     from procs.debug.steps.moments import NotRepeatable
     from procs.debug.steps.step_recording import BadRecording

@@ -25,7 +25,7 @@ from ipc.mailbox import LETTER_DTYPE, Letter
 from ipc.memory import address_of, record_at, words_at
 from ipc.pipes import Pipe
 from ipc.shared import SharedRing
-from ipc.types import ByteArray, Int64Array
+from ipc.types import ByteArray, Int64Array, RecordArray
 from procs.connections.connection import PAD_BYTES
 from procs.debug.steps.moments import NotRepeatable
 from procs.debug.steps.repeat import differences
@@ -44,8 +44,6 @@ from procs.stages.gateway.order_link import GatewaySubject
 from procs.stages.ingest.feed import IngestSubject
 from procs.stages.joint import stage_module
 
-#: The tables that the supervisor fills before any stage starts.
-FILLED_TABLES = ("instruments", "limits", "quoting")
 #: By kind of stage and subject of a letter: the field with the address of what it lends.
 LENT_FIELDS = {
     ("ingest", IngestSubject.SNAPSHOT): "second",
@@ -218,6 +216,8 @@ class RepeatedStage:
             self.memory.gates[name].show(seq, epoch)
         for data in turn.of_kind(Entry.LETTER):
             self.post(data)
+        for pipe in self.pipes:
+            pipe.reopen()
         for data in turn.of_kind(Entry.READ):
             self.put(data)
         function = self.module.turn if self.turn_count else self.module.begin
@@ -339,8 +339,8 @@ class WholeRun:
         self._stack = ExitStack()
         self._stack.callback(self.memory.release)
         try:
-            for name in FILLED_TABLES:
-                self.memory.table(name).records[:] = archive.read_table(run_folder, name)
+            for name in archive.FILLED_TABLES:
+                self.fill(name, archive.read_begun(run_folder, name))
             self.memory.table("commands").records["order"] = StageOrder.RUN
             begun_ns = min(first_ns(run_folder, role) for role in wires.roles)
             move_to(self.memory.table("clock").records, begun_ns)
@@ -351,11 +351,18 @@ class WholeRun:
         except (OSError, ValueError, KeyError, SharedMemoryError) as error:
             self.close()
             raise BadRecording(
-                f"{run_folder} holds no run that was stopped, or one of another version: {error}"
+                f"{run_folder} holds no whole run, or one of another version: {error}"
             ) from error
         except BaseException:
             self.close()
             raise
+
+    def fill(self, name: str, records: RecordArray) -> None:
+        """Fill a table with what it held before any stage started."""
+        table = self.memory.table(name)
+        if table.records.dtype != records.dtype:
+            raise ValueError(f"{name} has other fields")
+        table.records[:] = records
 
     def repeat(self) -> Iterator[tuple[RepeatedStage, Turn]]:
         """Take the turns of all stages in the order of their times; yield each that was the same.

@@ -1,12 +1,14 @@
 """The files that a run leaves: its report, the last records of its rings, its tables."""
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from ipc.shared import SharedTable
 from procs.observe.samples import report
 from procs.observe.samples.view import RunView
 
@@ -22,6 +24,9 @@ ARCHIVED_TABLES = (
 )
 #: And these of each account.
 OF_ACCOUNTS = ("orders", "positions")
+#: The tables that the supervisor fills before any stage starts, and where they are kept.
+FILLED_TABLES = ("instruments", "limits", "quoting")
+BEGUN_FILE = "begun.npz"
 
 
 def write(view: RunView, run_folder: Path) -> None:
@@ -34,6 +39,23 @@ def write(view: RunView, run_folder: Path) -> None:
         tables[f"counters.{role}"] = view.counters(role)
     save(run_folder / "tables.npz", tables)
     save(run_folder / "rings.npz", {name: ring_copy(view, name) for name in view.rings})
+
+
+def write_begun(tables: Mapping[str, SharedTable], run_folder: Path) -> None:
+    """Write ``begun.npz``: the tables that are filled before any stage starts."""
+    save(run_folder / BEGUN_FILE, {name: np.array(tables[name].records) for name in FILLED_TABLES})
+
+
+def read_begun(run_folder: Path, name: str) -> "np.ndarray[Any, Any]":
+    """Return a table as it was before any stage of the run started.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the run did not write it.
+    """
+    with np.load(run_folder / BEGUN_FILE) as arrays:
+        return np.array(arrays[name])
 
 
 def save(path: Path, arrays: dict[str, "np.ndarray[Any, Any]"]) -> None:

@@ -128,6 +128,8 @@ class Supervisor:
         calibrating.join()
         self.memory.tables["clock"].records[:] = clock
         reference.fill_tables(self.config, self.memory.tables, instruments)
+        if self.config.record.intake_mb:
+            archive.write_begun(self.memory.tables, self.run_folder)
         self.view = RunView(self.config, self.run_folder)
         self.log_keeper.begin(self.view)
         for keeper in reversed(self.processes()):  # readers before writers

@@ -7,7 +7,9 @@ request log of the exchange, and the keyed hash that the venue's documentation d
 import hashlib
 import hmac
 import json
+import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +29,9 @@ from procs.debug.whole_run import Differs, WholeRun, turns_of
 from procs.observe.samples import report
 from procs.plan.credentials import SECRET_VARIABLE
 from procs.plan.instance import intake_path
+from procs.stages.book_stage import BookCounter
+from procs.stages.gateway.context import GatewayCounter
+from procs.stages.ingest.ingest_stage import IngestCounter
 from vortex.wire.websocket import Opcode
 
 pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler
@@ -142,6 +147,67 @@ def test_a_whole_run_is_repeated_byte_for_byte(ran: Ran, copied: Path) -> None:
     print("\n".join(run.counts.lines()), f"order frames: {len(texts)}", sep="\n")
 
 
+@pytest.fixture
+def troubled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return the folder of a killed run that had lost messages, connections and replies."""
+    exchange = Exchange(tmp_path, "--faults")
+    accounts = [{
+        "rest_url": exchange.rest_url, "order_url": f"{exchange.ws_url}/ws-api/v3",
+        "orders_per_10s": 100_000, "answer_timeout_ms": 500,
+    }]  # fmt: skip
+    engine = Engine.on(tmp_path, exchange, accounts=accounts, record={"intake_mb": 256})
+    try:
+        done = engine.start()
+        assert done.returncode == 0, done.stderr
+        view = engine.view()
+
+        def trades() -> None:
+            enough = report.make(view)["orders"] + 20
+            until(lambda: report.make(view)["orders"] >= enough, "it trades")
+
+        def changed(role: str, counter: int) -> Callable[[], bool]:
+            before = view.counter(role, counter)
+            return lambda: view.counter(role, counter) > before
+
+        trades()
+        lost = [("lose", {"lane": lane, "count": 20}) for lane in ("replies", "reports")]
+        troubles: list[tuple[str, int, list[tuple[str, dict[str, Any]]]]] = [
+            ("book", BookCounter.GAPS, [("lose", {"lane": "diffs", "count": 1})]),
+            ("ingest", IngestCounter.CONNECTIONS, [("cut", {"kind": "streams"})]),
+            ("gateway", GatewayCounter.CONNECTIONS, [("cut", {"kind": "orders"})]),
+            ("gateway", GatewayCounter.STATUS_ASKED, lost),
+        ]
+        for role, counter, faults in troubles:
+            has_struck = changed(role, counter)
+            for fault, settings in faults:
+                exchange.arm(fault, **settings)
+            until(has_struck, f"{faults} had struck")
+            trades()
+        for name, value in engine.environment.items():
+            monkeypatch.setenv(name, value)
+        for pid in engine.pids:
+            os.kill(pid, signal.SIGKILL)
+        yield engine.run_folder
+    finally:
+        engine.close()
+        exchange.close()
+
+
+def test_a_run_in_trouble_is_repeated_as_well(troubled: Path) -> None:
+    """Snapshots, reconciliation by REST, status queries and new connections are on record too."""
+    run = WholeRun(troubled)
+    try:
+        for _ in run.repeat():
+            pass
+        counters = run.memory.table("counters.gateway").records[0]["value_count"]
+        assert counters[GatewayCounter.CONNECTIONS] > 1
+        assert counters[GatewayCounter.STATUS_ASKED] > 0
+        assert run.counts.letters > 10
+    finally:
+        run.close()
+    print("\n".join(run.counts.lines()))
+
+
 def test_the_command_says_what_was_equal(ran: Ran, copied: Path) -> None:
     """A user gets the counts, and a status that says that all was equal."""
     done = ran.engine.run("rerun", str(copied))
@@ -210,7 +276,7 @@ def remove(name: str) -> Callable[[Path], None]:
     ("spoil", "error", "says"),
     [
         (remove("book.1.intake"), NotRepeatable, "book kept no intake"),
-        (remove("tables.npz"), BadRecording, "no run that was stopped"),
+        (remove("begun.npz"), BadRecording, "holds no whole run"),
         (remove("book.launch.json"), BadRecording, "not the folder of a run"),
         (lambda f: (f / "book.2.intake").touch(), NotRepeatable, "started again"),
         (lambda f: (f / "book.1.intake").write_bytes(b""), BadRecording, "is empty"),
