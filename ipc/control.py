@@ -34,7 +34,8 @@ STATUS = Layout(
     Field("started_ns", "i8", "when the hot thread began"),
     Field("stall_count", "i8", "STALL records that its loop meter published; see ipc/meter.py"),
     Field("lost_ns", "i8", "time in these stalls in which its CPU did something else"),
-    reserved(24),
+    Field("away_count", "i8", "of these stalls, those in which this loop alone did not run"),
+    reserved(16),
 )
 
 ORDER_BYTES = COMMAND.offset_bytes("order")
@@ -46,6 +47,7 @@ WORK_BYTES = STATUS.offset_bytes("work_count")
 FLAT_BYTES = STATUS.offset_bytes("is_flat")
 STALLS_BYTES = STATUS.offset_bytes("stall_count")
 LOST_BYTES = STATUS.offset_bytes("lost_ns")
+AWAY_BYTES = STATUS.offset_bytes("away_count")
 
 
 class StageOrder(IntEnum):

@@ -14,7 +14,7 @@ from enum import IntEnum
 from ipc import ring
 from ipc.atomics import load_relaxed, store_relaxed
 from ipc.compiled import compiled
-from ipc.control import LOST_BYTES, STALLS_BYTES, heartbeat_ns
+from ipc.control import AWAY_BYTES, LOST_BYTES, STALLS_BYTES, heartbeat_ns
 from ipc.layout import Field, Layout
 from ipc.memory import load_word, record_at
 from ipc.usage import fault_count_of, read_usage, switch_count_of, thread_cpu_ns
@@ -164,6 +164,8 @@ def publish_absence(meter_address: int, now_ns: int) -> None:
     # Time that any loop already published as lost, the gap above included, does not count twice.
     away_ns = now_ns - meter.end_ns - (all_lost_ns(meter_address) - meter.lost_ns)
     if away_ns >= AWAY_NS:
+        away_address = meter.status_address + AWAY_BYTES
+        store_relaxed(away_address, load_relaxed(away_address) + 1)
         publish_stall(meter_address, Stall.AWAY, meter.end_ns, now_ns, away_ns, 0)
 
 

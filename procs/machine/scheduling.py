@@ -86,15 +86,20 @@ class Turns:
         self.choice = choose(setting, plan)
         self.plan = plan
         self._lined_up: dict[str, int] = {}
+        self._away_counts: dict[str, int] = {}
 
-    def see_to(self, threads: dict[str, int]) -> None:
-        """Line the threads up again when they changed; ``thread ids`` are by role, in tick order.
+    def see_to(self, threads: dict[str, int], away_counts: dict[str, int]) -> None:
+        """Line the threads up again when they changed, or when one of them was away alone.
 
-        A new thread joins as soon as it runs: before that the others leave it almost no time.
+        Both are by role, in tick order: thread ids, and how often a thread was away while others
+        of its CPU ran.  One that was stopped and continues goes to the end of the queue, wherever
+        its place is.  A new thread joins as soon as it runs: before that the others leave it almost
+        no time.
         """
-        if not self.choice.use_fifo or threads == self._lined_up:
+        is_in_order = threads == self._lined_up and away_counts == self._away_counts
+        if not self.choice.use_fifo or is_in_order:
             return
-        self._lined_up = threads
+        self._lined_up, self._away_counts = threads, away_counts
         for cpu in self.plan.engine_cpus():
             roles = [role for role in threads if self.plan.places[role].cpu_index == cpu]
             try:
@@ -106,14 +111,18 @@ class Turns:
 def line_up(thread_ids: Iterable[int], cpu_index: int) -> None:
     """Put threads that share a CPU under SCHED_FIFO, in this order.
 
-    This thread runs on that CPU above them meanwhile, so that none of them can run.
+    This thread runs on that CPU above them meanwhile, so that none of them can run.  A thread that
+    is under SCHED_FIFO already keeps its place in the queue: it leaves the queue first.
     """
     cpus = os.sched_getaffinity(0)
     policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
     os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY + 1))
     try:
         os.sched_setaffinity(0, {cpu_index})
-        for thread_id in thread_ids:
+        threads = list(thread_ids)
+        for thread_id in threads:
+            os.sched_setscheduler(thread_id, os.SCHED_OTHER, os.sched_param(0))
+        for thread_id in threads:
             os.sched_setscheduler(thread_id, os.SCHED_FIFO, os.sched_param(PRIORITY))
     finally:
         os.sched_setaffinity(0, cpus)

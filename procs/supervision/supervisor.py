@@ -346,7 +346,9 @@ class Supervisor:
         """
         if self.is_starting or self.stopping or self.view is None:
             return
-        self.turns.see_to(self.running_threads())
+        threads = self.running_threads()
+        away_counts = {role: int(self.view.status(role)["away_count"]) for role in threads}
+        self.turns.see_to(threads, away_counts)
         lent = self.loans.pulling
         unready = [r for r in self.wiring.roles if self.view.state(r) != State.READY]
         halted = {

@@ -123,6 +123,7 @@ def test_a_loop_that_alone_did_not_come_round_says_so(pair: Cpu) -> None:
     ((kind, begin_ns, end_ns, lost_ns),) = times_of(pair.told(0))
     assert (kind, end_ns) == (Stall.AWAY, 4 * AWAY_NS + 100)
     assert lost_ns == end_ns - begin_ns - gap_ns
+    assert pair.statuses["away_count"].tolist() == [1, 0]
 
 
 def test_who_sleeps_by_choice_is_not_measured(pair: Cpu) -> None:

@@ -210,17 +210,21 @@ def test_what_speaks_against_the_real_time_scheduler_is_said(
 
 
 def test_threads_are_lined_up_again_when_they_are_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And once more when one ended just then."""
+    """Or when one of them was away, and once more when one ended just then."""
     seen: list[tuple[list[int], int]] = []
     monkeypatch.setattr(throttle, "bounds", lambda machine: False)
     monkeypatch.setattr(scheduling, "may_use", lambda: True)
     monkeypatch.setattr(scheduling, "line_up", lambda ids, cpu: seen.append((list(ids), cpu)))
     turns = Turns("auto", plan(Placement(), ROLES, {0, 1}))
     threads = dict(zip(ROLES, (14, 13, 12, 11), strict=True))
-    turns.see_to(threads)
-    turns.see_to(dict(threads))
+    away = dict.fromkeys(ROLES, 3)
+    turns.see_to(threads, away)
+    turns.see_to(dict(threads), dict(away))
     assert seen == [([14, 13, 12, 11], 1)]
-    turns.see_to(threads | {"book": 15})
+    turns.see_to(threads | {"book": 15}, away)
+    assert seen.pop() == ([14, 15, 12, 11], 1)
+    # One that was stopped and goes on is behind the others, although the threads are the same.
+    turns.see_to(threads | {"book": 15}, away | {"book": 4})
     assert seen[1:] == [([14, 15, 12, 11], 1)]
 
     def fail(ids: Iterable[int], cpu: int) -> None:
@@ -228,8 +232,8 @@ def test_threads_are_lined_up_again_when_they_are_others(monkeypatch: pytest.Mon
         raise ProcessLookupError
 
     monkeypatch.setattr(scheduling, "line_up", fail)
-    turns.see_to(threads)
-    turns.see_to(threads)
+    turns.see_to(threads, away)
+    turns.see_to(threads, away)
     assert [ids for ids, _ in seen[2:]] == [[14, 13, 12, 11]] * 2
 
 
@@ -319,6 +323,8 @@ def test_threads_are_lined_up_in_the_order_given() -> None:
         assert turns.stdout is not None
         pids = [int(word) for word in turns.stdout.readline().split()]
         order = [pids[2], pids[0], pids[3], pids[1]]
+        # Once fresh, then again in another order: threads that are in the queue already.
+        scheduling.line_up(pids, cpus[-1])
         scheduling.line_up(order, cpus[-1])
         turns.stdin.close()
         seen = [pids[int(index)] for index in turns.stdout.readline().split()]
