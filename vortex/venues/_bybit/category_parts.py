@@ -37,7 +37,7 @@ def market_part(category: str, read_instruments: Callable[..., RecordArray]) -> 
         next_instruments_path=partial(listings.next_instruments_path, category),
         read_instruments=read_instruments,
         snapshots=Snapshots.PUSHED,
-        chain=Chain.FIRST_ID,
+        chain=Chain.PREVIOUS_ID,
         opening=channels.market_opening,
         resubscribe=channels.resubscribe,
         ping=channels.PING,
