@@ -297,3 +297,7 @@ class Account:
     read_positions: Callable[[bytes], list[HeldPosition]] | None = None
     #: A further question where ``order`` does not find an order that is long over.
     past_order: Callable[[Asker, str, str], Ask] | None = None
+    #: ``next_page(asker, ask, reply)``: the question for the page behind the reply to ``ask``, with
+    #: older rows; None behind the last.  None: the replies to ``open_orders`` and ``fills`` are
+    #: whole, or ``fills`` goes on from the newest mark.
+    next_page: Callable[[Asker, Ask, bytes], Ask | None] | None = None

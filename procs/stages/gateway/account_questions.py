@@ -1,7 +1,8 @@
 """Questions about the account: asked over a fresh order connection or REST, read into records."""
 
 import time
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,8 +26,12 @@ from vortex.venues.contract import (
 )
 from vortex.wire.signers import signer_of
 
+T = TypeVar("T")
+
 WORD = 2**64
 NS_PER_MS = 1_000_000
+#: How many pages of one list are read, and within which time.
+PAGES_MAX, PAGES_S_MAX = 200, 30.0
 
 
 def as_words(trade_id: int) -> tuple[int, int]:
@@ -94,11 +99,45 @@ class AccountQuestions:
         """Return the venue's clock."""
         return self.venue.read_time_ms(self.reply(self.venue.time()))
 
+    def pages(self, ask: Ask) -> Iterator[bytes]:
+        """Yield the pages of a list, the newest rows first.
+
+        Raises
+        ------
+        ValueError
+            When the venue names a page twice, or pages without end, or they take too long.
+        """
+        end = time.monotonic() + PAGES_S_MAX
+        asked = set[str]()
+        page: Ask | None = ask
+        while page is not None:
+            asked.add(page.path)
+            body = self.reply(page)
+            yield body
+            next_page = self.venue.next_page
+            page = next_page(self.asker(), page, body) if next_page is not None else None
+            if page is None:
+                return
+            where = page.path.partition("?")[0]
+            if page.path in asked:
+                raise ValueError(f"{where}: the venue names the same page again")
+            if len(asked) == PAGES_MAX:
+                raise ValueError(f"{where}: more than {PAGES_MAX} pages")
+            if time.monotonic() > end:
+                raise ValueError(f"{where}: {len(asked)} pages took {PAGES_S_MAX:.0f} s")
+
+    def rows(self, ask: Ask, read: Callable[[bytes], list[T]]) -> list[T]:
+        """Return the rows of all pages of a list: those of a later page are older, and come first.
+
+        A row that moves to the next page while we read is there twice.
+        """
+        pages = [read(body) for body in self.pages(ask)]
+        return [row for page in reversed(pages) for row in page]
+
     def open_count(self, symbol: str) -> int:
         """Return how many orders are open on a symbol."""
-        return len(
-            self.venue.read_open_orders(self.reply(self.venue.open_orders(self.asker(), symbol)))
-        )
+        ask = self.venue.open_orders(self.asker(), symbol)
+        return len({row.venue_order_id for row in self.rows(ask, self.venue.read_open_orders)})
 
     def cancel_all(self, symbol: str) -> int:
         """Cancel all orders of a symbol; return how many."""
@@ -176,7 +215,8 @@ class AccountQuestions:
         mark = self.venue.mark_of(mark_fill(symbol, trade_id, int(position["last_fill_ms"])))
         answers: list[RecordArray] = []
         while True:
-            fills = self.venue.read_fills(self.reply(self.venue.fills(self.asker(), symbol, mark)))
+            ask = self.venue.fills(self.asker(), symbol, mark)
+            fills = self.rows(ask, self.venue.read_fills)
             answers += [fill_answer(instrument, fill) for fill in fills]
             if not fills or self.venue.mark_of(fills[-1]) == mark:
                 return answers  # a venue may tell the fills at the mark again

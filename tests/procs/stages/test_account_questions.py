@@ -60,6 +60,7 @@ class Venue:
         self.asked: list[str] = []
         self.past_order: Any = None
         self.held: list[HeldPosition] = []
+        self.next_page: Any = None
 
     def time(self) -> Ask:
         return Ask(Transport.REST, path="time")
@@ -124,6 +125,34 @@ def test_missed_fills_are_fetched_from_the_newest_on_until_there_are_no_more(ask
     assert (row["fill_ticks"], row["fill_lots"], row["is_maker"]) == (10_001, 2, 1)
     assert (row["fee_e8"], row["fee_asset"]) == (-1, FeeAsset.QUOTE), "rounded against us"
     assert row["venue_ns"] == 5_000_000
+
+
+def test_pages_are_read_to_the_last_and_put_in_order(asking: Any) -> None:
+    questions, venue = asking
+    position = record_of(POSITION, last_trade_id=1, last_fill_ms=5)[0]
+    cursors = ["p2", "p3", "", ""]
+    venue.fills_left = [[fill(6, 8), fill(7, 9)], [fill(4, 7)], [fill(2, 5)], [fill(7, 9)]]
+    venue.next_page = lambda _, ask, __: (
+        ask._replace(path=f"fills {cursor}") if (cursor := cursors.pop(0)) else None
+    )
+    answers = questions.fill_answers(instrument(), position)
+    assert [int(answer["trade_id"][0]) for answer in answers] == [2, 4, 6, 7, 7]
+    assert venue.asked == ["fills BTCUSDT 5", "fills p2", "fills p3", "fills BTCUSDT 9"]
+
+
+def test_pages_without_end_are_an_error(asking: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same page again, ever more pages, pages that take too long."""
+    questions, venue = asking
+    ask = Ask(Transport.REST, path="list?a")
+    venue.next_page = lambda *_: ask
+    with pytest.raises(ValueError, match="list: the venue names the same page again"):
+        list(questions.pages(ask))
+    venue.next_page = lambda *_: ask._replace(path=f"list?{len(venue.asked)}")
+    with pytest.raises(ValueError, match="list: more than 200 pages"):
+        list(questions.pages(ask))
+    monkeypatch.setattr(account_questions, "PAGES_S_MAX", -1.0)
+    with pytest.raises(ValueError, match="list: 1 pages took"):
+        list(questions.pages(ask))
 
 
 @pytest.mark.parametrize("has_fills", [True, False])

@@ -195,8 +195,7 @@ def test_orders() -> None:
     with pytest.raises(Refused) as refused:
         SPOT.read_order(reply({"list": []}))
     assert refused.value.is_unknown_order
-    with pytest.raises(ValueError, match="there may be more"):
-        SPOT.read_open_orders(reply({"list": [STATUS] * 50}))
+    assert len(SPOT.read_open_orders(reply({"list": [STATUS] * 50}))) == 50
     with pytest.raises(ValueError, match="Sleeping"):
         SPOT.read_order(reply({"list": [{**STATUS, "orderStatus": "Sleeping"}]}))
     assert "/v5/order/realtime?category=spot&" in SPOT.order(ASKER, "BTCUSDT", "v1").path
@@ -221,8 +220,28 @@ def test_fills_oldest_first() -> None:
     assert (first.trade_id, first.fee_asset) == (2290, "BTC")
     assert "limit=1" in LINEAR.fills(ASKER, "BTCUSDT", "").path.split("&")
     assert "startTime=1682924344203" in LINEAR.fills(ASKER, "BTCUSDT", LINEAR.mark_of(second)).path
-    with pytest.raises(ValueError, match="there may be more"):
-        LINEAR.read_fills(reply({"list": [row] * 100}))
+    same = {**row, "execId": "2291"}
+    ids = [fill.trade_id for fill in LINEAR.read_fills(reply({"list": [row, same]}))]
+    assert ids == [2291, second.trade_id], "fills of one millisecond in the order of their making"
+
+
+def test_a_cursor_leads_to_the_next_page() -> None:
+    """The question is the same but for the cursor, which is written as a URL wants it."""
+    assert SPOT.next_page is not None
+    first = SPOT.open_orders(ASKER, "BTCUSDT")
+    second = SPOT.next_page(ASKER, first, reply({"list": [], "nextPageCursor": "a%3A1,b&c"}))
+    assert second is not None
+    assert second.path == first.path + "&cursor=a%253A1%2Cb%26c"
+    third = SPOT.next_page(ASKER, second, reply({"list": [], "nextPageCursor": "9"}))
+    assert third is not None
+    assert third.path == first.path + "&cursor=9"
+    query = third.path.partition("?")[2]
+    signed = ASKER.signer.sign(f"{ASKER.wall_ms}{ASKER.key}{ASKER.recv_window_ms}{query}".encode())
+    assert dict(third.headers)["X-BAPI-SIGN"] == signed
+    for end in ({"list": []}, {"list": [], "nextPageCursor": ""}):
+        assert SPOT.next_page(ASKER, third, reply(end)) is None
+    with pytest.raises(Refused, match="no"):
+        SPOT.next_page(ASKER, third, reply({}, 10001, "no"))
 
 
 def test_what_the_account_holds() -> None:

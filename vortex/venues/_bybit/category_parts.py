@@ -108,4 +108,5 @@ def account_part(category: str) -> Account:
         positions=asked.positions if holds_contracts else None,
         read_positions=question_replies.read_positions if holds_contracts else None,
         past_order=asked.past_order,
+        next_page=question_replies.next_page,
     )

@@ -11,11 +11,13 @@ import msgspec
 
 from vortex.codes import OrderState, Reject, Side
 from vortex.venues._bybit.error_codes import reject_of_code
-from vortex.venues._bybit.questions import FILLS_MAX, OPEN_ORDERS_MAX
+from vortex.venues._bybit.questions import page_question
 from vortex.venues._bybit.trade_replies import THROTTLE_MS
 from vortex.venues.contract import (
     AccountFill,
     AccountState,
+    Ask,
+    Asker,
     AssetBalance,
     HeldPosition,
     OrderStatus,
@@ -130,6 +132,12 @@ class PositionResult(msgspec.Struct):
     rows: list[PositionRow] = msgspec.field(name="list", default_factory=list)
 
 
+class CursorResult(msgspec.Struct, rename="camel"):
+    """Where the next page begins; empty behind the last."""
+
+    next_page_cursor: str = ""
+
+
 class CanceledRow(msgspec.Struct, rename="camel"):
     """One order that was cancelled with all others."""
 
@@ -157,6 +165,18 @@ def read_result(body: bytes, kind: type[T]) -> T:
         is_unknown = reject == Reject.VENUE_UNKNOWN_ORDER
         raise Refused(reply.ret_code, reply.ret_msg, wait_ms, is_unknown_order=is_unknown)
     return msgspec.json.decode(reply.result, type=kind)
+
+
+def next_page(asker: Asker, ask: Ask, body: bytes) -> Ask | None:
+    """Return the question for the page behind the reply to ``ask``; None behind the last.
+
+    Raises
+    ------
+    Refused
+        When the venue refused ``ask``.
+    """
+    cursor = read_result(body, CursorResult).next_page_cursor
+    return page_question(asker, ask, cursor) if cursor else None
 
 
 def read_time_ms(body: bytes) -> int:
@@ -195,17 +215,8 @@ def _status_of(row: StatusRow) -> OrderStatus:
 
 
 def read_open_orders(body: bytes) -> list[OrderStatus]:
-    """Return the open orders of a symbol.
-
-    Raises
-    ------
-    ValueError
-        When there are as many as a reply holds: there may be more.
-    """
-    rows = read_result(body, StatusResult).rows
-    if len(rows) >= OPEN_ORDERS_MAX:
-        raise ValueError(f"{len(rows)} orders are open, and there may be more: cancel them all")
-    return [_status_of(row) for row in rows]
+    """Return the open orders of one page."""
+    return [_status_of(row) for row in read_result(body, StatusResult).rows]
 
 
 def read_order(body: bytes) -> OrderStatus:
@@ -235,16 +246,7 @@ def _fee_asset(row: FillRow) -> str:
 
 
 def read_fills(body: bytes) -> list[AccountFill]:
-    """Return fills, oldest first.
-
-    Raises
-    ------
-    ValueError
-        When there are as many as a reply holds: there may be more.
-    """
-    rows = read_result(body, FillResult).rows
-    if len(rows) >= FILLS_MAX:
-        raise ValueError(f"{len(rows)} fills since the mark, and there may be more: read the venue")
+    """Return the fills of one page, oldest first; the venue sends the newest first."""
     fills = [
         AccountFill(
             row.symbol,
@@ -258,7 +260,7 @@ def read_fills(body: bytes) -> list[AccountFill]:
             int(row.exec_time),
             row.is_maker,
         )
-        for row in rows
+        for row in reversed(read_result(body, FillResult).rows)
     ]
     return sorted(fills, key=lambda fill: fill.time_ms)
 

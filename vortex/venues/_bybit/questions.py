@@ -16,8 +16,10 @@ from vortex.venues.contract import AccountFill, Ask, Asker, Transport
 from vortex.wire.signers import Signer
 from vortex.wire.signing import fill_session
 
+#: Rows of a page, as many as the venue gives.
 OPEN_ORDERS_MAX = 50
 FILLS_MAX = 100
+CURSOR = "&cursor="
 
 
 def signed_get(asker: Asker, path: str, **params: str) -> Ask:
@@ -25,6 +27,13 @@ def signed_get(asker: Asker, path: str, **params: str) -> Ask:
     query = "&".join(f"{name}={quote(value, safe='')}" for name, value in params.items())
     headers = sign_headers(asker, query)
     return Ask(Transport.REST, method="GET", path=f"{path}?{query}", headers=headers)
+
+
+def page_question(asker: Asker, ask: Ask, cursor: str) -> Ask:
+    """Return the question for the page of ``ask`` that begins at ``cursor``, signed again."""
+    path, _, query = ask.path.partition("?")
+    query = query.partition(CURSOR)[0] + CURSOR + quote(cursor, safe="")
+    return ask._replace(path=f"{path}?{query}", headers=sign_headers(asker, query))
 
 
 def signed_post(asker: Asker, path: str, **params: str) -> Ask:

@@ -43,14 +43,17 @@ def read_ms(query: Query, name: str, default: int) -> int:
 
 
 def page(query: Query, rows: list[dict[str, Any]], limit: int) -> dict[str, Any]:
-    """Return one page of rows; the cursor of the next is where it begins."""
-    text = query.get("cursor") or "0"
+    """Return one page of rows, newest first; the cursor is how many older ones are left.
+
+    Counted from the oldest row, so that a row that is new meanwhile moves no other to another page.
+    """
+    text = query.get("cursor") or str(len(rows))
     if not text.isdecimal():
         raise bad_parameter("params error: cursor invalid")
-    start = int(text)
-    end = start + limit
-    cursor = str(end) if end < len(rows) else ""
-    return {"nextPageCursor": cursor, "list": rows[start:end]}
+    start = max(0, len(rows) - int(text))
+    left_count = len(rows) - start - limit
+    cursor = str(left_count) if left_count > 0 else ""
+    return {"nextPageCursor": cursor, "list": rows[start : start + limit]}
 
 
 class MarketQueries:
