@@ -24,10 +24,11 @@ $(STAMP): pyproject.toml constraints.txt
 		-e '.[exchange,top,web,test,check,bench]' --config-settings editable_mode=compat
 	@touch $@
 
-run: $(STAMP) ## exchange and engine: SECONDS=60 (0: until Ctrl-C) REPORT=FILE VENUE=bybit CONFIG=FILE CAPTURE=FILE SPEED=1 SEED=1 TLS=1 NO_DASHBOARD=1
+run: $(STAMP) ## exchange and engine: SECONDS=60 (0: until Ctrl-C) REPORT=FILE VENUE=bybit CONFIG=FILE CAPTURE=FILE SYMBOL=BTCUSDT REFERENCE=FILE SPEED=1 SEED=1 TLS=1 NO_DASHBOARD=1
 	@$(BIN)/python -m procs.demo $(if $(VENUE),--config configs/demo_$(VENUE).toml --exchange-config configs/exchange_$(VENUE).toml) \
 		$(if $(CONFIG),--config $(CONFIG)) --seconds $(SECONDS) --seed $(SEED) \
-		$(if $(REPORT),--report $(REPORT)) $(if $(CAPTURE),--capture $(CAPTURE) --speed $(SPEED)) $(if $(TLS),--tls) $(if $(NO_DASHBOARD),--no-dashboard)
+		$(if $(REPORT),--report $(REPORT)) $(if $(CAPTURE),--capture $(CAPTURE) --speed $(SPEED)) \
+		$(if $(SYMBOL),--symbol $(SYMBOL)) $(if $(REFERENCE),--reference $(REFERENCE)) $(if $(TLS),--tls) $(if $(NO_DASHBOARD),--no-dashboard)
 
 check: $(STAMP) ## style, types, floors, generated documents
 	$(BIN)/ruff format --check .

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import click
 import msgspec
 
+from procs import recorded_run
 from procs.machine import scheduling, throttle
 from procs.observe.samples import report
 from procs.observe.samples.view import RunView, open_view
@@ -42,13 +43,7 @@ class Demo:
         self.folder = folder
         self.ca_path = folder / "exchange-authority.pem" if use_tls else None
         self.environment = dict(os.environ)
-        for index, account in enumerate(config.accounts):
-            # The exchange finds the key of its second account in VORTEX_API_KEY_2, and so on.
-            names = variables_of(config, account)
-            suffix = f"_{index + 1}" if index else ""
-            for name, others in zip(names, (KEY_VARIABLE, SECRET_VARIABLE), strict=True):
-                text = secrets.token_hex(32)
-                self.environment |= {name: text, others + suffix: text}
+        self._keys = [(secrets.token_hex(32), secrets.token_hex(32)) for _ in config.accounts]
         self.exchange: subprocess.Popen[str] | None = None
         self.dashboard: subprocess.Popen[bytes] | None = None
         self.config_path = folder / "demo.toml"
@@ -69,8 +64,14 @@ class Demo:
                    "--report", str(self.folder / "exchange.json"), *arguments]  # fmt: skip
         if self.ca_path is not None:
             command += ["--tls", str(self.ca_path)]
+        # The exchange finds the key of its second account in VORTEX_API_KEY_2, and so on.
+        keys: dict[str, str] = {}
+        for index, pair in enumerate(self._keys):
+            suffix = f"_{index + 1}" if index else ""
+            names = (KEY_VARIABLE + suffix, SECRET_VARIABLE + suffix)
+            keys |= dict(zip(names, pair, strict=True))
         self.exchange = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, env=self.environment,
+            command, stdout=subprocess.PIPE, text=True, env={**os.environ, **keys},
             start_new_session=True,
         )  # fmt: skip
 
@@ -91,6 +92,17 @@ class Demo:
             raise click.ClickException("the exchange did not start; its message is above")
         found: dict[str, Any] = json.loads(line)
         return found
+
+    def take_recording(self, ready: dict[str, Any], wanted: list[str], *, is_usual: bool) -> None:
+        """Run the symbols of the recording that the exchange has looked at."""
+        facts = msgspec.convert(ready["recorded"], list[recorded_run.RecordedFacts])
+        try:
+            run = recorded_run.run_on(self.config, facts, wanted, is_usual=is_usual)
+        except ConfigError as error:
+            raise click.ClickException(str(error)) from error
+        for remark in run.remarks:
+            click.echo(remark)
+        self.config = run.config
 
     def addresses(self, ready: dict[str, Any], venue: str) -> dict[str, str]:
         """Return where the exchange serves a venue, by the keys of the configuration."""
@@ -122,6 +134,8 @@ class Demo:
         self.config = replace(self.config, sources=sources, accounts=accounts)
         if self.ca_path is not None:
             self.config = replace(self.config, tls=Tls(ca_file=str(self.ca_path.resolve())))
+        for account, pair in zip(accounts, self._keys, strict=False):
+            self.environment |= zip(variables_of(self.config, account), pair, strict=True)
         plan = placement.plan(self.config.placement, wiring.wire(self.config).roles)
         if scheduling.is_wanted(self.config.placement.scheduler, plan):
             self._lent.enter_context(throttle.lifted(click.echo))
@@ -196,7 +210,9 @@ def verdict(facts: dict[str, Any], seconds: float, is_market: bool) -> list[str]
     faults = []
     if facts["dropped"]:
         faults.append(f"{facts['dropped']} records were dropped")
-    if is_market:
+    if not facts["orders"]:
+        faults.append(f"no order was placed in {seconds:.0f} s")
+    elif is_market:
         share = seconds / 30
         if facts["orders"] < ORDERS_PER_30S_MIN * share:
             faults.append(f"only {facts['orders']} orders in {seconds:.0f} s")
@@ -206,36 +222,45 @@ def verdict(facts: dict[str, Any], seconds: float, is_market: bool) -> list[str]
 
 
 @click.command(help=__doc__)
-@click.option("--config", "config_path", default="configs/demo.toml",
-              type=click.Path(exists=True, path_type=Path), help="What to run.")  # fmt: skip
-@click.option("--exchange-config", default="configs/exchange.toml",
-              type=click.Path(exists=True), help="The markets of the exchange.")  # fmt: skip
+@click.option("--config", "config_path", type=click.Path(exists=True, path_type=Path),
+              help="What to run; configs/demo.toml, or what fits the recording.")  # fmt: skip
+@click.option("--exchange-config", type=click.Path(exists=True, path_type=Path),
+              help="The markets of the exchange; configs/exchange.toml.")  # fmt: skip
 @click.option("--seconds", default=60, help="How long; 0 until Ctrl-C.")
 @click.option("--report", "report_path", type=click.Path(path_type=Path), help="Write JSON here.")
 @click.option("--capture", type=click.Path(exists=True, path_type=Path),
               help="Serve this recording instead of the simulated market.")  # fmt: skip
+@click.option("--symbol", "symbols", default="",
+              help="Symbols of the recording to trade, with commas between.")  # fmt: skip
+@click.option("--reference", type=click.Path(exists=True, path_type=Path),
+              help="Reference data of the recording's symbols.")  # fmt: skip
 @click.option("--speed", default="1", help="Pace of the recording: a factor, or max.")
 @click.option("--seed", default=1, help="Seed of the simulated market.")
 @click.option("--tls", "use_tls", is_flag=True, help="Speak wss:// and https://.")
 @click.option("--dashboard/--no-dashboard", "has_dashboard", default=True,
               help="Show the run in a browser; the address is printed.")  # fmt: skip
 def main(
-    config_path: Path, exchange_config: str, seconds: int, report_path: Path | None,
-    capture: Path | None, speed: str, seed: int, use_tls: bool, has_dashboard: bool,
+    config_path: Path | None, exchange_config: Path | None, seconds: int,
+    report_path: Path | None, capture: Path | None, symbols: str, reference: Path | None,
+    speed: str, seed: int, use_tls: bool, has_dashboard: bool,
 ) -> None:  # fmt: skip
     """Run the demonstration."""
     try:
-        config = configuration.load(config_path)
+        usual = recorded_run.USUAL["binance"]
+        if capture is not None:
+            usual = recorded_run.usual_for(capture)
+        config = configuration.load(config_path or usual[0])
     except ConfigError as error:
         raise click.ClickException(str(error)) from error
     if instance.is_up(config.instance):
         raise click.ClickException(
             f"instance {config.instance!r} is up; end it: vortexctl stop -n {config.instance}"
         )
-    arguments = ["--config", exchange_config, "--seed", str(seed)]
+    arguments = ["--config", str(exchange_config or usual[1]), "--seed", str(seed)]
     if capture is not None:
         arguments += ["--capture", str(capture), "--speed", speed]
-        config = of_capture(config)
+    if reference is not None:
+        arguments += ["--reference", str(reference)]
     folder = Path(config.runs_folder) / f"demo-{os.getpid()}"
     folder.mkdir(parents=True)
     demo = Demo(config, folder, use_tls=use_tls)
@@ -244,9 +269,15 @@ def main(
     started = time.monotonic()
     try:
         demo.start_exchange(arguments)
+        ready: dict[str, Any] = {}
+        if capture is not None:
+            ready = demo.ready()
+            wanted = [symbol for symbol in symbols.split(",") if symbol]
+            demo.take_recording(ready, wanted, is_usual=config_path in (None, usual[0]))
+            config = demo.config
         if not warm.is_warm(config):
             warm.warm(config, click.echo)  # while the exchange compiles its own functions
-        ready = demo.ready()
+        ready = ready or demo.ready()
         for venue in config.venues:
             found = demo.addresses(ready, venue)
             click.echo(
@@ -270,13 +301,6 @@ def main(
     faults = verdict(facts, ran_s, capture is None)
     if faults:
         raise click.ClickException("; ".join(faults))
-
-
-def of_capture(config: Config) -> Config:
-    """Return the configuration for a recording: its first symbol alone."""
-    replace = msgspec.structs.replace
-    sources = [replace(config.sources[0], symbols=config.sources[0].symbols[:1])]
-    return replace(config, sources=sources, strategies=[config.choice(config.symbols[0])])
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ reads and writes JSON.  The market is ten simulated traders, or a recording.
 core             what the exchange is made of: its clock, symbols, orders and configuration
 faults           what goes wrong on demand
 accounts         accounts: balances, orders, positions, fills, whatever the venue
-markets          where orders match: a simulation
+markets          where orders match: a simulation, or beside a recording
+recordings       what recordings of all venues have in common: their files, steps and pace
 doors            what every dialect's doors have in common: connections, the log, the side door
 dialect          what the exchange needs of a venue's dialect
 binance          Binance Spot's dialect

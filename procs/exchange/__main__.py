@@ -23,8 +23,9 @@ import msgspec
 from ipc import code_cache
 from procs.exchange.core.certificate import make_context
 from procs.exchange.core.exchange_config import ExchangeConfigError, load_config
-from procs.exchange.exchange import Exchange
+from procs.exchange.exchange import Exchange, look_at_recording
 from procs.exchange.exchange_server import Server
+from procs.exchange.recordings.recorded_rows import RecordedSymbols, configured
 
 logger = logging.getLogger("procs.exchange")
 
@@ -91,6 +92,8 @@ def read_speed(text: str) -> float:
 @click.option("--seed", type=int, help="Seed of the market; overrides the file.")
 @click.option("--life", default=0, help="How often it was started before: ids go on above those.")
 @click.option("--capture", type=click.Path(path_type=Path), help="Replay this recording.")
+@click.option("--reference", type=click.Path(path_type=Path),
+              help="Reference data of its symbols: exchangeInfo, instruments-info.")  # fmt: skip
 @click.option("--speed", default="1", help="Of the market: a factor; of a recording also max.")
 @click.option("--request-log", type=click.Path(path_type=Path), help="Write requests here.")
 @click.option("--report", type=click.Path(path_type=Path), help="Write a report on exit.")
@@ -109,6 +112,7 @@ def main(
     seed: int | None,
     life: int,
     capture: Path | None,
+    reference: Path | None,
     speed: str,
     request_log: Path | None,
     report: Path | None,
@@ -124,21 +128,27 @@ def main(
         keys, config = read_keys(), load_config(config_path)
     except ExchangeConfigError as error:
         sys.exit(str(error))
+    recorded: RecordedSymbols | None = None
     if seed is not None:
         config = msgspec.structs.replace(config, seed=seed)
     if cpu is not None:
         os.sched_setaffinity(0, {cpu})
-    if not code_cache.has_code_of("vortex.simulation.matching"):
+    if capture is None and not code_cache.has_code_of("vortex.simulation.matching"):
         logger.info("compiling the market, which takes up to a minute the first time")
     try:
+        if capture is not None:
+            recorded = look_at_recording(capture, config, reference)
+            config = configured(config, recorded)
+            for remark in recorded.remarks:
+                logger.info("%s", remark)
         exchange = Exchange(config, keys)
-        if capture is None:
+        if recorded is None:
             factor = read_speed(speed)
             if factor == 0:
                 raise ExchangeConfigError("--speed max is for a recording: give a factor")
             exchange.open_simulated(life, factor)
         else:
-            exchange.open_recording(capture, read_speed(speed))
+            exchange.open_recording(recorded, read_speed(speed))
     except ExchangeConfigError as error:
         sys.exit(str(error))
     tls = None if ca_path is None else make_context(ca_path)

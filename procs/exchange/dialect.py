@@ -7,7 +7,6 @@ back.
 """
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from aiohttp import web
@@ -19,6 +18,7 @@ from procs.exchange.doors.client_connection import Connection
 from procs.exchange.doors.request_log import RequestLog
 from procs.exchange.faults.faults import AnyFault
 from procs.exchange.markets.simulated import SimulatedMarket
+from procs.exchange.recordings.recorded_rows import RecordedSymbols
 
 #: What is answered to a client that wants to connect.
 Answer = WSListener | WSUpgradeResponseWithListener | None
@@ -58,14 +58,8 @@ class Dialect(Protocol):
     def open_market(self, row: SymbolConfig, life: int) -> SimulatedMarket:
         """Open a symbol as a simulated market, with the feeds that make its frames."""
 
-    def open_recording(self, path: Path, speed: float) -> Player:
-        """Open the symbol of a recording instead; ``speed`` 0 is as fast as sockets take it.
-
-        Raises
-        ------
-        ExchangeConfigError
-            When the dialect plays no recordings, or the file is none of its own.
-        """
+    def open_recording(self, recorded: RecordedSymbols, speed: float) -> Player:
+        """Open the symbols of a recording instead; ``speed`` 0 is as fast as sockets take it."""
 
     def flush(self, now_ns: int) -> None:
         """Send what is due after one more millisecond of the market."""

@@ -5,16 +5,43 @@ from pathlib import Path
 from typing import Any
 
 from procs.exchange.binance.binance_dialect import BinanceDialect
+from procs.exchange.binance.recordings import capture_file
 from procs.exchange.bybit.bybit_dialect import BybitDialect
+from procs.exchange.bybit.recordings import recorded_messages
 from procs.exchange.core.exchange_config import ExchangeConfig, ExchangeConfigError
 from procs.exchange.dialect import Dialect, Player
 from procs.exchange.markets.simulated import SimulatedMarket
+from procs.exchange.recordings.first_look import FirstLook
+from procs.exchange.recordings.recorded_rows import RecordedSymbols, find_rows
+from procs.exchange.recordings.recording_lines import recording_in
+from procs.exchange.recordings.recording_owner import owner_of
 
 #: The dialects by the names of the venues.
 DIALECTS: dict[str, Callable[[ExchangeConfig, Sequence[tuple[str, str]]], Dialect]] = {
     "binance": BinanceDialect,
     "bybit": BybitDialect,
 }
+
+#: How a recording of each is looked at.
+LOOKS: dict[str, Callable[[Path], FirstLook]] = {
+    "binance": capture_file.look_at,
+    "bybit": recorded_messages.look_at,
+}
+
+
+def look_at_recording(
+    path: Path, config: ExchangeConfig, reference: Path | None = None
+) -> RecordedSymbols:
+    """Look at a recording, or at the only one of a folder; return the symbols that are served.
+
+    Raises
+    ------
+    ExchangeConfigError
+        When the recording is of a venue that is not served, or holds nothing that is.
+    """
+    path = recording_in(path)
+    look = LOOKS[owner_of(path)](path)
+    return find_rows(path, look, config, reference)
 
 
 class Exchange:
@@ -34,6 +61,7 @@ class Exchange:
         self.simulated: list[SimulatedMarket] = []
         self.speed = 1.0
         self.player: Player | None = None
+        self.recorded: RecordedSymbols | None = None
 
     def open_simulated(self, life: int = 0, speed: float = 1.0) -> None:
         """Open every configured symbol as a simulated market.
@@ -57,10 +85,18 @@ class Exchange:
                 market.follow(markets[leader])
         self.simulated = list(markets.values())
 
-    def open_recording(self, path: Path, speed: float) -> None:
-        """Open the symbol of a recording instead; ``speed`` 0 is as fast as sockets take it."""
-        dialect = next(iter(self.dialects.values()))
-        self.player = dialect.open_recording(path, speed)
+    def open_recording(self, recorded: RecordedSymbols, speed: float) -> None:
+        """Open the symbols of a recording instead; ``speed`` 0 is as fast as sockets take it.
+
+        The exchange's configuration names them: see ``recorded_rows.configured``.
+        """
+        self.recorded = recorded
+        (dialect,) = self.dialects.values()
+        self.player = dialect.open_recording(recorded, speed)
+
+    def ready(self) -> dict[str, Any]:
+        """Return what is said of a recording when the exchange listens; nothing without one."""
+        return {} if self.recorded is None else {"recorded": self.recorded.facts()}
 
     def step(self, now_ns: int) -> None:
         """Let one millisecond pass on every simulated market; frames count as of ``now_ns``."""

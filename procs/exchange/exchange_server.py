@@ -76,7 +76,7 @@ class Server:
         ``ports`` are the wanted ones by the names of venue and port, `binance.rest` and so on;
         where none is wanted, any free one is taken.
         """
-        ready: dict[str, Any] = {}
+        ready: dict[str, Any] = self.exchange.ready()
         host = self.exchange.config.host
         for family, dialect in self.exchange.dialects.items():
             application = dialect.application(self.log, has_faults=self._has_faults)

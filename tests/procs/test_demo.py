@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bybit_recordings import BybitRecording, moving_market
 from engines import ROOT, START_S, new_instance
 
 from ipc.segment import list_segments
@@ -31,14 +32,17 @@ COUNTS = (
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Callable[..., tuple[str, dict[str, Any]]]]:
-    """Return the function that runs the demonstration and returns its output and its report."""
-    name = new_instance()
-    text = (ROOT / "configs" / "demo.toml").read_text()
-    text = text.replace('instance = "demo"', f'instance = "{name}"\nruns_folder = "{tmp_path}"')
-    config_path, report_path = tmp_path / "demo.toml", tmp_path / "report.json"
-    config_path.write_text(text)
+    """Return the function that runs the demonstration and returns its output and its report.
 
-    def run(*options: str) -> tuple[str, dict[str, Any]]:
+    It says which of our configurations is run, ``demo`` or ``demo_bybit``.
+    """
+    name = new_instance()
+    config_path, report_path = tmp_path / "demo.toml", tmp_path / "report.json"
+
+    def run(*options: str, config: str = "demo") -> tuple[str, dict[str, Any]]:
+        text = (ROOT / "configs" / f"{config}.toml").read_text()
+        own = f'instance = "{name}"\nruns_folder = "{tmp_path}"'
+        config_path.write_text(text.replace('instance = "demo"', own))
         done = subprocess.run(
             [sys.executable, "-m", "procs.demo", "--config", str(config_path),
              "--seconds", str(SECONDS), "--report", str(report_path), *options],
@@ -100,14 +104,15 @@ def test_stages_that_take_turns_run_under_the_real_time_scheduler(
     assert setting.read_text() == before
 
 
-def write_recording(path: Path) -> int:
+def write_recording(path: Path, symbol: str) -> int:
     """Write a recording in which one quote moves up and down; return how many frames it has."""
+    lower = symbol.lower()
     lines, update_id, now_ns = [], 100, 1_700_000_000_000_000_000
 
     def add(kind: str, data: dict[str, Any]) -> None:
         nonlocal now_ns
         now_ns += 1_000_000
-        text = json.dumps({"stream": f"btcusdt@{kind}", "data": data}, separators=(",", ":"))
+        text = json.dumps({"stream": f"{lower}@{kind}", "data": data}, separators=(",", ":"))
         lines.append(f"{now_ns} {text}\n")
 
     for number in range(500):
@@ -117,12 +122,12 @@ def write_recording(path: Path) -> int:
         gone = [[old, "0.00000000"]] if number % 5 and number else []
         bids = [[f"{50000 + n}.00000000", "0.00000000"] for n in range(number % 5 + 1, 5)]
         add("depth@100ms", {
-            "e": "depthUpdate", "E": 1, "s": "BTCUSDT", "U": first_id, "u": update_id,
+            "e": "depthUpdate", "E": 1, "s": symbol, "U": first_id, "u": update_id,
             "b": [*bids, [bid, "1.00000000"]], "a": [*gone, [ask, "2.00000000"]],
         })  # fmt: skip
-        add("bookTicker", {"u": update_id, "s": "BTCUSDT", "b": bid, "B": "1.00000000",
+        add("bookTicker", {"u": update_id, "s": symbol, "b": bid, "B": "1.00000000",
                            "a": ask, "A": "2.00000000"})  # fmt: skip
-        add("trade", {"e": "trade", "E": 1, "s": "BTCUSDT", "t": number + 1, "p": bid,
+        add("trade", {"e": "trade", "E": 1, "s": symbol, "t": number + 1, "p": bid,
                       "q": "0.00100000", "T": 1, "m": True, "M": True})  # fmt: skip
     with gzip.open(path, "wt") as file:
         file.writelines(lines)
@@ -132,11 +137,31 @@ def write_recording(path: Path) -> int:
 def test_a_recording_can_be_served(
     demo: Callable[..., tuple[str, dict[str, Any]]], tmp_path: Path
 ) -> None:
-    """Its symbol alone is run, and what it holds arrives."""
+    """Its symbol alone is run, though the configuration does not know it; what it holds arrives."""
     path = tmp_path / "tiny.jsonl.gz"
-    frame_count = write_recording(path)
-    _, facts = demo("--capture", str(path), "--speed", "1")
+    frame_count = write_recording(path, "TESTUSDT")
+    output, facts = demo("--capture", str(path), "--speed", "1")
     check_report(facts)
-    assert set(facts["position"]) == {"BTCUSDT"}
+    assert set(facts["position"]) == {"TESTUSDT"}
     assert frame_count // 2 < facts["messages"] <= frame_count + 10
     assert facts["book_updates"] > 0
+    assert facts["orders"] > 0
+    assert set(facts["rejects"]) <= {"venue_unknown_order", "venue_would_take"}, "it has the assets"
+    assert "TESTUSDT: the configuration has no strategy for it" in output
+
+
+def test_a_recording_of_bybit_can_be_served(
+    demo: Callable[..., tuple[str, dict[str, Any]]], tmp_path: Path
+) -> None:
+    """Pushed snapshots and changes reach the book; orders are placed, amended and filled."""
+    recording = BybitRecording(every_ms=5)
+    recording.instruments(("TESTUSDT", "TEST", "USDT", "0.10", "0.1"))
+    moving_market(recording, "TESTUSDT", 100.0, 0.1, 300, 2)
+    path = recording.save(tmp_path / "tiny.jsonl")
+    output, facts = demo("--capture", str(path), config="demo_bybit")
+    check_report(facts)
+    assert set(facts["position"]) == {"TESTUSDT"}
+    assert facts["book_updates"] >= 250
+    assert facts["orders"] > 0
+    assert facts["fills"] > 0
+    assert "bybit_linear" in output

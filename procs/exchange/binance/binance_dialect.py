@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,8 +19,7 @@ from procs.exchange.binance.doors.user_stream import UserStream
 from procs.exchange.binance.doors.ws_api import ApiConnection
 from procs.exchange.binance.methods.methods import Methods
 from procs.exchange.binance.methods.signatures import Keyring
-from procs.exchange.binance.recordings.capture_file import summarize, symbol_config
-from procs.exchange.binance.recordings.replay import RecordingPlayer, ReplayMarket
+from procs.exchange.binance.recordings.replay import ReplayMarket, player_of
 from procs.exchange.binance.streams.json_feed import JsonFeed
 from procs.exchange.binance.streams.sbe_feed import BinaryFeed
 from procs.exchange.binance.streams.streams import StreamConnection, Streams
@@ -36,6 +34,8 @@ from procs.exchange.doors.web_frames import BINARY
 from procs.exchange.faults.arming import Faults
 from procs.exchange.faults.faults import AnyFault, Renumber, Revoke, StaleSnapshots
 from procs.exchange.markets.simulated import SimulatedMarket
+from procs.exchange.recordings.pace import PacedPlayer
+from procs.exchange.recordings.recorded_rows import RecordedSymbols
 
 FAST_FLUSH_STEPS, SLOW_FLUSH_STEPS = 100, 1000
 BINARY_FLUSH_STEPS, BINARY_PARTIAL_STEPS = 20, 50
@@ -86,7 +86,7 @@ class BinanceDialect:
         self._draw = random.Random(config.seed)
         self._feeds: list[JsonFeed] = []
         self._binary_feeds: list[BinaryFeed] = []
-        self._player: RecordingPlayer | None = None
+        self._player: PacedPlayer | None = None
 
     def open_market(self, row: SymbolConfig, life: int) -> SimulatedMarket:
         """Open a symbol as a simulated market; its frames are text and binary."""
@@ -110,16 +110,19 @@ class BinanceDialect:
         self.methods.books.add(instrument.symbol, feed.snapshot)
         return market
 
-    def open_recording(self, path: Path, speed: float) -> RecordingPlayer:
-        """Open the symbol of a recording instead."""
-        summary = summarize(path)
-        row = symbol_config(summary, self._config.rows(self.family))
-        instrument = Instrument(row, self._config, self._config.open_orders_max)
-        market = ReplayMarket(instrument, self.venue, self.desks, has_snapshot=summary.has_snapshot)
-        self.venue.markets[instrument.key] = market
-        self.methods.books.add(instrument.symbol, market.snapshot)
-        self._player = RecordingPlayer(
-            path, market, self.streams, speed=speed, after_batch=self.user_stream.flush
+    def open_recording(self, recorded: RecordedSymbols, speed: float) -> PacedPlayer:
+        """Open the symbols of a recording instead."""
+        markets: dict[str, ReplayMarket] = {}
+        for row in recorded.rows:
+            instrument = Instrument(row, self._config, self._config.open_orders_max)
+            seen = recorded.look.symbols[row.dialect, row.symbol]
+            market = markets[row.symbol] = ReplayMarket(
+                instrument, self.venue, self.desks, snapshot_ids=seen.snapshots
+            )
+            self.venue.markets[instrument.key] = market
+            self.methods.books.add(instrument.symbol, market.snapshot)
+        self._player = player_of(
+            recorded.path, markets, self.streams, speed=speed, after_batch=self.user_stream.flush
         )
         return self._player
 

@@ -3,8 +3,7 @@
 import random
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import web
@@ -16,26 +15,31 @@ from procs.exchange.accounts.venue import Venue
 from procs.exchange.bybit.desk.bybit_desk import BybitDesk
 from procs.exchange.bybit.desk.bybit_rows import category_of
 from procs.exchange.bybit.gates.disconnect_watch import DisconnectWatch
-from procs.exchange.bybit.gates.http_queries import MarketQueries
+from procs.exchange.bybit.gates.http_queries import MarketQueries, ToldFeed
 from procs.exchange.bybit.gates.http_routes import HttpRoutes
 from procs.exchange.bybit.gates.operations import Operations
 from procs.exchange.bybit.gates.private_connection import PrivateConnection
 from procs.exchange.bybit.gates.private_stream import PrivateStream
 from procs.exchange.bybit.gates.trade_connection import TradeConnection
+from procs.exchange.bybit.recordings.message_player import player_of
+from procs.exchange.bybit.recordings.recorded_feed import RecordedFeed
 from procs.exchange.bybit.texts.budgets import Budgets
 from procs.exchange.bybit.texts.secret_keys import SecretKeys
 from procs.exchange.bybit.topics.public_connection import PublicConnection
 from procs.exchange.bybit.topics.public_feed import PublicFeed
 from procs.exchange.bybit.topics.public_topics import PublicTopics
-from procs.exchange.core.exchange_config import ExchangeConfig, ExchangeConfigError, SymbolConfig
+from procs.exchange.core.exchange_config import ExchangeConfig, SymbolConfig
 from procs.exchange.core.instrument import Instrument
-from procs.exchange.dialect import Answer, Opened, Player
+from procs.exchange.dialect import Answer, Opened
 from procs.exchange.doors.client_connection import Connection, Rules
 from procs.exchange.doors.request_log import RequestLog
 from procs.exchange.doors.side_door import add_side_door, desk_rows, desk_status
 from procs.exchange.faults.arming import Faults
 from procs.exchange.faults.faults import AnyFault, Renumber, StaleSnapshots
+from procs.exchange.markets.replayed import ReplayedMarket
 from procs.exchange.markets.simulated import SimulatedMarket
+from procs.exchange.recordings.pace import PacedPlayer
+from procs.exchange.recordings.recorded_rows import RecordedSymbols
 
 CATEGORIES = ("spot", "linear")
 PUBLIC, PRIVATE, TRADE = "/v5/public/", "/v5/private", "/v5/trade"
@@ -50,6 +54,16 @@ def active_s(query: str, default_s: float) -> float:
         return default_s
     seconds = int(match[1]) * (60 if match[2] == "m" else 1)
     return float(min(max(seconds, ACTIVE_S_MIN), ACTIVE_S_MAX))
+
+
+class SymbolFeed(ToldFeed, Protocol):
+    """What makes the messages of one symbol: a simulated market, or a recording."""
+
+    def flush(self, step_count: int) -> None:
+        """Publish what is due after this step."""
+
+    def renumber(self, fault: Renumber) -> None:
+        """Send the books whole to all who listen."""
 
 
 class BybitDialect:
@@ -72,13 +86,13 @@ class BybitDialect:
         self.operations = Operations(self.venue, self.desks)
         self.stream = PrivateStream(self.venue, self.desks, self._draw)
         self.watch = DisconnectWatch(self.desks)
-        self.feeds: dict[str, PublicFeed] = {}
+        self.feeds: dict[str, SymbolFeed] = {}
+        self._player: PacedPlayer | None = None
 
     def open_market(self, row: SymbolConfig, life: int) -> SimulatedMarket:
         """Open a symbol as a simulated market."""
-        category = row.dialect.removeprefix("bybit_")
-        key = f"{category}:{row.symbol}"
-        instrument = Instrument(row, self._config, self._config.bybit.open_orders_max, key)
+        category, instrument = self._instrument(row)
+        key = instrument.key
         market = SimulatedMarket(
             instrument,
             self.venue,
@@ -93,9 +107,26 @@ class BybitDialect:
         self.venue.markets[key] = market
         return market
 
-    def open_recording(self, path: Path, speed: float) -> Player:
-        """Refuse: this dialect plays no recordings."""
-        raise ExchangeConfigError(f"{path}: recordings are played by binance_spot only")
+    def _instrument(self, row: SymbolConfig) -> tuple[str, Instrument]:
+        """Return the category of a symbol, and what it is."""
+        category = row.dialect.removeprefix("bybit_")
+        key = f"{category}:{row.symbol}"
+        return category, Instrument(row, self._config, self._config.bybit.open_orders_max, key)
+
+    def open_recording(self, recorded: RecordedSymbols, speed: float) -> PacedPlayer:
+        """Open the symbols of a recording instead."""
+        feeds: dict[tuple[str, str], RecordedFeed] = {}
+        for row in recorded.rows:
+            category, instrument = self._instrument(row)
+            market = ReplayedMarket(instrument, self.venue, self.desks)
+            seen = recorded.look.symbols[row.dialect, row.symbol]
+            feed = RecordedFeed(market, self.topics[category], seen.topics)
+            feeds[category, row.symbol] = self.feeds[instrument.key] = feed
+            self.venue.markets[instrument.key] = market
+        self._player = player_of(
+            recorded.path, feeds, self.topics, speed=speed, after_batch=self.stream.flush
+        )
+        return self._player
 
     def flush(self, now_ns: int) -> None:
         """Pay the funding that is due, and send what is due."""
@@ -207,6 +238,7 @@ class BybitDialect:
             "market_ms": self.venue.step_count,
             "signature_failures": self.keys.failure_count,
             **desk_status(self.desks.of(1)),
+            "capture_finished": self._player is not None and self._player.is_finished,
         }
 
     def rows(self) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """A market made from a recording of the venue's streams.
 
-capture_file  a recording of market streams on disk: gzipped lines of `<local ns> <raw JSON>`
-replay        a market made from a recording: frames go out as they were, our orders rest beside
-              them
+capture_file  a recording of market streams on disk: lines of `<local ns> <raw JSON>`
+replay        plays a recording: frames go out as they were, and the recorded symbols follow them
 """

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from procs.exchange.accounts.venue import Venue
 from procs.exchange.bybit.desk.bybit_desk import BybitDesk
@@ -13,7 +13,7 @@ from procs.exchange.bybit.texts.bybit_refusals import bad_parameter
 from procs.exchange.bybit.texts.number_texts import NumberTexts, decimals_of, padded, stripped
 from procs.exchange.bybit.texts.order_requests import read_category
 from procs.exchange.bybit.texts.public_ids import trade_text_id
-from procs.exchange.bybit.topics.public_feed import SIDES, PublicFeed
+from procs.exchange.bybit.topics.public_feed import SIDES
 from procs.exchange.core.exchange_order import Order
 from procs.exchange.core.instrument import Instrument
 from vortex.codes import Side
@@ -56,10 +56,23 @@ def page(query: Query, rows: list[dict[str, Any]], limit: int) -> dict[str, Any]
     return {"nextPageCursor": cursor, "list": rows[start : start + limit]}
 
 
+class ToldFeed(Protocol):
+    """One symbol's market, as HTTP tells of it."""
+
+    def book(self, limit: int) -> dict[str, Any]:
+        """Return the best levels of the book."""
+
+    def ticker(self) -> dict[str, Any]:
+        """Return the ticker."""
+
+    def touch(self) -> dict[str, str]:
+        """Return the best bid and ask."""
+
+
 class MarketQueries:
     """What anybody may ask for."""
 
-    def __init__(self, venue: Venue, feeds: Mapping[str, PublicFeed]) -> None:
+    def __init__(self, venue: Venue, feeds: Mapping[str, ToldFeed]) -> None:
         self._venue = venue
         self._feeds = feeds
 
@@ -75,7 +88,7 @@ class MarketQueries:
             raise bad_parameter("params error: symbol invalid " + symbol)
         return found
 
-    def _feed(self, query: Query) -> tuple[Instrument, PublicFeed]:
+    def _feed(self, query: Query) -> tuple[Instrument, ToldFeed]:
         if not query.get("symbol"):
             raise bad_parameter("params error: symbol is required")
         instrument = self._instruments(query)[0]

@@ -78,7 +78,6 @@ class PublicConnection(BybitConnection):
         data_first = self._chance.random() < DATA_FIRST_SHARE
         if data_first:
             self._subscribe(names)
-            self.flush()
         self._confirm(request, text, operation)
         if not data_first:
             self._subscribe(names)
@@ -105,3 +104,6 @@ class PublicConnection(BybitConnection):
                     topic.send_to(self, message)
             self._names[name] = topic
             topic.listeners.add(self)
+        self.flush()
+        if self._topics.on_subscribed is not None:
+            self._topics.on_subscribed()

@@ -17,6 +17,7 @@ class Listener(Protocol):
     """Somebody to whom frames are sent."""
 
     pending: list[bytes]
+    can_write: bool
 
     def queue_disguised(self, message: bytes) -> None:
         """Queue a message in the form that a fault gives it."""
@@ -78,11 +79,16 @@ class PublicTopics:
         self.frames_sent_count = 0
         self.message_count = 0
         self.meter = FrameMeter()
+        self.on_subscribed: Callable[[], None] | None = None
 
     def add(self, name: str, first: Callable[[], list[bytes]]) -> PublicTopic:
         """Open a topic."""
         topic = self.topics[name] = PublicTopic(name, self, first)
         return topic
+
+    def can_write(self) -> bool:
+        """Return whether no client's socket is full."""
+        return all(connection.can_write for connection in self.connections)
 
     def flush(self, now_ns: int) -> None:
         """Write what was published since the last call, and count it as of ``now_ns``."""
