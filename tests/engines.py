@@ -104,7 +104,7 @@ class Exchange:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, f"the exchange ended with {self.process.wait()}"
-        ports = json.loads(line)
+        self.ports = ports = json.loads(line)
         self.rest_port, self.ws_port = ports["rest_port"], ports["ws_port"]
         self.sbe_port = ports["sbe_port"]
 
