@@ -17,9 +17,9 @@ from vortex.venues._binance.order_encoder import (
     encode_cancel_all,
     encode_order_status,
     encode_request,
-    parse_client_order_id,
-    signing_prefix,
 )
+from vortex.venues._binance.request_ids import parse_client_order_id
+from vortex.venues._binance.signed_text import signing_prefix
 from vortex.venues.contract import REQUEST_BUFFER_BYTES
 from vortex.wire.signing import fill_session
 

@@ -3,6 +3,8 @@
 anchored          binance Spot's market messages in the form that the venue sends today, key for
                   key
 market_decoder    binance Spot's market messages, in any form that means the same
+request_ids       ids of our orders and requests at the venue, written and read in compiled code
+signed_text       the sorted ``key=value&...`` text of a request that is signed
 order_encoder     binance Spot's order requests: from REQUEST records to signed JSON, in compiled
                   code
 listed_symbols    binance Spot's reference data: the reply to ``exchangeInfo`` as rows of the

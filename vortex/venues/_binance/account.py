@@ -12,7 +12,7 @@ import numpy as np
 from ipc.types import RecordArray
 from vortex.codes import OrderState, Side
 from vortex.records import SESSION
-from vortex.venues._binance.order_encoder import signing_prefix
+from vortex.venues._binance.signed_text import signing_prefix
 from vortex.venues.contract import (
     Account,
     AccountFill,

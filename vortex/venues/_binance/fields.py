@@ -8,7 +8,7 @@ from vortex.decoding.instruments import find_words
 from vortex.decoding.levels import read_lots, read_ticks
 from vortex.decoding.tick_division import Steps
 from vortex.venues._binance.anchored import to_nanoseconds
-from vortex.venues._binance.order_encoder import parse_client_order_id
+from vortex.venues._binance.request_ids import parse_client_order_id
 from vortex.wire.scan import read_integer, read_string, text_words
 from vortex.wire.words import words_of
 

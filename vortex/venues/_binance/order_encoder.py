@@ -8,39 +8,31 @@ neither key nor signature, and the text is not looked at.
 """
 
 from ipc.compiled import compiled
-from ipc.memory import copy_bytes, load_byte, record_at
+from ipc.memory import record_at
+from ipc.types import ByteArray
 from vortex.codes import Kind, OrderForce, Side
 from vortex.records import INSTRUMENT, REQUEST, SESSION
+from vortex.venues._binance.request_ids import REQUEST_ID_DIGITS, write_client_order_id
+from vortex.venues._binance.signed_text import (
+    copy_key,
+    copy_symbol,
+    is_signed,
+    text_amended,
+    text_old_id,
+    text_order,
+    text_replaced,
+    text_start,
+    text_tail,
+)
 from vortex.wire.signing import sign_hex
 from vortex.wire.text import literal, write_e8, write_hexadecimal, write_integer, write_literal
-from vortex.wire.words import read_hexadecimal
 
 INSTRUMENT_DTYPE = INSTRUMENT.dtype
 REQUEST_DTYPE = REQUEST.dtype
 SESSION_DTYPE = SESSION.dtype
-SYMBOL_OFFSET_BYTES = INSTRUMENT.offset_bytes("symbol")
-API_KEY_OFFSET_BYTES = SESSION.offset_bytes("api_key")
 
 #: Where in the out buffer the text to sign is built: behind the longest payload.
 TEXT_OFFSET_BYTES = 2048
-
-#: ``v`` run ``-`` epoch ``-`` order.
-CLIENT_ORDER_ID_BYTES = 1 + 8 + 1 + 4 + 1 + 12
-REQUEST_ID_DIGITS = 16
-ORDER_ID_MAX = 2**48 - 1
-
-_LETTER, _DASH = literal("v"), literal("-")
-_API_KEY = literal("apiKey=")
-_CANCEL_ID, _NEW_ID = literal("&cancelOrigClientOrderId="), literal("&newClientOrderId=")
-_OLD_ID = literal("&origClientOrderId=")
-_NEW_QTY = literal("&newQty=")
-_STOP_ON_FAILURE = literal("&cancelReplaceMode=STOP_ON_FAILURE")
-_PRICE, _QTY = literal("&newOrderRespType=ACK&price="), literal("&quantity=")
-_WINDOW = literal("&recvWindow=")
-_BUY, _SELL = literal("&side=BUY"), literal("&side=SELL")
-_SYMBOL, _TIME = literal("&symbol="), literal("&timestamp=")
-_POST_ONLY_TYPE, _LIMIT_TYPE = literal("&type=LIMIT_MAKER"), literal("&type=LIMIT")
-_IOC, _GTC = literal("&timeInForce=IOC"), literal("&timeInForce=GTC")
 
 _JSON_ID = literal('{"id":"')
 _JSON_PLACE = literal('","method":"order.place","params":{')
@@ -64,138 +56,21 @@ _JSON_WINDOW, _JSON_TIME = literal('","recvWindow":'), literal(',"timestamp":')
 _JSON_END = literal("}}")
 
 
-def signing_prefix(api_key: str) -> bytes:
-    """Return what the text of every request begins with: see ``signing.fill_session``."""
-    return f"apiKey={api_key}&".encode()
-
-
 @compiled
-def write_client_order_id(address: int, run_id: int, epoch: int, order_id: int) -> int:
-    """Write the id that an order has at the venue: ``v`` run, epoch, order, in hexadecimal."""
-    address = write_literal(address, _LETTER)
-    address = write_hexadecimal(address, run_id, 8)
-    address = write_literal(address, _DASH)
-    address = write_hexadecimal(address, epoch, 4)
-    address = write_literal(address, _DASH)
-    return write_hexadecimal(address, order_id, 12)
-
-
-@compiled
-def parse_client_order_id(session_address: int, text_address: int, text_bytes: int) -> int:
-    """Return our number of the order with that id at the venue; 0 when it is not of this run.
-
-    An order of an earlier epoch of the run is ours too.
-    """
-    if text_bytes != CLIENT_ORDER_ID_BYTES or load_byte(text_address) != 118:
-        return 0
-    if load_byte(text_address + 9) != 45 or load_byte(text_address + 14) != 45:
-        return 0
-    session = record_at(session_address, SESSION_DTYPE)
-    if read_hexadecimal(text_address + 1, 8) != session.run_id:
-        return 0
-    if read_hexadecimal(text_address + 10, 4) < 0:
-        return 0
-    return max(0, read_hexadecimal(text_address + 15, 12))
-
-
-@compiled
-def parse_request_id(text_address: int, text_bytes: int) -> int:
-    """Return the number of the request with that id; 0 when it is none of the compiled ones."""
-    if text_bytes != REQUEST_ID_DIGITS or load_byte(text_address) != 48:
-        return 0
-    return max(0, read_hexadecimal(text_address + 1, REQUEST_ID_DIGITS - 1))
-
-
-@compiled
-def _copy(address: int, source_address: int, byte_count: int) -> int:
-    copy_bytes(address, source_address, byte_count)
-    return address + byte_count
-
-
-@compiled
-def _text_start(address: int, session_address: int) -> int:
-    """Write what every text to sign begins with."""
-    session = record_at(session_address, SESSION_DTYPE)
-    address = write_literal(address, _API_KEY)
-    return _copy(address, session_address + API_KEY_OFFSET_BYTES, session.api_key_bytes)
-
-
-@compiled
-def _text_symbol(address: int, instrument_address: int) -> int:
-    return _copy_symbol(write_literal(address, _SYMBOL), instrument_address)
-
-
-@compiled
-def _text_window(address: int, session_address: int) -> int:
-    address = write_literal(address, _WINDOW)
-    return write_integer(address, record_at(session_address, SESSION_DTYPE).recv_window_ms)
-
-
-@compiled
-def _text_time(address: int, wall_ms: int) -> int:
-    return write_integer(write_literal(address, _TIME), wall_ms)
-
-
-@compiled
-def _text_order(
-    address: int,
-    request_address: int,
-    instrument_address: int,
+def _json_start(
+    out_address: int,
+    request_id: int,
+    method: ByteArray,
     session_address: int,
-    wall_ms: int,
-    new_order_id: int,
+    instrument_address: int,
 ) -> int:
-    """Write the sorted parameters of a new order, from newClientOrderId on."""
-    request = record_at(request_address, REQUEST_DTYPE)
-    instrument = record_at(instrument_address, INSTRUMENT_DTYPE)
-    session = record_at(session_address, SESSION_DTYPE)
-    address = write_literal(address, _NEW_ID)
-    address = write_client_order_id(address, session.run_id, session.epoch, new_order_id)
-    address = write_literal(address, _PRICE)
-    address = write_e8(address, request.price_ticks * instrument.tick_e8)
-    address = write_literal(address, _QTY)
-    address = write_e8(address, request.qty_lots * instrument.lot_e8)
-    address = _text_window(address, session_address)
-    if request.side == Side.BUY:
-        address = write_literal(address, _BUY)
-    else:
-        address = write_literal(address, _SELL)
-    address = _text_symbol(address, instrument_address)
-    if request.time_in_force == OrderForce.POST_ONLY:
-        return write_literal(_text_time(address, wall_ms), _POST_ONLY_TYPE)
-    if request.time_in_force == OrderForce.IOC:
-        address = write_literal(address, _IOC)
-    else:
-        address = write_literal(address, _GTC)
-    return write_literal(_text_time(address, wall_ms), _LIMIT_TYPE)
-
-
-@compiled
-def _is_signed(session_address: int) -> bool:
-    """Return whether requests are signed one by one."""
-    return record_at(session_address, SESSION_DTYPE).is_logged_on == 0
-
-
-@compiled
-def _json_id(address: int, request_id: int) -> int:
-    return write_hexadecimal(write_literal(address, _JSON_ID), request_id, REQUEST_ID_DIGITS)
-
-
-@compiled
-def _json_start(address: int, session_address: int, instrument_address: int) -> int:
-    """Write the first member but for its last quote: the key, or the symbol where none is shown."""
+    """Write id, method and the first member but for its last quote: the key, or the symbol."""
+    address = write_literal(out_address, _JSON_ID)
+    address = write_literal(write_hexadecimal(address, request_id, REQUEST_ID_DIGITS), method)
     session = record_at(session_address, SESSION_DTYPE)
     if session.is_logged_on:
-        address = write_literal(address, _JSON_FIRST_SYMBOL)
-        return _copy_symbol(address, instrument_address)
-    address = write_literal(address, _JSON_KEY)
-    return _copy(address, session_address + API_KEY_OFFSET_BYTES, session.api_key_bytes)
-
-
-@compiled
-def _copy_symbol(address: int, instrument_address: int) -> int:
-    instrument = record_at(instrument_address, INSTRUMENT_DTYPE)
-    return _copy(address, instrument_address + SYMBOL_OFFSET_BYTES, instrument.symbol_bytes)
+        return copy_symbol(write_literal(address, _JSON_FIRST_SYMBOL), instrument_address)
+    return copy_key(write_literal(address, _JSON_KEY), session_address)
 
 
 @compiled
@@ -232,19 +107,24 @@ def _json_end(
     instrument_address: int,
     session_address: int,
     wall_ms: int,
-    text_address: int,
-    text_bytes: int,
+    text_end_address: int,
+    out_address: int,
 ) -> int:
-    """Write the members that all requests have, the signature of the text among them."""
+    """Write the members that all requests have, the signature of the text among them.
+
+    Return the bytes of the payload at ``out_address``.
+    """
     session = record_at(session_address, SESSION_DTYPE)
     if not session.is_logged_on:
-        address = _copy_symbol(write_literal(address, _JSON_SYMBOL), instrument_address)
+        text_address = out_address + TEXT_OFFSET_BYTES
+        text_bytes = text_end_address - text_address
+        address = copy_symbol(write_literal(address, _JSON_SYMBOL), instrument_address)
         address = write_literal(address, _JSON_SIGNATURE)
         address += sign_hex(session_address, text_address, text_bytes, address)
     address = write_literal(address, _JSON_WINDOW)
     address = write_integer(address, session.recv_window_ms)
     address = write_integer(write_literal(address, _JSON_TIME), wall_ms)
-    return write_literal(address, _JSON_END)
+    return write_literal(address, _JSON_END) - out_address
 
 
 @compiled
@@ -321,28 +201,24 @@ def _encode_place(
     new_order_id: int,
     out_address: int,
 ) -> int:
-    text = text_end = out_address + TEXT_OFFSET_BYTES
-    if _is_signed(session_address):
-        text_end = _text_order(
-            _text_start(text, session_address),
+    text_end = out_address + TEXT_OFFSET_BYTES
+    if is_signed(session_address):
+        text_end = text_order(
+            text_start(text_end, session_address),
             request_address,
             instrument_address,
             session_address,
             wall_ms,
             new_order_id,
         )
-    address = write_literal(_json_id(out_address, request_id), _JSON_PLACE)
     address = _json_order(
-        _json_start(address, session_address, instrument_address),
+        _json_start(out_address, request_id, _JSON_PLACE, session_address, instrument_address),
         request_address,
         instrument_address,
         session_address,
         new_order_id,
     )
-    address = _json_end(
-        address, instrument_address, session_address, wall_ms, text, text_end - text
-    )
-    return address - out_address
+    return _json_end(address, instrument_address, session_address, wall_ms, text_end, out_address)
 
 
 @compiled
@@ -358,22 +234,20 @@ def _encode_replace(
     out_address: int,
 ) -> int:
     run_id = record_at(session_address, SESSION_DTYPE).run_id
-    text = text_end = out_address + TEXT_OFFSET_BYTES
-    if _is_signed(session_address):
-        text_end = write_literal(_text_start(text, session_address), _CANCEL_ID)
-        text_end = write_client_order_id(text_end, run_id, old_epoch, old_order_id)
-        text_end = _text_order(
-            write_literal(text_end, _STOP_ON_FAILURE),
+    text_end = out_address + TEXT_OFFSET_BYTES
+    if is_signed(session_address):
+        text_end = text_order(
+            text_replaced(text_end, session_address, old_order_id, old_epoch),
             request_address,
             instrument_address,
             session_address,
             wall_ms,
             new_order_id,
         )
-    address = write_literal(_json_id(out_address, request_id), _JSON_REPLACE)
-    address = write_literal(
-        _json_start(address, session_address, instrument_address), _JSON_CANCEL_ID
+    address = _json_start(
+        out_address, request_id, _JSON_REPLACE, session_address, instrument_address
     )
+    address = write_literal(address, _JSON_CANCEL_ID)
     address = write_client_order_id(address, run_id, old_epoch, old_order_id)
     address = _json_order(
         write_literal(address, _JSON_MODE),
@@ -382,10 +256,7 @@ def _encode_replace(
         session_address,
         new_order_id,
     )
-    address = _json_end(
-        address, instrument_address, session_address, wall_ms, text, text_end - text
-    )
-    return address - out_address
+    return _json_end(address, instrument_address, session_address, wall_ms, text_end, out_address)
 
 
 @compiled
@@ -403,24 +274,15 @@ def _encode_amend(
     run_id = record_at(session_address, SESSION_DTYPE).run_id
     qty_lots = record_at(request_address, REQUEST_DTYPE).qty_lots
     qty_e8 = qty_lots * record_at(instrument_address, INSTRUMENT_DTYPE).lot_e8
-    text = text_end = out_address + TEXT_OFFSET_BYTES
-    if _is_signed(session_address):
-        text_end = write_literal(_text_start(text, session_address), _NEW_ID)
-        text_end = write_client_order_id(text_end, run_id, epoch, order_id)
-        text_end = write_e8(write_literal(text_end, _NEW_QTY), qty_e8)
-        text_end = write_literal(text_end, _OLD_ID)
-        text_end = write_client_order_id(text_end, run_id, epoch, order_id)
-        text_end = _text_window(text_end, session_address)
-        text_end = _text_time(_text_symbol(text_end, instrument_address), wall_ms)
-    address = write_literal(_json_id(out_address, request_id), _JSON_AMEND)
-    address = _json_start(address, session_address, instrument_address)
+    text_end = out_address + TEXT_OFFSET_BYTES
+    if is_signed(session_address):
+        text_end = text_amended(text_end, session_address, order_id, epoch, qty_e8)
+        text_end = text_tail(text_end, instrument_address, session_address, wall_ms)
+    address = _json_start(out_address, request_id, _JSON_AMEND, session_address, instrument_address)
     address = write_client_order_id(write_literal(address, _JSON_NEW_ID), run_id, epoch, order_id)
     address = write_e8(write_literal(address, _JSON_NEW_QTY), qty_e8)
     address = write_client_order_id(write_literal(address, _JSON_OLD_ID), run_id, epoch, order_id)
-    address = _json_end(
-        address, instrument_address, session_address, wall_ms, text, text_end - text
-    )
-    return address - out_address
+    return _json_end(address, instrument_address, session_address, wall_ms, text_end, out_address)
 
 
 @compiled
@@ -435,18 +297,14 @@ def _finish_by_id(
 ) -> int:
     """Sign and write the rest of a request about one standing order; return the payload's bytes."""
     run_id = record_at(session_address, SESSION_DTYPE).run_id
-    text = text_end = out_address + TEXT_OFFSET_BYTES
-    if _is_signed(session_address):
-        text_end = write_literal(_text_start(text, session_address), _OLD_ID)
-        text_end = write_client_order_id(text_end, run_id, epoch, order_id)
-        text_end = _text_window(text_end, session_address)
-        text_end = _text_time(_text_symbol(text_end, instrument_address), wall_ms)
-    address = write_literal(_json_start(address, session_address, instrument_address), _JSON_OLD_ID)
+    text_end = out_address + TEXT_OFFSET_BYTES
+    if is_signed(session_address):
+        text_end = text_start(text_end, session_address)
+        text_end = text_old_id(text_end, session_address, order_id, epoch)
+        text_end = text_tail(text_end, instrument_address, session_address, wall_ms)
+    address = write_literal(address, _JSON_OLD_ID)
     address = write_client_order_id(address, run_id, epoch, order_id)
-    address = _json_end(
-        address, instrument_address, session_address, wall_ms, text, text_end - text
-    )
-    return address - out_address
+    return _json_end(address, instrument_address, session_address, wall_ms, text_end, out_address)
 
 
 @compiled
@@ -459,7 +317,9 @@ def _encode_cancel(
     epoch: int,
     out_address: int,
 ) -> int:
-    address = write_literal(_json_id(out_address, request_id), _JSON_CANCEL)
+    address = _json_start(
+        out_address, request_id, _JSON_CANCEL, session_address, instrument_address
+    )
     return _finish_by_id(
         address, instrument_address, session_address, wall_ms, order_id, epoch, out_address
     )
@@ -479,7 +339,9 @@ def encode_order_status(
 
     ``out_address`` has ``REQUEST_BUFFER_BYTES``.
     """
-    address = write_literal(_json_id(out_address, request_id), _JSON_STATUS)
+    address = _json_start(
+        out_address, request_id, _JSON_STATUS, session_address, instrument_address
+    )
     return _finish_by_id(
         address, instrument_address, session_address, wall_ms, order_id, epoch, out_address
     )
@@ -493,12 +355,9 @@ def encode_cancel_all(
 
     ``out_address`` has ``REQUEST_BUFFER_BYTES``.
     """
-    text = out_address + TEXT_OFFSET_BYTES
-    text_end = _text_window(_text_start(text, session_address), session_address)
-    text_end = _text_time(_text_symbol(text_end, instrument_address), wall_ms)
-    address = write_literal(_json_id(out_address, request_id), _JSON_CANCEL_ALL)
-    address = _json_start(address, session_address, instrument_address)
-    address = _json_end(
-        address, instrument_address, session_address, wall_ms, text, text_end - text
+    text_end = text_start(out_address + TEXT_OFFSET_BYTES, session_address)
+    text_end = text_tail(text_end, instrument_address, session_address, wall_ms)
+    address = _json_start(
+        out_address, request_id, _JSON_CANCEL_ALL, session_address, instrument_address
     )
-    return address - out_address
+    return _json_end(address, instrument_address, session_address, wall_ms, text_end, out_address)

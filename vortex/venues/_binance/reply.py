@@ -22,7 +22,7 @@ from vortex.venues._binance.fields import (
     state_at,
     words_at,
 )
-from vortex.venues._binance.order_encoder import parse_request_id
+from vortex.venues._binance.request_ids import parse_request_id
 from vortex.wire.scan import (
     CLOSE_OBJECT,
     COMMA,
