@@ -6,7 +6,7 @@ or missing reader costs the writer nothing.  The ring is shared memory and outli
 events that a process logged before it was killed are still there.
 
 A burst of one event must not bury the others: per window of a second, ``BURST_COUNT`` of each event
-are logged.  The rest are counted in ``TOLD``, which observers read in place.
+are logged.  The rest are counted in ``EVENT_COUNTS``, which observers read in place.
 
 *Source:* the split of text and arguments is NanoLog's (Yang, Park, Ousterhout, USENIX ATC 2018).
 """
@@ -40,11 +40,11 @@ LOG = Layout(
     Field("words", "i8", "integers that fill its text; zero beyond them", (WORD_COUNT,)),
 )
 
-TOLD = Layout(
-    "told",
+EVENT_COUNTS = Layout(
+    "event_counts",
     "How often one event was logged; the index is its place in the catalogue.",
     Field("event_id", "i8", "number of the event; 0 when it never happened"),
-    Field("told_count", "i8", "records written"),
+    Field("written_count", "i8", "records written"),
     Field("suppressed_count", "i8", "records not written, because the window was full"),
     Field("last_ns", "i8", "when it last happened, written or not"),
     Field("window_begin_ns", "i8", "when the window began"),
@@ -56,18 +56,18 @@ LOGGER = Layout(
     "logger",
     "The logger of one hot loop; in its own memory.",
     Field("ring_address", "i8", "handle of the ring of LOG records"),
-    Field("told_address", "i8", "table of TOLD records"),
+    Field("counts_address", "i8", "table of EVENT_COUNTS"),
     multiple_bytes=8,
 )
 
 LOG_DTYPE = LOG.dtype
-TOLD_DTYPE = TOLD.dtype
-TOLD_BYTES = TOLD.dtype.itemsize
+EVENT_COUNTS_DTYPE = EVENT_COUNTS.dtype
+EVENT_COUNTS_BYTES = EVENT_COUNTS.dtype.itemsize
 LOGGER_DTYPE = LOGGER.dtype
-EVENT_BYTES = TOLD.offset_bytes("event_id")
-LAST_BYTES = TOLD.offset_bytes("last_ns")
-TOLD_COUNT_BYTES = TOLD.offset_bytes("told_count")
-SUPPRESSED_BYTES = TOLD.offset_bytes("suppressed_count")
+EVENT_BYTES = EVENT_COUNTS.offset_bytes("event_id")
+LAST_BYTES = EVENT_COUNTS.offset_bytes("last_ns")
+WRITTEN_BYTES = EVENT_COUNTS.offset_bytes("written_count")
+SUPPRESSED_BYTES = EVENT_COUNTS.offset_bytes("suppressed_count")
 
 
 @dataclass(frozen=True)
@@ -145,20 +145,20 @@ def count_one(address: int) -> None:
 
 
 @compiled
-def admit(told_address: int, event_id: int, now_ns: int) -> bool:
+def admit(counts_address: int, event_id: int, now_ns: int) -> bool:
     """Count an event; return whether to log it: False when its window is full."""
-    address = told_address + (event_id & (EVENT_COUNT_MAX - 1)) * TOLD_BYTES
-    told = record_at(address, TOLD_DTYPE)
+    address = counts_address + (event_id & (EVENT_COUNT_MAX - 1)) * EVENT_COUNTS_BYTES
+    counts = record_at(address, EVENT_COUNTS_DTYPE)
     store_relaxed(address + EVENT_BYTES, event_id)
     store_relaxed(address + LAST_BYTES, now_ns)
-    if now_ns - told.window_begin_ns >= WINDOW_NS:
-        told.window_begin_ns = now_ns
-        told.window_count = 0
-    if told.window_count >= BURST_COUNT:
+    if now_ns - counts.window_begin_ns >= WINDOW_NS:
+        counts.window_begin_ns = now_ns
+        counts.window_count = 0
+    if counts.window_count >= BURST_COUNT:
         count_one(address + SUPPRESSED_BYTES)
         return False
-    told.window_count += 1
-    count_one(address + TOLD_COUNT_BYTES)
+    counts.window_count += 1
+    count_one(address + WRITTEN_BYTES)
     return True
 
 
@@ -178,7 +178,7 @@ def tell(
     if logger_address == 0:
         return
     logger = record_at(logger_address, LOGGER_DTYPE)
-    if not admit(logger.told_address, event_id, now_ns):
+    if not admit(logger.counts_address, event_id, now_ns):
         return
     slot_address = ring.claim(logger.ring_address)
     if slot_address == 0:

@@ -1,7 +1,7 @@
 """The configuration file: TOML, read by msgspec; everything is checked before anything starts.
 
-Secrets do not stand here.  They come from the environment or from the file that an account
-names in ``secrets`` (``procs/plan/credentials.py``).
+It holds no secrets.  They come from the environment or from the file that an account names in
+``secrets`` (``procs/plan/credentials.py``).
 """
 
 import tomllib
@@ -64,7 +64,7 @@ class Limits(Strict, frozen=True, kw_only=True, omit_defaults=True):
     order_notional: Annotated[str, says("largest price times quantity of an order")]
     position_qty: Annotated[str, says("largest position, long or short, all open orders filled")]
     price_band_bps: Annotated[PositiveInt, says("how far from the mid a price may be")] = 200
-    open_orders: Annotated[PositiveInt, says("orders that stand or may stand")] = 8
+    open_orders: Annotated[PositiveInt, says("orders that are open or may be open")] = 8
     decision_age_ms: Annotated[
         PositiveInt, says("an order whose newest frame is older is refused")
     ] = 250
@@ -143,7 +143,7 @@ class RingSizes(Strict, frozen=True, kw_only=True, omit_defaults=True):
     events_bits: Annotated[PowerOfTwoBits, says("records from the gateway to the strategy")] = 12
     steps_bits: Annotated[PowerOfTwoBits, says("steps that each stage keeps for a replay")] = 12
     stall_ms: Annotated[
-        PositiveInt, says("what waits for a book that stands still so long is given up")
+        PositiveInt, says("drop the backlog when the book has not read for this long")
     ] = 100
 
 
@@ -190,7 +190,7 @@ class Connections(Strict, frozen=True, kw_only=True, omit_defaults=True):
     ping_after_s: Annotated[PositiveInt, says("silence after which it is pinged")] = 10
     dead_after_s: Annotated[PositiveInt, says("silence after which it is given up")] = 20
     first_message_s: Annotated[
-        PositiveInt, says("a symbol of which nothing came so long is subscribed to anew")
+        PositiveInt, says("subscribe again to a symbol that has sent nothing for this long")
     ] = 30
     renew_after_s: Annotated[
         PositiveInt, says("age at which a successor is opened, before the venue ends it")
@@ -204,7 +204,9 @@ class Liveness(Strict, frozen=True, kw_only=True, omit_defaults=True):
         PositiveInt, says("quotes are pulled when a stage's heartbeat is older")
     ] = 1_000
     start_timeout_s: Annotated[PositiveInt, says("a start that is not ready by then fails")] = 30
-    stop_timeout_s: Annotated[PositiveInt, says("how long a stop waits until nothing stands")] = 10
+    stop_timeout_s: Annotated[PositiveInt, says("how long a stop waits until no order is open")] = (
+        10
+    )
     deaths_per_minute: Annotated[
         PositiveInt, says("a stage that dies more often is not started again")
     ] = 6
@@ -217,7 +219,7 @@ class LatencyConfig(Strict, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Logs(Strict, frozen=True, kw_only=True, omit_defaults=True):
-    """How much of what the hot loops told is kept: files, and the size of each."""
+    """How many log files of the hot loops are kept, and the size of each."""
 
     file_mb: Annotated[int, Meta(ge=1, le=1_024), says("size of a file")] = 8
     file_count: Annotated[int, Meta(ge=2, le=100), says("files kept, the oldest goes")] = 4
@@ -373,7 +375,7 @@ def load(path: Path) -> Config:
     Raises
     ------
     ConfigError
-        Naming the key's path, what stands there and what should.
+        Naming the key's path, the value found and the value expected.
     """
     try:
         text = path.read_text()
@@ -426,7 +428,7 @@ def check(config: Config, path: str) -> None:
     for index, source in enumerate(config.sources):
         for symbol, count in Counter(source.symbols).items():
             if count > 1:
-                raise ConfigError(f"{path}: {symbol} stands twice in `$.sources[{index}].symbols`")
+                raise ConfigError(f"{path}: {symbol} is twice in `$.sources[{index}].symbols`")
     _check_choices(config, path)
     for index, choice in enumerate(config.strategies):
         if (choice.name is None) == (choice.file is None):

@@ -1,7 +1,7 @@
 """THE wiring: every ring and table, its records, its one writer and its readers.
 
-The supervisor creates what stands here, the stages attach to it, and the observers and documents
-read it.  Computed from the configuration, so that sources and instruments are not a rebuild.
+The supervisor creates what it lists, the stages attach to it, and the observers and documents read
+it.  It is computed from the configuration, so a new source or instrument needs no rebuild.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from ipc.clock import CLOCK
 from ipc.counters import COUNTERS
 from ipc.histogram import HISTOGRAM
 from ipc.layout import Layout
-from ipc.log import EVENT_COUNT_MAX, LOG, TOLD
+from ipc.log import EVENT_COUNT_MAX, EVENT_COUNTS, LOG
 from ipc.meter import STALL
 from ipc.segment import segment_name
 from ipc.shared import RingSpec
@@ -52,7 +52,7 @@ from vortex.records import (
 )
 
 SUPERVISOR = "supervisor"
-#: The process that writes what the stages told into files (``procs/observe/events/log_writer.py``).
+#: The process that writes the hot loops' events to files (``procs/observe/events/log_writer.py``).
 LOG_WRITER = "log_writer"
 #: The supervisor's lock on every segment; stages lock role 0 of their own status.
 SUPERVISOR_ROLE = 8
@@ -60,8 +60,8 @@ BOOK, STRATEGY, GATEWAY = "book", "strategy", "gateway"
 #: The stages that follow ingest where there is one account.
 AFTER_INGEST = (BOOK, STRATEGY, GATEWAY)
 
-#: Rows of an order table at least, and for each quote: the order that stands, the one that is to
-#: replace it, and those that are over and wait for late reports.
+#: Rows of an order table at least, and for each quote: the open order, the one that is to replace
+#: it, and those that have ended and wait for late reports.
 ORDER_ROWS_MIN, ORDER_ROWS_PER_QUOTE = 256, 8
 #: Records that observers can look back on.
 SENT_ROWS, WORST_ROWS, STALL_ROWS = 4_096, 1_024, 4_096
@@ -218,7 +218,7 @@ def market_ring(role: str) -> str:
 
 
 def stall_ring(role: str) -> str:
-    """Return the name of the ring on which a stage tells of its stalls."""
+    """Return the name of the ring on which a stage publishes its stalls."""
     return f"stalls.{role}"
 
 
@@ -349,7 +349,7 @@ def wire(config: Config) -> Wiring:
         Table("log_marks",        LOG_MARK,        len(roles),  LOG_WRITER),
         *(Table(f"status.{role}",   control.STATUS, 1, role) for role in roles),
         *(Table(f"counters.{role}", COUNTERS,       1, role) for role in roles),
-        *(Table(f"told.{role}",     TOLD, EVENT_COUNT_MAX, role) for role in roles),
+        *(Table(f"event_counts.{role}", EVENT_COUNTS, EVENT_COUNT_MAX, role) for role in roles),
         *(Table(f"latency.{role}",  HISTOGRAM, len(names), role)
           for role, names in latencies.items() if names),
     ]

@@ -231,7 +231,7 @@ def enter_epoch(context: Record, ring_index: int, now_ns: int) -> None:
     discarded_count = ring.enter_epoch(ring_address)
     add(context.counters_address, BookCounter.EPOCHS, 1)
     if record_at(ring_address, RING_DTYPE).epoch > 1:  # the first is no news
-        tell(context.log_address, hot_events.SOURCE_ANEW, now_ns, ring_index, discarded_count)
+        tell(context.log_address, hot_events.SOURCE_RESTARTED, now_ns, ring_index, discarded_count)
     lose_source(context, ring_index)
 
 

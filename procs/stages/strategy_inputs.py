@@ -205,7 +205,7 @@ def take_market(context: Record, now_ns: int) -> int:
     if waiting_count == NEW_EPOCH:
         ring.enter_epoch(context.tops_address)
         if record_at(context.tops_address, RING_DTYPE).epoch > 1:  # the first is no news
-            tell(context.log_address, hot_events.BOOK_ANEW, now_ns)
+            tell(context.log_address, hot_events.BOOK_RESTARTED, now_ns)
         distrust_tops(context)
         return 1
     record_address = ring.slot(context.tops_address, 0)

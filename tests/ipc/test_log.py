@@ -9,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipc import ring
-from ipc.log import BURST_COUNT, EVENT_COUNT_MAX, LOG, LOGGER, TOLD, WINDOW_NS, Catalogue, tell
+from ipc.log import (
+    BURST_COUNT,
+    EVENT_COUNT_MAX,
+    EVENT_COUNTS,
+    LOG,
+    LOGGER,
+    WINDOW_NS,
+    Catalogue,
+    tell,
+)
 from ipc.memory import address_of
 from ipc.segment import segment_name
 from ipc.shared import RingSpec, SharedRing
@@ -21,15 +30,15 @@ SPEC = RingSpec((LOG,), LOG.dtype.itemsize, 64, 1, "publish_ns", False)
 TELLER = """
 import sys
 import numpy as np
-from ipc.log import LOG, LOGGER, TOLD, WINDOW_NS, Catalogue, tell
+from ipc.log import LOG, LOGGER, EVENT_COUNTS, WINDOW_NS, Catalogue, tell
 from ipc.memory import address_of
 from ipc.shared import SharedRing
 from tests.ipc.test_log import SPEC
 
 number = Catalogue(("thing",)).info("{thing} number {} of {}")
 writer = SharedRing.attach_writer(sys.argv[1], SPEC)
-told, logger = np.zeros(256, TOLD.dtype), np.zeros(1, LOGGER.dtype)
-logger["ring_address"], logger["told_address"] = writer.address, address_of(told)
+table, logger = np.zeros(256, EVENT_COUNTS.dtype), np.zeros(1, LOGGER.dtype)
+logger["ring_address"], logger["counts_address"] = writer.address, address_of(table)
 print(number, flush=True)
 count = 0
 while True:
@@ -47,14 +56,14 @@ class Teller:
         name = segment_name(instance, "log")
         self.observer = SharedRing.create(name, SPEC, run_id=1)
         self.writer = SharedRing.attach_writer(name, SPEC)
-        self.told = np.zeros(EVENT_COUNT_MAX, TOLD.dtype)
+        self.counts = np.zeros(EVENT_COUNT_MAX, EVENT_COUNTS.dtype)
         self.logger = np.zeros(1, LOGGER.dtype)
         self.logger["ring_address"] = self.writer.address
-        self.logger["told_address"] = address_of(self.told)
+        self.logger["counts_address"] = address_of(self.counts)
         self.address = address_of(self.logger)
 
     def records(self) -> list[Any]:
-        """Return what stands in the ring."""
+        """Return the records in the ring."""
         return records_of(self.observer)
 
     def close(self) -> None:
@@ -81,7 +90,7 @@ def teller(instance: str) -> Any:
     made.close()
 
 
-def test_an_event_is_told_with_its_words_and_zeros_behind(teller: Teller) -> None:
+def test_an_event_is_logged_with_its_arguments_and_zeros_behind(teller: Teller) -> None:
     """Also negative and large ones; the ring's stamp is the one that was given."""
     tell(teller.address, 0x1205, 77, -5, 2**62)
     tell(teller.address, 0x1205, 78, 1, 2, 3, 4, 5, 6)
@@ -99,7 +108,7 @@ def test_a_logger_at_0_tells_nobody() -> None:
     tell(0, 5, 1, 2)
 
 
-def test_what_a_killed_process_told_is_still_there(instance: str) -> None:
+def test_the_events_of_a_killed_process_are_still_there(instance: str) -> None:
     """The last events of one that was killed in the middle of telling, whole and without a gap."""
     name = segment_name(instance, "log")
     observer = SharedRing.create(name, SPEC, run_id=1)
@@ -131,32 +140,32 @@ def test_what_a_killed_process_told_is_still_there(instance: str) -> None:
         max_size=20,
     )
 )
-def test_of_a_storm_some_are_told_and_all_are_counted(
+def test_of_a_storm_some_are_logged_and_all_are_counted(
     steps: list[tuple[int, int, int]],
 ) -> None:
     """As a slow twin has it: so many in each window, and one event's storm is not another's."""
-    told, logger = np.zeros(EVENT_COUNT_MAX, TOLD.dtype), np.zeros(1, LOGGER.dtype)
+    table, logger = np.zeros(EVENT_COUNT_MAX, EVENT_COUNTS.dtype), np.zeros(1, LOGGER.dtype)
     pages, slots = np.zeros(2048, np.int64), np.zeros(64, LOG.dtype)
     handle = np.zeros(1, ring.RING_DTYPE)
     handle["writer_address"], handle["reader_address"] = address_of(pages), address_of(pages[512:])
     handle["slots_address"], handle["slot_bytes"] = address_of(slots), LOG.dtype.itemsize
     handle["capacity_count"], handle["message_count_max"] = 64, 1
     assert ring.take_over_writer(address_of(handle))
-    logger["ring_address"], logger["told_address"] = address_of(handle), address_of(told)
+    logger["ring_address"], logger["counts_address"] = address_of(handle), address_of(table)
     now_ns = 10 * WINDOW_NS
-    begun, counts = [0, 0, 0], [[0, 0, 0] for _ in range(3)]  # of each: in window, told, not
+    begun, counts = [0, 0, 0], [[0, 0, 0] for _ in range(3)]  # of each: in window, logged, not
     for event, later_ns, times in steps:
         for _ in range(times):
             now_ns += later_ns
             tell(address_of(logger), 0x700 + event, now_ns)
             if now_ns - begun[event] >= WINDOW_NS:
                 begun[event], counts[event][0] = now_ns, 0
-            is_told = counts[event][0] < BURST_COUNT
-            counts[event][0] += is_told
-            counts[event][1 if is_told else 2] += 1
+            is_logged = counts[event][0] < BURST_COUNT
+            counts[event][0] += is_logged
+            counts[event][1 if is_logged else 2] += 1
     for event in range(3):
-        row = told[event]
-        assert [int(row["told_count"]), int(row["suppressed_count"])] == counts[event][1:]
+        row = table[event]
+        assert [int(row["written_count"]), int(row["suppressed_count"])] == counts[event][1:]
     assert int(handle[0]["next_seq"]) == sum(each[1] for each in counts)
 
 

@@ -1,4 +1,4 @@
-"""The benchmark ``log``: one event of three words told by compiled code, beyond the clock read.
+"""The benchmark ``log``: compiled code logs one event of three int64, beyond the clock read.
 
 Beside it an event of which there are too many, so that it is only counted, and Python's logging of
 the same text to a file.  The loops take turns, so that a noisy moment hits all.
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ipc.clock import CLOCK, calibrate
-from ipc.log import EVENT_COUNT_MAX, LOG, LOGGER, TOLD, Catalogue
+from ipc.log import EVENT_COUNT_MAX, EVENT_COUNTS, LOG, LOGGER, Catalogue
 from ipc.memory import address_of
 from ipc.segment import segment_name
 from ipc.shared import RingSpec, SharedRing
@@ -40,10 +40,10 @@ class Teller:
         self.writer = SharedRing.attach_writer(name, spec)
         self.clock = np.zeros(1, CLOCK.dtype)
         calibrate(self.clock)
-        self.told = np.zeros(EVENT_COUNT_MAX, TOLD.dtype)
+        self.counts = np.zeros(EVENT_COUNT_MAX, EVENT_COUNTS.dtype)
         self.logger = np.zeros(1, LOGGER.dtype)
         self.logger["ring_address"] = self.writer.address
-        self.logger["told_address"] = address_of(self.told)
+        self.logger["counts_address"] = address_of(self.counts)
         catalogue = Catalogue()
         self.gap, self.storm = catalogue.warning(TEXT), catalogue.warning(f"{TEXT}, again")
 
@@ -58,7 +58,7 @@ class Teller:
         clock, logger = address_of(self.clock), address_of(self.logger)
         arguments = (clock, logger, self.gap, before, BATCH_COUNT)
         took_ns = timed(lambda: loops.tell_each(*arguments), BATCH_COUNT)
-        assert self.ring.published_seq == before + BATCH_COUNT, "some events were not told"
+        assert self.ring.published_seq == before + BATCH_COUNT, "some events were not logged"
         return took_ns
 
     def storm_ns(self) -> float:

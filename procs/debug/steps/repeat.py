@@ -64,7 +64,7 @@ class Repeater:
 
     def tables(self) -> dict[str, RecordArray]:
         """Return the stage's own tables, live, without the books' pages and the counts."""
-        hidden = ("books", "counters.", "status.", "latency.", "merge.", "told.")
+        hidden = ("books", "counters.", "status.", "latency.", "merge.", "event_counts.")
         return {
             name: table.records
             for name, table in self.memory.made.items()

@@ -94,7 +94,7 @@ def take(view: RunView, role: str) -> Start:
 
 def known_tables(view: RunView, role: str) -> list[str]:
     """Return the tables of a stage's state: its own tables without its status."""
-    status_tables = ("status.", "counters.", "latency.", "told.")
+    status_tables = ("status.", "counters.", "latency.", "event_counts.")
     tables = view.wiring.tables.items()
     return [
         name for name, table in tables if table.owner == role and not name.startswith(status_tables)

@@ -126,10 +126,10 @@ class Stepper:
     def summary(self) -> str:
         """Return the counts of the steps."""
         compared_count = self.equal_count + self.differing_count
-        told = f"records: {self.equal_count} as published, {self.differing_count} differ"
+        text = f"records: {self.equal_count} as published, {self.differing_count} differ"
         if not compared_count:
-            told = "their output was not compared"
-        return f"{self.step_count} steps of {self.source.role}; {told}"
+            text = "their output was not compared"
+        return f"{self.step_count} steps of {self.source.role}; {text}"
 
     def close(self) -> None:
         """Release the memory of the stage."""

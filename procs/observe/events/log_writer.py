@@ -121,7 +121,7 @@ class LogWriter:
         for role, mark in zip(view.wiring.roles, self.marks, strict=True):
             tap = Tap(view.rings[log_ring(role)], from_oldest=True)
             tap.next_seq = int(mark["next_seq"])
-            self.queues.append(Queue(role, tap, view.tables[f"told.{role}"], names))
+            self.queues.append(Queue(role, tap, view.tables[f"event_counts.{role}"], names))
         self.file = LogFile(
             process_log.hot_path(view.run_folder), settings.file_mb << 20, settings.file_count
         )

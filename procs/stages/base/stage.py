@@ -349,7 +349,7 @@ class Stage:
         """
         record = np.zeros(1, log.LOGGER_DTYPE)
         record["ring_address"] = self.writer(wiring.log_ring(self.role)).address
-        record["told_address"] = self.own_table(f"told.{self.role}").address
+        record["counts_address"] = self.own_table(f"event_counts.{self.role}").address
         address = self.keep(record)
         epoch = int(self.status_record["epoch"])
         log.tell(address, hot_events.LIFE_BEGAN, now_ns(self.clock), epoch, os.getpid())

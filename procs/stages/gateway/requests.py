@@ -414,5 +414,5 @@ def on_new_strategy(context_address: int) -> None:
     discarded_count = ring.enter_epoch(context.requests_address)
     add(context.counters_address, GatewayCounter.DISCARDED, discarded_count)
     now_ns = clock.now_ns(context.clock_address)
-    tell(context.log_address, hot_events.STRATEGY_ANEW, now_ns, discarded_count)
+    tell(context.log_address, hot_events.STRATEGY_RESTARTED, now_ns, discarded_count)
     set_halt(context_address, Halt.NEW_STRATEGY)

@@ -47,14 +47,16 @@ class Bench:
         self.marks = SharedTable.attach(wired.segment("log_marks"), LOG_MARK, writable=True)
         self.writers = {role: still.writer(log_ring(role)) for role in wired.roles}
         self.tables = {
-            role: SharedTable.attach(wired.segment(f"told.{role}"), log.TOLD, writable=True)
+            role: SharedTable.attach(
+                wired.segment(f"event_counts.{role}"), log.EVENT_COUNTS, writable=True
+            )
             for role in wired.roles
         }
         self.loggers: dict[str, Any] = {}
         for role in wired.roles:
             self.loggers[role] = np.zeros(1, log.LOGGER_DTYPE)
             self.loggers[role]["ring_address"] = self.writers[role].address
-            self.loggers[role]["told_address"] = self.tables[role].address
+            self.loggers[role]["counts_address"] = self.tables[role].address
         self.now_ns = 10 * WINDOW_NS
         self.settings = Logs()
 
@@ -64,13 +66,13 @@ class Bench:
         tell(address_of(self.loggers[role]), event, self.now_ns, *words)
 
     def tell_many(self, role: str, first: int, count: int) -> None:
-        """Tell of a number of gaps, which are numbered."""
+        """Log ``count`` gaps, numbered from ``first``."""
         for number in range(first, first + count):
             self.tell(role, hot_events.GAP, 0, number, 0)
 
     @contextmanager
     def writer(self) -> Iterator[LogWriter]:
-        """Run a log writer; it is not told to write to the end."""
+        """Run a log writer; no signal makes it write to the end."""
         made = LogWriter(self.still.view, self.marks, self.settings)
         try:
             yield made
@@ -138,7 +140,7 @@ def test_words_are_shown_as_people_know_them() -> None:
 
 
 def test_every_kind_of_word_has_its_reading() -> None:
-    """And none reads what is never told."""
+    """And none reads what is never logged."""
     assert set(log_text.WORDS) == {"", *hot_events.KINDS}
 
 
@@ -176,7 +178,7 @@ def test_stages_are_written_in_the_order_of_time(bench: Bench) -> None:
     assert "WARNING gateway: BTCUSDT: sequence gap, update 0 came after 0" in lines[0]
 
 
-def test_what_is_told_late_waits_for_what_was_told_before_it(bench: Bench) -> None:
+def test_late_events_wait_for_the_earlier_ones(bench: Bench) -> None:
     """A record that another stage stamped earlier, and is visible only now, has its place."""
     bench.now_ns = bench.still.view.now_ns() + 3600 * WINDOW_NS  # younger than is due
     with bench.writer() as writer:
@@ -192,18 +194,18 @@ def test_what_is_told_late_waits_for_what_was_told_before_it(bench: Bench) -> No
 
 
 def test_what_was_overwritten_is_counted_to_the_record(bench: Bench) -> None:
-    """Told is written and lost; the loss is said where it happened."""
-    told_count = 2 * LOG_ROWS + 100
+    """Each event is written or counted as lost; the loss is logged where it happened."""
+    logged_count = 2 * LOG_ROWS + 100
     with bench.writer() as writer:
         bench.tell_many("book", 0, 5)
         writer.look(to_the_end=True)
-        bench.tell_many("book", 5, told_count - 5)
+        bench.tell_many("book", 5, logged_count - 5)
         writer.look(to_the_end=True)
         writer.look(to_the_end=True)
     written = bench.gaps()
-    lost_count = told_count - len(written)
+    lost_count = logged_count - len(written)
     assert written[:5] == list(range(5))
-    assert written[5:] == list(range(5 + lost_count, told_count))
+    assert written[5:] == list(range(5 + lost_count, logged_count))
     assert lost_count >= LOG_ROWS
     assert f"{lost_count} events were overwritten unread" in bench.lines()[5]
     mark = bench.marks.records[bench.still.memory.wiring.roles.index("book")]
@@ -224,7 +226,7 @@ def test_of_a_storm_the_rest_is_counted(bench: Bench) -> None:
 
 
 def test_a_successor_goes_on_where_the_one_before_was_killed(bench: Bench) -> None:
-    """Nothing is missing, nothing stands twice, and no line is torn."""
+    """No line is missing, repeated or torn."""
     with bench.writer() as writer:
         bench.tell_many("book", 0, 10)
         writer.look(to_the_end=True)

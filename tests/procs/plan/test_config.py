@@ -95,7 +95,7 @@ def test_what_comes_with_it_is_a_good_file(name: str) -> None:
         (["instance"], "../up", "at `$.instance`"),
         (["sources", 0, "rest_url"], None, "`rest_url` - at `$.sources[0]`"),
         (["sources"], [], "length >= 1 - at `$.sources`"),
-        (["sources", 0, "symbols"], ["BTCUSDT"] * 2, "BTCUSDT stands twice in `$.sources[0]"),
+        (["sources", 0, "symbols"], ["BTCUSDT"] * 2, "BTCUSDT is twice in `$.sources[0]"),
         (["sources", 0, "symbols"], ["BTCUSDT"], "`$.strategies` must name each symbol"),
         (["sources", 0, "stream_url"], "http://x", "`$.sources[0].stream_url` must begin with ws"),
         (["sources", 0, "rest_url"], "ftp://x", "`$.sources[0].rest_url` must begin with http://"),
@@ -308,9 +308,7 @@ def test_only_who_sends_orders_is_handed_the_secret() -> None:
     assert other.variables(for_orders=True, for_streams=False) == of_orders
 
 
-def test_the_streams_key_stands_beside_the_others(
-    tmp_path: Path, no_keys: pytest.MonkeyPatch
-) -> None:
+def test_the_streams_key_is_beside_the_others(tmp_path: Path, no_keys: pytest.MonkeyPatch) -> None:
     """In the file or in the environment; a stage whose stream wants one refuses to go without."""
     config = with_secrets(tmp_path, f"{SECRETS}{STREAM_KEY_VARIABLE}= third \n")
     assert only_key(config).stream_key == "third"
@@ -358,7 +356,7 @@ def two_accounts() -> dict[str, Any]:
         (["placement", "together"], [["gateway-one", "gateway-two-b"]], "one connection to an"),
     ],
 )
-def test_several_accounts_are_told_apart(
+def test_several_accounts_are_distinct(
     tmp_path: Path, path: list[str | int], value: Any, said: str
 ) -> None:
     """By names of their own, and each symbol says which of them trades it."""
