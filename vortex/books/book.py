@@ -32,7 +32,7 @@ BOOK = Layout(
     Field("is_loaded", "i8", "1 when the levels began with a snapshot"),
     Field("is_refreshing", "i8", "1 when diffs are kept although the book is live"),
     Field("pending_count", "i8", "records that wait for a snapshot"),
-    Field("pending_first_id", "i8", "first update that they hold or shall hold; 0 for none"),
+    Field("pending_first_id", "i8", "first update that they hold or will hold; 0 for none"),
     Field("pending_last_id", "i8", "last update of the diffs that wait"),
     Field("ticker_update_id", "i8", "update that the newest ticker shows; 0 for none"),
     Field("ticker_bid_ticks", "i8", "its best bid"),
@@ -40,7 +40,7 @@ BOOK = Layout(
     Field("ticker_ask_ticks", "i8", "its best ask"),
     Field("ticker_ask_lots", "i8", "its quantity at the best ask"),
     Field("update_count", "i8", "diffs applied"),
-    Field("ignored_count", "i8", "diffs, tickers and snapshots that told nothing new"),
+    Field("ignored_count", "i8", "diffs, tickers and snapshots that changed nothing"),
     Field("live_count", "i8", "how often the book became true"),
     Field("gap_count", "i8", "sequence gaps"),
     Field("agreed_count", "i8", "tickers and partial books found equal to the levels"),
@@ -116,7 +116,7 @@ def pending_address(book_address: int) -> int:
 
 @compiled
 def counts_address(book_address: int, side: int) -> int:
-    """Return where the far count of ``side`` stands; its near count is the next word."""
+    """Return the address of the far count of ``side``; its near count is the next int64."""
     if side == Side.BUY:
         return book_address + BID_COUNTS_BYTES
     return book_address + ASK_COUNTS_BYTES
@@ -223,7 +223,7 @@ def insert_level(book_address: int, side: int, price_ticks: int, qty_lots: int) 
 
 @compiled
 def set_level(book_address: int, side: int, price_ticks: int, qty_lots: int) -> None:
-    """Set the quantity that stands at a price, in lots; 0 removes the level.
+    """Set the quantity at a price, in lots; 0 removes the level.
 
     To remove an unknown level is normal.  When the side is full, the level farthest from the touch
     is lost and counted, which may be the new one.

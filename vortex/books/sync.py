@@ -56,7 +56,7 @@ TOUCH_DTYPE = TOUCH.dtype
 class Sync(IntEnum):
     """What a message did to the book."""
 
-    UNCHANGED = 0  # it told nothing new
+    UNCHANGED = 0  # nothing in it is new
     UPDATED = 1  # live, and the levels or the touch may have changed
     WENT_LIVE = 2
     BUFFERED = 3  # kept; the book is not live yet

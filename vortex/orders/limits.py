@@ -198,7 +198,7 @@ def heed_venue(rates_address: int, answer: Record, wall_ns: int) -> None:
         rate = record_at(rates_address + index * ORDER_RATE_BYTES, ORDER_RATE_DTYPE)
         if rate.window_ns == 0:
             continue
-        # Throttled without being told until when: nothing new in this window.
+        # Throttled, and the venue does not say until when: no new order in this window.
         if is_throttled and index == 0:
             blocked_ns = max(blocked_ns, end_of_window(rate, wall_ns))
         if rate.is_rolling == 0:

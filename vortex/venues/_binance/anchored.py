@@ -82,7 +82,7 @@ def decode_anchored(
 
 @compiled
 def _symbol_at(address: int, catalog_address: int) -> tuple[int, int]:
-    """Return the instrument (or -1) of the symbol at ``address``, and where its quote stands."""
+    """Return the instrument (or -1) of the symbol at ``address``, and the address of its quote."""
     word = load_word(address)
     count = count_trailing_zeros(byte_marks(word, QUOTE)) >> 3
     if count < 8:

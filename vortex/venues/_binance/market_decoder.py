@@ -121,7 +121,7 @@ def read_envelope(address: int, end_address: int) -> StreamEnvelope:
 class Members(NamedTuple):
     """Where the values of a message's members begin; 0 for those that it has not.
 
-    Of a key that stands twice the last counts, as in Python.
+    Of a repeated key the last value counts, as in Python.
     """
 
     event: int

@@ -8,7 +8,7 @@ Numbers are a mantissa and a power of ten.  They come to ticks and lots by way o
 not at all, as from decimal text; a quantity of others that is no whole number of lots is rounded
 as there (``levels.to_lots_shown``).  Times are microseconds.
 
-*Source:* Binance Spot API documentation, "SBE Market Data Streams"; the schema stands as a table in
+*Source:* Binance Spot API documentation, "SBE Market Data Streams"; the schema is a table in
 ``_binance_sbe_schema``.
 """
 
@@ -170,7 +170,7 @@ def _int8(address: int) -> int:
 
 @compiled
 def _read_group(address: int, end_address: int, count_bytes: int, entry_bytes_min: int) -> Entries:
-    """Return the group whose dimensions stand at ``address``.
+    """Return the group whose dimensions are at ``address``.
 
     ``count_bytes`` is the width of its count.  Entries may be longer than ``entry_bytes_min``.
     """
@@ -188,7 +188,7 @@ def _read_group(address: int, end_address: int, count_bytes: int, entry_bytes_mi
 
 @compiled
 def _find_symbol(address: int, end_address: int, catalog_address: int) -> int:
-    """Return the instrument of the symbol whose length stands at ``address``, or a Refusal."""
+    """Return the instrument of the symbol whose length is at ``address``, or a Refusal."""
     if address < 0 or address >= end_address:
         return NOT_SBE
     symbol_bytes = load_byte(address)
@@ -233,14 +233,14 @@ def to_e8(mantissa: int, exponent: int) -> int:
 
 @compiled
 def _ticks_at(address: int, units: Units) -> int:
-    """Return the price whose mantissa stands at ``address`` in ticks, or a Refusal."""
+    """Return the price whose mantissa is at ``address``, in ticks, or a Refusal."""
     price_e8 = to_e8(load_word(address), units.price_exponent)
     return price_e8 if price_e8 < 0 else to_ticks(units.steps, price_e8)
 
 
 @compiled
 def _lots_at(address: int, units: Units) -> int:
-    """Return the quantity whose mantissa stands at ``address`` in lots, or a Refusal."""
+    """Return the quantity whose mantissa is at ``address``, in lots, or a Refusal."""
     qty_e8 = to_e8(load_word(address), units.qty_exponent)
     return qty_e8 if qty_e8 < 0 else to_lots_shown(units.steps, qty_e8)
 

@@ -1,8 +1,8 @@
 """Where each field of Binance Spot's binary market messages lies: the venue's schema as a table.
 
 A message is a header, a block of fields, the repeating groups and the symbol.  Header and group
-dimensions say how long a block and one entry of a group are; what is beyond the fields that stand
-here was added by a later version and is passed over.  All integers are little-endian.
+dimensions give the length of a block and of one entry of a group.  A later version may add fields
+behind those in this table; they are skipped.  All integers are little-endian.
 
 *Source:* Binance Spot, SBE schema of the market data streams (``stream_1_0.xml``: package
 ``spot_stream``, id 1, version 0); FIX Simple Binary Encoding 1.0, sections 3 (message structure)

@@ -46,7 +46,7 @@ def market_part(category: str, read_instruments: Callable[..., RecordArray]) -> 
 
 
 def private_topics(category: str) -> list[str]:
-    """Return the topics that tell of our orders and of what we hold."""
+    """Return the topics that report our orders and our holdings."""
     topics = [f"order.{category}", f"execution.{category}", "wallet"]
     return topics if category == "spot" else [*topics, f"position.{category}"]
 

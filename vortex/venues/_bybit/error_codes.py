@@ -136,7 +136,7 @@ def reject_of_reason(position: int, end: int) -> int:
         return Reject.VENUE_UNKNOWN_ORDER
     if name == _PRICE_LIMIT:
         return Reject.VENUE_FILTER
-    # Nothing to hit, not whole: what the order asked for; the row's state tells of it.
+    # Nothing to hit, not whole: the order asked for this; the row's state says so.
     if name == _NO_ERROR or name == _BY_REQUEST or name == _NOTHING_TO_HIT or name == _NOT_WHOLE:
         return Reject.NONE
     return Reject.VENUE_OTHER

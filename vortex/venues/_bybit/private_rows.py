@@ -185,8 +185,8 @@ def _end_of(row: PrivateRow, end: int) -> tuple[int, int]:
 def _status_of(row: PrivateRow, end: int, filled_lots: int) -> tuple[int, int]:
     """Return codes.Execution and codes.OrderState of an order row; zeros for none of ours.
 
-    A fill is told by ``execution`` alone: FILLED here says that no more will come.  An order that
-    filled in part and was then rejected has ended as a cancelled one.
+    Only a row of ``execution`` reports a fill: FILLED here means that no more will come.  An order
+    that is filled in part and then rejected ends as cancelled.
     """
     status = words_given(row.status, end)
     if status == _NEW or status == _PARTIALLY_FILLED:

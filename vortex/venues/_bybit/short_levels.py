@@ -22,7 +22,7 @@ INT64_MAX = 2**63 - 1
 _OPEN, _BETWEEN = word_of(b'["'), word_of(b'","')
 _NEXT, _LAST = word_of(b'"],["'), word_of(b'"]]')
 
-#: Bit n: a point may stand n characters before the closing quote; 0 is no point, 1 no digit behind.
+#: Bit n: a point may be n characters before the closing quote; 0 is no point, 1 no digit behind.
 _POINT_PLACES = 0b11_1111_1101
 
 

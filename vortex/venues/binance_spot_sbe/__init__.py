@@ -1,10 +1,10 @@
 """Binance Spot with its market streams in binary (SBE); all else is as in ``binance_spot``.
 
-The venue serves these streams on a host of their own, ``stream-sbe.binance.com:9443``, to whoever
-shows an API key of the kind Ed25519 in the handshake; nothing is signed.  Of best bid and ask it
-leaves out what is outdated when it is sent; diffs come five times as often as in JSON.  The best 20
-levels, which JSON is not asked for, check the book at each update that both show.  Snapshots,
-reference data and orders are JSON.
+The venue serves these streams on a host of their own, ``stream-sbe.binance.com:9443``.  The client
+shows an Ed25519 API key in the handshake and signs nothing.  The venue skips a best bid and ask
+that is outdated before it is sent.  Diffs come five times as often as in JSON.  The stream of the
+best 20 levels, which ``binance_spot`` does not use, checks the book at each update that both show.
+Snapshots, reference data and orders are JSON.
 
 *Source:* Binance Spot API documentation, "SBE Market Data Streams".
 """
