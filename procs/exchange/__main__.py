@@ -4,7 +4,7 @@ On ready, one JSON line on standard output: `{"rest_port": ..., "ws_port": ..., 
 for Binance, and for each of Bybit's dialects its addresses, `"bybit_linear": {"stream_url": ...}`.
 SIGTERM and SIGINT stop it cleanly.  The account's key comes from VORTEX_API_KEY and
 VORTEX_API_SECRET, those of further accounts from VORTEX_API_KEY_2 and VORTEX_API_SECRET_2, and so
-on.  In place of a secret stands the PEM of the public key for an Ed25519 key.
+on.  For an Ed25519 key, the secret is the PEM of the public key.
 """
 
 import asyncio

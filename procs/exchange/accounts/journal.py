@@ -47,9 +47,9 @@ class Journal:
 
 
 def order_row(order: Order) -> dict[str, Any]:
-    """Return what an audit wants of an order; it stood from arrival until ``ended_ns``.
+    """Return the row of an order for an audit; the order was open from arrival until ``ended_ns``.
 
-    ``ended_ns`` is 0 while it stands; ``client_order_ids`` has more than one after amendments.
+    ``ended_ns`` is 0 while it is open; ``client_order_ids`` has more than one after amendments.
     """
     instrument = order.instrument
     return {

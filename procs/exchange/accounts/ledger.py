@@ -94,7 +94,7 @@ class Ledger:
             self.venue.journal.orders.append(order)
 
     def match(self, order: Order, market: Market) -> None:
-        """Let an order of the books match and rest; its balances are told once, at the end."""
+        """Let an order of the books match and rest; publish its balances once, at the end."""
         self.busy_order = order
         market.submit(order)
         self.busy_order = None

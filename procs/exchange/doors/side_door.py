@@ -69,7 +69,7 @@ def desk_rows(desk: Ledger) -> dict[str, Any]:
 
 
 class FaultRoutes:
-    """The routes that arm faults, tell of them and end them."""
+    """The routes that arm faults, list them and end them."""
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults

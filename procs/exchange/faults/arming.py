@@ -51,7 +51,7 @@ class Armed:
         return self.met_count > self.fault.skip
 
     def row(self) -> dict[str, Any]:
-        """Return what is told of it."""
+        """Return the row of this fault for the control port."""
         return {
             "id": self.number,
             "fault": self.fault,

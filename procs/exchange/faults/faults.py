@@ -1,4 +1,4 @@
-"""What shall go wrong, on demand: each fault declared once, bounded by a count or a time.
+"""Faults on demand: each declared once, bounded by a count or a time.
 
 A fault is armed by a JSON object whose `fault` names it; `arming` says when it strikes.
 """
@@ -123,19 +123,19 @@ class SymbolHalt(TimedFault, frozen=True, forbid_unknown_fields=True, tag="halt"
 
 
 class Revoke(TimedFault, frozen=True, forbid_unknown_fields=True, tag="revoke"):
-    """The key of an account is not accepted; its connections are told so."""
+    """The key of an account is not accepted; its connections receive the error."""
 
     account: int = 1
 
 
 class Freeze(TimedFault, frozen=True, forbid_unknown_fields=True, tag="freeze"):
-    """Connections that stand now say nothing and hear nothing, and then break."""
+    """Connections that are open now send nothing and read nothing, and then break."""
 
     kind: Kind = "all"
 
 
 class Shutdown(TimedFault, frozen=True, forbid_unknown_fields=True, tag="shutdown"):
-    """Connections that stand now are told serverShutdown, and closed after ``seconds``."""
+    """Connections that are open now receive serverShutdown, and are closed after ``seconds``."""
 
     kind: Kind = "all"
 
@@ -149,7 +149,7 @@ class Disguise(TimedFault, frozen=True, forbid_unknown_fields=True, tag="disguis
 
 
 class Cut(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="fault", tag="cut"):
-    """Connections that stand now break at once, if wanted in the middle of a frame."""
+    """Connections that are open now break at once; if wanted, in the middle of a frame."""
 
     kind: Kind = "all"
     mid_frame: bool = False

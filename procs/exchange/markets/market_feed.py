@@ -1,4 +1,4 @@
-"""What a simulated market tells of itself: each dialect makes its own frames of it."""
+"""The events of a simulated market; each dialect makes its own frames of them."""
 
 from typing import Protocol
 

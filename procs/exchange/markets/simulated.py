@@ -114,7 +114,7 @@ class SimulatedMarket:
         matching.best_ticks(self._book_address, buy)
 
     def step(self) -> None:
-        """Let one millisecond of the market happen and tell of it; nothing while it is halted."""
+        """Simulate one millisecond and publish its events; nothing while the market is halted."""
         if self._leader is not None:
             fair_e8 = self._leader.fair_fine_ticks * self._leader_tick_e8
             self._traders.fair_fine_ticks = fair_e8 // self.instrument.tick_e8
@@ -196,7 +196,7 @@ class SimulatedMarket:
         self.drain()
 
     def withdraw(self, order: Order) -> None:
-        """Take a resting order out; what the book tells of it is the desk's own doing."""
+        """Take a resting order out; the desk publishes the change of the book."""
         left_lots = matching.cancel(self._book_address, order.order_id)
         assert left_lots == order.left_lots, "the desk and the book disagree on an order"
         self._drain_quietly()

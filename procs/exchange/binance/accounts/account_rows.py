@@ -1,4 +1,4 @@
-"""The shapes in which the venue tells of an account's balances.
+"""The venue's JSON of an account's balances.
 
 *Source:* the venue's documents, "Account information" and "User data stream".
 """

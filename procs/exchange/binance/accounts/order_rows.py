@@ -1,4 +1,4 @@
-"""The shapes in which the venue tells of an order: answers, rows of lists, execution reports.
+"""The venue's JSON of an order: answers, rows of lists, execution reports.
 
 *Source:* the venue's documents, "Trading requests" (response types), "Account requests", "User
 data stream" (executionReport) and "Self-trade prevention".

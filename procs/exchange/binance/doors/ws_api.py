@@ -1,7 +1,7 @@
 """WebSocket API connections: requests in, replies and the accounts' events out.
 
-The venue does not promise whether a reply or the events that it caused come first, so the order
-is drawn anew for each request, from the exchange's seed.
+The venue does not promise whether a reply or the events of its request come first, so the order is
+drawn for each request, from the exchange's seed.
 """
 
 import asyncio
@@ -76,7 +76,7 @@ class ApiConnection(Connection):
         self._tasks: set[asyncio.Task[None]] = set()
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
-        """Forget the client; its orders stand."""
+        """Forget the client; its orders stay open."""
         super().on_ws_disconnected(transport)
         self._user_stream.forget(self)
 

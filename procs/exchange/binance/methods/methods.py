@@ -48,7 +48,7 @@ class Method(NamedTuple):
 
 
 class RequestProof(NamedTuple):
-    """What a request proves itself with; ``is_logged_on`` stands in for a signature."""
+    """How a request proves who sends it; ``is_logged_on`` replaces a signature."""
 
     api_key: str | None
     payload: str

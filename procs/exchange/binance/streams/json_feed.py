@@ -1,7 +1,7 @@
 """One symbol's market streams: trades, best bid and ask, diffs and partial books.
 
-Diffs follow the venue's rules: `U` is one more than the previous `u`, quantities are absolute, a
-level that came and went within a window is still told as gone.
+Diffs follow the venue's rules: `U` is one more than the previous `u`, quantities are absolute, and
+a level that appeared and vanished within a window is still sent, with quantity 0.
 """
 
 from collections.abc import Callable

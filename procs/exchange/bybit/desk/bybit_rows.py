@@ -1,4 +1,4 @@
-"""The shapes in which the venue tells of orders, executions, positions and balances.
+"""The venue's JSON of orders, executions, positions and balances.
 
 *Source:* the venue's documents, "Order", "Execution", "Position" and "Wallet" of the private
 streams, and recorded messages.

@@ -1,4 +1,4 @@
-"""Budgets of a rolling window, and the headers that tell of them.
+"""Budgets of a rolling window, and the headers that report them.
 
 *Source:* the venue's documents, "Rate Limit Rules".
 """
