@@ -31,7 +31,7 @@ SEGMENTS = Path(__file__).with_name("segments.py")
 #: Compared unless some are chosen; and what is compared only when it is chosen, for it takes long.
 NAMES = ("wire_to_wire", "parse", "flood", "order", "ring")
 CHOSEN_NAMES = ("compile",)
-#: What the P50 of the new may be of the old.
+#: The largest ratio of the new P50 to the old one.
 BAR = 1.02
 BARS = {"compile": 0.6}
 ROUND_COUNT = 8
@@ -61,7 +61,7 @@ def ratio_of(rounds: list[list[float]]) -> Ratio:
 
 
 class Side:
-    """One checkout's benchmark: a process that measures a segment when it is told to."""
+    """One checkout's benchmark: a process that measures a segment on command."""
 
     def __init__(self, checkout: Path, python: Path, name: str, cache: Path | None) -> None:
         environment = {**os.environ, "PYTHONPATH": str(checkout)}

@@ -1,4 +1,4 @@
-"""What a figure shall reach, told beside it."""
+"""The bar of a figure, printed beside it."""
 
 
 def verdict(is_reached: bool) -> str:

@@ -3,8 +3,8 @@
 ``python -m tools.bench.browsers HOST:PORT``
 
 Each asks for the next frame when it has read the one before, as the page does when it has drawn.
-One looks at the fills: how long after a fill a frame tells of it.  Told to end, it prints these
-delays and how many frames came, as JSON.
+One looks at the fills: how long after a fill a frame shows it.  On a signal to end, it prints
+these delays and the number of frames, as JSON.
 """
 
 import json
@@ -82,7 +82,7 @@ class Browser(threading.Thread):
 
 
 def main() -> None:
-    """Look until told to end; print what was seen."""
+    """Look until a signal ends it; print the delays and counts."""
     browsers = [Browser(sys.argv[1], page) for page in PAGES]
     for browser in browsers:
         browser.start()
@@ -90,11 +90,11 @@ def main() -> None:
         assert browser.has_drawn.wait(FIRST_FRAME_S), f"no frame of the page {browser.page}"
     print("looking", flush=True)
     signal.sigwait({signal.SIGTERM})
-    told = {
+    figures = {
         "frame_counts": {browser.page: browser.frame_count for browser in browsers},
         "delays_ms": [delay for browser in browsers for delay in browser.delays_ms],
     }
-    print(msgspec.json.encode(told).decode(), flush=True)
+    print(msgspec.json.encode(figures).decode(), flush=True)
 
 
 if __name__ == "__main__":

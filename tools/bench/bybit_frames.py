@@ -43,7 +43,7 @@ CONTRACTS = (
 
 
 def bybit_instruments() -> RecordArray:
-    """Return the INSTRUMENT table of the contracts that the frames tell of."""
+    """Return the INSTRUMENT table of the contracts in the frames."""
     rows = np.zeros(len(CONTRACTS), dtype=INSTRUMENT.dtype)
     for index, contract in enumerate(CONTRACTS):
         row, symbol = rows[index], contract.symbol.encode()

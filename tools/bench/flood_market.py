@@ -102,7 +102,7 @@ def from_first_diff(payloads: list[bytes], snapshot: dict[str, Any]) -> list[byt
 
 
 class Flood:
-    """The frames of one pass in memory, where their numbers stand, and the book around them."""
+    """The frames of one pass in memory, the addresses of their ids, and the book around them."""
 
     def __init__(self) -> None:
         snapshot, payloads, self.words = source()
@@ -147,9 +147,9 @@ class Flood:
         return diffs
 
     def tables(self, framed: list[bytes]) -> tuple[Int64Array, Int64Array, Int64Array, int]:
-        """Return where ids stand, chunks, their frames, and how many chunks are the way there.
+        """Return the ids' addresses, chunks, their frames, and how many chunks are the way there.
 
-        A chunk is whole frames: address, bytes, and how many ids stand before its end.
+        A chunk is whole frames: address, bytes, and the number of ids before its end.
         """
         sites, chunks, frame_counts, forth_chunk_count, counted = [], [], [], 0, 0
         begun = end = address_of(self.buffer)

@@ -47,7 +47,7 @@ EXCHANGE_INFO = {
 
 
 def instruments() -> RecordArray:
-    """Return the INSTRUMENT table of the one symbol that the frames tell of."""
+    """Return the INSTRUMENT table of the one symbol in the frames."""
     return market_of("binance_spot").read_instruments(
         [json.dumps(EXCHANGE_INFO).encode()], [SYMBOL], 0
     )

@@ -1,4 +1,4 @@
-"""The compiled loops of the benchmark ``log``: events told, and the clock that they are told by."""
+"""The compiled loops of the benchmark ``log``: one logs events, one only reads the clock."""
 
 from ipc.clock import now_ns
 from ipc.compiled import compiled
@@ -7,7 +7,7 @@ from ipc.log import WINDOW_NS, tell
 
 @compiled
 def read_clock(clock_address: int, count: int) -> int:
-    """Read the clock so many times; return something of what was read."""
+    """Read the clock ``count`` times; return a sum, so that no read is optimised away."""
     sum_ns = 0
     for index in range(count):
         sum_ns += now_ns(clock_address) + index * WINDOW_NS
@@ -18,7 +18,7 @@ def read_clock(clock_address: int, count: int) -> int:
 def tell_each(
     clock_address: int, logger_address: int, event_id: int, first: int, count: int
 ) -> int:
-    """Read the clock and tell of an event so many times, never too often to be written."""
+    """Read the clock and log an event ``count`` times, at a rate that is always logged."""
     sum_ns = 0
     for index in range(first, first + count):
         now = now_ns(clock_address) + index * WINDOW_NS

@@ -1,10 +1,10 @@
 """The benchmark ``observers``: what it costs the engine to be watched.
 
 The engine runs as ``vortexctl start`` runs it, at a fixed load that sleeps between two frames, so
-that there is a CPU for whoever watches: a tap on the busiest ring, ``top``, a dashboard and five
-browsers of it.  They are stopped and continued by signal, in turns with the other order in every
-second pair, and the gateway's own histograms of the two halves are compared.  The confidence
-interval is a bootstrap over the pairs (Efron 1979), from a printed seed.
+that the observers have a CPU: a tap on the busiest ring, ``top``, a dashboard and five browsers of
+it.  Signals stop and continue them, in pairs of halves whose order alternates.  The gateway's own
+histograms of the two halves are compared.  The confidence interval is a bootstrap over the pairs
+(Efron 1979), from a printed seed.
 """
 
 import json
@@ -91,8 +91,8 @@ class Observers:
         """End the browsers; return what they saw."""
         self.browsers.send_signal(signal.SIGCONT)
         self.browsers.send_signal(signal.SIGTERM)
-        told: dict[str, Any] = json.loads(line_of(self.browsers.stdout, "{"))
-        return told
+        found: dict[str, Any] = json.loads(line_of(self.browsers.stdout, "{"))
+        return found
 
     def close(self) -> None:
         """End all of them."""
@@ -150,14 +150,14 @@ def interval(ratios: list[float]) -> tuple[float, float]:
 
 def figures_of(pairs: list[dict[bool, dict[str, Int64Array]]]) -> dict[str, Any]:
     """Return for each latency the ratio of watched to unwatched P50, and all percentiles."""
-    told: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for name in LATENCIES:
         p50s = {is_on: [quantile_ns(pair[is_on][name], 0.5) for pair in pairs]
                 for is_on in (False, True)}  # fmt: skip
         ratios = [on / off for on, off in zip(p50s[True], p50s[False], strict=True) if on and off]
         whole = {is_on: np.sum([pair[is_on][name] for pair in pairs], axis=0)
                  for is_on in (False, True)}  # fmt: skip
-        told[name] = {
+        found[name] = {
             "ratio": float(np.median(ratios)),
             "interval": interval(ratios),
             "pair_count": len(ratios),
@@ -169,7 +169,7 @@ def figures_of(pairs: list[dict[bool, dict[str, Int64Array]]]) -> dict[str, Any]
                 for label, is_on in (("watched", True), ("alone", False))
             },
         }
-    return told
+    return found
 
 
 def run(seconds: float, pair_count: int = PAIR_COUNT) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def build_orders(
 ) -> int:
     """Build ``count`` orders with numbers from ``first_id`` on; return their bytes.
 
-    Frame ``index`` stands at ``frames_address + index * FRAME_BYTES_MAX``, its length beside.
+    Frame ``index`` is at ``frames_address + index * FRAME_BYTES_MAX``, its length beside it.
     """
     total_bytes = 0
     for index in range(count):

@@ -29,7 +29,7 @@ from vortex.decoding.instruments import build_catalog
 from vortex.records import DEPTH, FEED, LEVELS, MARKET_SLOT_BYTES, TICKER, TRADE
 
 MESSAGE_COUNT_MAX = 4_096
-#: What each case shall reach: figure, least value, unit; and how many times a rival's speed.
+#: The bar of each case: figure, least value, unit; and how many times a rival's speed.
 BARS = {
     "mix": ("gb_per_s", 1.5, "GB/s"),
     "depth": ("gb_per_s", 2.0, "GB/s"),
@@ -47,12 +47,12 @@ PAD_BYTES = 64
 
 
 class Frames:
-    """Frames in one piece of memory, as in a receive buffer, and where each stands."""
+    """Frames in one piece of memory, as in a receive buffer, and the offset of each."""
 
     def __init__(self, frames: list[bytes]) -> None:
         self.frames = frames
         self.bytes = sum(len(frame) for frame in frames)
-        header = b"\x82\x7e\0\0"  # what stands before each payload on the wire
+        header = b"\x82\x7e\0\0"  # the header of each payload on the wire
         joined = b"".join(header + frame for frame in frames) + bytes(PAD_BYTES)
         self.buffer = np.frombuffer(joined, np.uint8).copy()
         lengths = np.array([len(frame) for frame in frames], np.int64)
@@ -202,15 +202,15 @@ def run(seconds: float, frame_count_max: int | None = None) -> dict[str, Any]:
 
 
 def bars_of(case: str, kinds: dict[str, Any]) -> list[str]:
-    """Return what one case shall reach, and whether it does."""
+    """Return the bars of one case, and whether it reaches them."""
     figure, bar, unit = BARS[case]
-    told = [f"{bar:g} {unit} {verdict(kinds['ours'][figure] >= bar)}"]
+    texts = [f"{bar:g} {unit} {verdict(kinds['ours'][figure] >= bar)}"]
     for rival, times in (BYBIT_RIVAL_BARS if case == "bybit" else RIVAL_BARS).items():
         if rival in kinds:
-            told.append(
+            texts.append(
                 f"{times:g} x {rival} {verdict(kinds[rival]['ours_is_faster_by'] >= times)}"
             )
-    return told
+    return texts
 
 
 def lines(result: dict[str, Any]) -> list[str]:

@@ -226,7 +226,7 @@ def lines(result: dict[str, Any]) -> list[str]:
 
 
 def bars_of(figures: dict[str, Any]) -> list[str]:
-    """Return how we compare with the C++ queue, which we shall equal, and whether we do."""
+    """Return our ratios to the C++ queue, and whether each reaches the bar of 1."""
     ours, reference = figures["ours"], figures["reference"]
     times = {
         "throughput": ours["throughput"]["median"][0] / reference["throughput"]["median"][0],

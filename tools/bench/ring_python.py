@@ -154,7 +154,7 @@ class Iceoryx(Python):
 
         iceoryx2.set_log_level(iceoryx2.LogLevel.Error)
         self.iceoryx = iceoryx2
-        # It leaves files of its own behind; under a name of ours they can be told from others'.
+        # It leaves files of its own behind; our prefix separates them from those of others.
         self.prefix = f"vortex-bench-{os.getpid()}-"
         self.config = iceoryx2.config.default()
         self.config.global_cfg.root_path = iceoryx2.Path.new(folder)

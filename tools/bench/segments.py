@@ -1,4 +1,4 @@
-"""One side of a comparison: measures a short segment each time it is told to, and answers in JSON.
+"""One side of a comparison: measures a short segment on each command, and answers in JSON.
 
 ``python -P tools/bench/segments.py NAME``, with ``PYTHONPATH`` at the checkout to be measured: the
 file is of the newer checkout, all that it imports is of the one that it measures.  It uses what the

@@ -85,7 +85,7 @@ def set_field(peer_address: int, field_index: int, address: int, byte_count: int
 
 @compiled
 def value_bytes(address: int) -> int:
-    """Return how many bytes stand before the next quotation mark."""
+    """Return how many bytes are before the next quotation mark."""
     end = address
     while load_byte(end) != QUOTE:
         end += 1
@@ -153,7 +153,7 @@ def write_text(peer_address: int, field_index: int, number: int) -> None:
 
 @compiled
 def swap_standing(peer_address: int, is_buy: bool) -> None:
-    """Fill in what stood on this side, and remember the new order in its place."""
+    """Fill in the open order of this side, and remember the new order in its place."""
     peer = record_at(peer_address, PEER_DTYPE)
     row = peer.standing_address + (0 if is_buy else STANDING_BYTES)
     for turn in range(2):

@@ -137,7 +137,7 @@ class Peer:
         return Segment(latency_ns, count, order_count, int(record["late_ns_max"]))
 
     def check(self, payload: bytes, venue: Venue) -> dict[str, Any]:
-        """Check one request and follow what stands; return its parameters."""
+        """Check one request and update the open orders; return its parameters."""
         request = read_request(payload, venue.secret)
         params: dict[str, Any] = request["params"]
         side, client_id = params["side"], params["newClientOrderId"]
@@ -146,7 +146,7 @@ class Peer:
         self.seen_ids |= {request["id"], client_id}
         old_id = params.get("cancelOrigClientOrderId")
         if old_id is not None and old_id != venue.standing.get(side, ("",))[0]:
-            raise Wrong(f"it replaces what does not stand: {request}")
+            raise Wrong(f"it replaces an order that is not open: {request}")
         if params["symbol"] != SYMBOL or float(params["quantity"]) * 1e5 != QTY_LOTS:
             raise Wrong(f"a wrong order: {request}")
         venue.standing[side] = (client_id, params["price"], params["quantity"])
@@ -155,7 +155,7 @@ class Peer:
     def cause_of(
         self, params: dict[str, Any], batch: Batch, due_ns: Int64Array, arrived_ns: int
     ) -> int:
-        """Return which frame of the batch an order's price tells of.
+        """Return the frame of the batch that explains an order's price.
 
         Negative for one before the batch; a price that no frame explains raises ``Wrong``.
         """

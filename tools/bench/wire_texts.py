@@ -14,7 +14,7 @@ ZERO = "0.00000000"
 
 
 class Field(IntEnum):
-    """What is filled in; a byte of this value stands where."""
+    """The fields that are filled in; the number between two NUL bytes marks the place of each."""
 
     REQUEST_ID = 1
     NEW_ID = 2

@@ -49,7 +49,7 @@ LAYOUTS = {
     "one process": Layout([ROLES]),
     "four processes, TLS": Layout([], has_tls=True),
 }
-#: What the medians of the ratios shall not exceed, at this rate.
+#: The rate at which the medians of the ratios must not exceed their bars.
 BAR_RATE = 1_000
 BARS = {
     "four processes": {"p50": 3.0, "p90": 3.5, "p99": 4.0},
@@ -68,8 +68,8 @@ QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 def bursts(rate: int, tick_count: int) -> Iterator[int]:
     """Yield how many tickers to measure in one go, with a rest between.
 
-    Peer and echo never sleep; after most of a second in which others of their CPU got nothing the
-    kernel would give those 50 ms, whoever is being timed.
+    Peer and echo never sleep.  After most of a second in which other threads of their CPU did not
+    run, the kernel would give those 50 ms, at the cost of the side that is being timed.
     """
     burst_count = max(round(rate * BURST_S), 1)
     for first in range(0, tick_count, burst_count):
@@ -328,7 +328,7 @@ def layout_lines(rate: int, layout: str, figure: dict[str, Any]) -> list[str]:
 
 
 def bar_lines(bars: dict[str, float], ratios: dict[str, dict[str, float]]) -> list[str]:
-    """Return what the medians of the ratios shall not exceed, and which do."""
+    """Return the bars of the medians of the ratios, and which medians exceed them."""
     cells = "".join(f"{format(bars[q], '.2f') if q in bars else '-':>10}" for q in QUANTILES)
     over = [q.upper() for q, bar in bars.items() if q not in ratios or ratios[q]["median"] > bar]
     return [f"  {'bar for the median':<22}{cells}", f"  over the bar: {', '.join(over) or 'none'}"]

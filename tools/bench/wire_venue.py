@@ -107,7 +107,7 @@ class Venue:
         self.market = market
         self.tls = tls
         self.secret = secret
-        #: By side: client order id, price and quantity of what stands.
+        #: By side: client order id, price and quantity of the open order.
         self.standing: dict[str, tuple[str, str, str]] = {}
         self.feed: Side | None = None
         self.orders: Side | None = None
