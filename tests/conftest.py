@@ -65,7 +65,7 @@ def take_too_long(*_: object) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call() -> Iterator[None]:
-    """Give up what takes too long as plain Python: it would tell no more than it has told."""
+    """Skip the rest of a test that takes too long as plain Python: it would show nothing new."""
     if not PLAIN_PYTHON:
         return (yield)
     for number in (signal.SIGPROF, signal.SIGALRM):

@@ -347,7 +347,7 @@ class Watch(RunView):
 
     @classmethod
     def of_run(cls, run_folder: Path) -> "Watch":
-        """Attach to the run whose launch files stand in ``run_folder``."""
+        """Attach to the run whose launch files are in ``run_folder``."""
         view = super().of_run(run_folder)
         assert isinstance(view, Watch)
         return view

@@ -146,7 +146,7 @@ class OrderDesk:
 
 
 class Quotes:
-    """What a strategy wants in one instrument and what it was told stands."""
+    """The quotes that a strategy wants in one instrument, and those that its events show open."""
 
     def __init__(self, reprice_ticks_min: int = 0, reject_pause_ns: int = 0) -> None:
         self.wanted = zeros(WANTED)
@@ -164,7 +164,7 @@ class Quotes:
             self.wanted["qty_lots"][0, index] = qty_lots
 
     def requests(self, now_ns: int, instrument_id: int = 0) -> "np.ndarray[Any, Any]":
-        """Return the requests that bring what stands to what is wanted."""
+        """Return the requests that turn the open quotes into the wanted ones."""
         count = quoting.difference(
             record(self.wanted),
             record(self.standing),
@@ -190,8 +190,8 @@ class Quotes:
         """Take over one row of the order table."""
         quoting.restore(record(self.standing), record(np.array([row], ORDER.dtype)))
 
-    def stands(self) -> dict[int, tuple[int, int]]:
-        """Return (price, remaining) by quote index of what stands."""
+    def open_quotes(self) -> dict[int, tuple[int, int]]:
+        """Return (price, remaining) by quote index of the open quotes."""
         row = self.standing[0]
         return {
             index: (int(row["price_ticks"][index]), int(row["remaining_lots"][index]))

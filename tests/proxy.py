@@ -16,7 +16,7 @@ class Rule:
         self.applied = threading.Event()
 
     def apply(self, payload: bytes) -> bytes | None:
-        """Return the payload as the engine shall get it; None for not at all."""
+        """Return the payload for the engine; None to drop it."""
         if self.applied.is_set() or not all(needle in payload for needle in self.needles):
             return payload
         self.applied.set()

@@ -59,7 +59,7 @@ class Running(NamedTuple):
         return lambda: self.view.books_in_sync() and self.report()["orders"] > before + 10
 
     def open_orders(self) -> int:
-        """Return how many orders stand, by the exchange's word."""
+        """Return how many orders are open at the exchange."""
         return int(self.exchange.status()["open_order_count"])
 
     def count(self, role: str, counter: int) -> int:
@@ -79,7 +79,7 @@ class Running(NamedTuple):
         return self.count("gateway", counter)
 
     def orders_known(self) -> set[str]:
-        """Return the client ids of the orders that stand or may stand, by the engine's word."""
+        """Return the client ids of the orders that the engine lists as open or perhaps open."""
         launch = read_launch(launch_path(self.engine.run_folder, "gateway"))
         venue = venues.account_of(launch.config.accounts[0].venue)
         epoch = int(self.view.status("gateway")["epoch"])

@@ -29,7 +29,7 @@ class Terminal:
         return int(self.process.pid)
 
     def text(self) -> str:
-        """Return what stands on the screen now."""
+        """Return the text on the screen now."""
         try:
             while True:
                 self.stream.feed(self.process.read_nonblocking(1 << 16, timeout=0))
@@ -38,7 +38,7 @@ class Terminal:
         return "\n".join(line.rstrip() for line in self.screen.display)
 
     def wait_for(self, *words: str) -> str:
-        """Wait until all ``words`` stand on the screen; return it."""
+        """Wait until all ``words`` are on the screen; return it."""
         shown = [""]
 
         def is_shown() -> bool:

@@ -3,8 +3,8 @@
 A record says which record it is and how its message goes on, and repeats that in five words, so a
 reader notices a lost, repeated, reordered or torn record and a message that became visible in part.
 
-Run as ``python -m tests.ipc.drivers ROLE RING [ARGUMENT ...]`` it is an end of a ring.  Roles speak
-to their parent through stdout and wait for it on stdin, so a parent knows where they stand when it
+Run as ``python -m tests.ipc.drivers ROLE RING [ARGUMENT ...]`` it is an end of a ring.  Roles write
+to their parent on stdout and wait for it on stdin, so the parent knows their last step when it
 stops or kills them.
 """
 

@@ -8,9 +8,9 @@ A party is a generator that yields one operation and is sent its result:
 but goes into the record that the invariant judges.
 
 Each party's stores reach memory later, at any moment: in order as on x86 (total store order), or,
-``weak``, in any order that releases and fences leave.  A party that ``may_die`` does so before any
-of its steps; its successor starts then.  The successor of one that ``may_stop`` starts beside it,
-while it stands before an operation that ``stops_at`` accepts, and the party goes on at any time
+``weak``, in any order that releases and fences leave.  A party that ``may_die`` dies before any of
+its steps; its successor starts then.  A party that ``may_stop`` stops before an operation that
+``stops_at`` accepts, and its successor starts beside it.  The stopped party continues at any time
 after the successor's note that it ``took over``.
 
 What no other party can notice is done at once: putting a store into the own buffer, and loading a
@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 Operation = tuple[Any, ...]
 Party = Generator[Operation, Any, Any]
-Told = tuple[Any, ...]
+Results = tuple[Any, ...]
 
 FENCE = "fence"
 TOOK_OVER = "took over"
@@ -46,7 +46,7 @@ class Life(NamedTuple):
 
 
 class State(NamedTuple):
-    """One state; ``places`` says where each party stands and what it remembers."""
+    """One state; ``places`` is the next step of each party and what it remembers."""
 
     memory: tuple[tuple[str, int], ...]
     buffers: tuple[tuple[tuple[str, int, bool], ...], ...]
@@ -56,9 +56,9 @@ class State(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """Where a party stands after it was told certain things."""
+    """The next step of a party after a sequence of results."""
 
-    told: Told
+    results: Results
     notes: tuple[Operation, ...]
     operation: Operation | None
     place: Any
@@ -105,12 +105,12 @@ class Explorer:
             stack += fresh
         return len(seen)
 
-    def _replay(self, index: int, told: Told) -> Moment:
+    def _replay(self, index: int, results: Results) -> Moment:
         party = self.lives[index].make()
         notes: list[Operation] = []
         operation: Operation | None = None
         place: Any = FINISHED
-        for value in (None, *told):
+        for value in (None, *results):
             notes = []
             try:
                 operation = party.send(value)
@@ -121,18 +121,18 @@ class Explorer:
                 operation = None
         if operation is not None:
             place = place_of(party)
-        moment = Moment(told, tuple(notes), operation, place)
+        moment = Moment(results, tuple(notes), operation, place)
         return self.moments.setdefault((index, place), moment)._replace(notes=tuple(notes))
 
     def _start(self, state: State, index: int) -> State:
         return self._arrive(state, index, self._replay(index, ()))
 
     def _tell(self, state: State, index: int, value: Any) -> State:
-        """Return the state after party ``index`` was told the result of its operation."""
+        """Return the state after party ``index`` received the result of its operation."""
         key = (index, state.places[index], value)
         if key not in self.follow:
-            told = self.moments[index, state.places[index]].told
-            self.follow[key] = self._replay(index, (*told, value))
+            results = self.moments[index, state.places[index]].results
+            self.follow[key] = self._replay(index, (*results, value))
         return self._arrive(state, index, self.follow[key])
 
     def _arrive(self, state: State, index: int, moment: Moment) -> State:

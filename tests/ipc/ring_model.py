@@ -53,7 +53,7 @@ def take_over_writer(name: str, rules: Rules) -> Party:
 
 
 def publish_hole(start: int, end: int, claimed: int, rules: Rules) -> Party:
-    """Tell observers that no record stands from ``start`` up to ``end``."""
+    """Publish to observers that no record is between ``start`` and ``end``."""
     newest, newest_end = None, 0
     for hole in range(rules.hole_count):
         old_end = yield "load", f"hole{hole}_end"

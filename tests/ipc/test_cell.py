@@ -92,7 +92,7 @@ def test_a_cell_that_is_being_written_is_not_read() -> None:
     assert copy[0]["word"].tolist() == [1, 2, 3, 4, 5, 6, 7]
 
 
-def test_after_an_owners_death_in_a_write_its_successors_writes_are_told_right() -> None:
+def test_after_an_owners_death_in_a_write_its_successors_writes_are_read_right() -> None:
     memory, copy = np.zeros(1, CELL_DTYPE), np.zeros(1, CELL_DTYPE)
     address = address_of(memory)
     begin_write(address)  # and dies

@@ -15,7 +15,7 @@ from ipc.shared import SharedTable
 from tests.ipc.processes import Child
 
 CALIBRATION_NS = 50_000_000
-#: What the kernel may slew CLOCK_MONOTONIC by while our multiplier stands still.
+#: The largest rate by which the kernel slews CLOCK_MONOTONIC while our multiplier is constant.
 SLEW = 500e-6
 
 
@@ -87,7 +87,7 @@ def test_adding_the_offset_gives_wall_time() -> None:
     assert before - spare_ns <= wall <= after + spare_ns
 
 
-def test_two_processes_tell_the_same_time(instance: str) -> None:
+def test_two_processes_read_the_same_time(instance: str) -> None:
     """A stamp taken there between two taken here lies between them, many times over."""
     table = SharedTable.create(segment_name(instance, "clock"), CLOCK, 1, run_id=1)
     clock.calibrate(table.records, CALIBRATION_NS)

@@ -44,7 +44,7 @@ def test_a_bad_declaration_is_refused(fields: tuple[Field, ...], message: str) -
         Layout("bad", "", *fields)
 
 
-def test_the_fingerprint_tells_declarations_apart() -> None:
+def test_different_declarations_have_different_fingerprints() -> None:
     def fingerprint(name: str, *fields: Field) -> int:
         return Layout(name, "any text", *fields, multiple_bytes=8).fingerprint
 

@@ -25,7 +25,7 @@ START_NS = 10**12
 
 
 class Cpu:
-    """Some loops that share a CPU; each tells of its stalls on a ring of its own."""
+    """Some loops that share a CPU; each publishes its stalls on a ring of its own."""
 
     def __init__(self, instance: str, count: int) -> None:
         self.statuses = np.zeros(count, control.STATUS.dtype)
@@ -54,8 +54,8 @@ class Cpu:
         meter.end_turn(address_of(self.meters[index:]), now_ns, done_count)
         control.beat(int(self.peers[index]), now_ns, done_count)
 
-    def told(self, index: int) -> list[Any]:
-        """Return what one loop told."""
+    def stalls(self, index: int) -> list[Any]:
+        """Return the new STALL records of one loop."""
         copy = np.zeros(1, STALL.dtype)
         found = []
         for seq in range(self.observers[index].published_seq):
@@ -90,15 +90,15 @@ def times_of(stalls: list[Any]) -> list[tuple[Stall, int, int, int]]:
 
 
 def test_a_gap_is_what_no_loop_of_the_cpu_had(pair: Cpu) -> None:
-    """It runs from the last end of any of them, is told once, and not below the threshold."""
+    """It runs from the last end of any of them, is published once, and not below the threshold."""
     pair.begin(1, START_NS + STALL_NS - 1)
     pair.end(1, START_NS + STALL_NS)
-    assert pair.told(1) == []
+    assert pair.stalls(1) == []
     pair.begin(0, START_NS + 2 * STALL_NS)
     pair.end(0, START_NS + 2 * STALL_NS + 50)
-    assert times_of(pair.told(0)) == [(Stall.GAP, STALL_NS, 2 * STALL_NS, STALL_NS)]
+    assert times_of(pair.stalls(0)) == [(Stall.GAP, STALL_NS, 2 * STALL_NS, STALL_NS)]
     pair.begin(1, START_NS + 2 * STALL_NS + 100)
-    assert pair.told(1) == []
+    assert pair.stalls(1) == []
     assert pair.statuses["stall_count"].tolist() == [1, 0]
     assert pair.statuses["lost_ns"].tolist() == [STALL_NS, 0]
 
@@ -107,7 +107,7 @@ def test_an_idle_turn_that_took_long_was_lost_whole(pair: Cpu) -> None:
     """There was nothing to do in it."""
     pair.begin(0, START_NS + 5)
     pair.end(0, START_NS + 5 + STALL_NS)
-    assert times_of(pair.told(0)) == [(Stall.IDLE, 5, 5 + STALL_NS, STALL_NS)]
+    assert times_of(pair.stalls(0)) == [(Stall.IDLE, 5, 5 + STALL_NS, STALL_NS)]
 
 
 def test_a_loop_that_alone_did_not_come_round_says_so(pair: Cpu) -> None:
@@ -117,10 +117,10 @@ def test_a_loop_that_alone_did_not_come_round_says_so(pair: Cpu) -> None:
         pair.end(1, time_ns + 10)
     pair.begin(1, START_NS + 4 * AWAY_NS)
     pair.end(1, START_NS + 4 * AWAY_NS)
-    ((kind, _, _, gap_ns),) = times_of(pair.told(1))
+    ((kind, _, _, gap_ns),) = times_of(pair.stalls(1))
     assert kind == Stall.GAP
     pair.begin(0, START_NS + 4 * AWAY_NS + 100)
-    ((kind, begin_ns, end_ns, lost_ns),) = times_of(pair.told(0))
+    ((kind, begin_ns, end_ns, lost_ns),) = times_of(pair.stalls(0))
     assert (kind, end_ns) == (Stall.AWAY, 4 * AWAY_NS + 100)
     assert lost_ns == end_ns - begin_ns - gap_ns
     assert pair.statuses["away_count"].tolist() == [1, 0]
@@ -132,7 +132,7 @@ def test_who_sleeps_by_choice_is_not_measured(pair: Cpu) -> None:
     pair.end(0, START_NS + 20 * AWAY_NS)
     pair.begin(0, START_NS + 30 * AWAY_NS)
     pair.end(0, START_NS + 30 * AWAY_NS + 1)
-    assert pair.told(0) == []
+    assert pair.stalls(0) == []
 
 
 def burn(duration_ns: int) -> None:
@@ -146,7 +146,7 @@ def burn(duration_ns: int) -> None:
 def test_what_a_long_turn_lost_is_what_the_kernel_says(
     instance: str, burnt_ms: int, slept_ms: int
 ) -> None:
-    """A turn that works and sleeps: told as lost is what it was not on a CPU."""
+    """A turn that works and sleeps loses the time that it was not on a CPU."""
     cpu = Cpu(instance, 1)
     for _ in range(3):
         cpu.begin(0, monotonic_ns())
@@ -159,7 +159,7 @@ def test_what_a_long_turn_lost_is_what_the_kernel_says(
     end_ns = monotonic_ns()
     cpu.end(0, end_ns, done_count=1)
     used_ns = time.thread_time_ns() - before_ns
-    stall = cpu.told(0)[-1]
+    stall = cpu.stalls(0)[-1]
     cpu.close()
     assert (stall["kind"], stall["begin_ns"], stall["end_ns"]) == (Stall.WORK, begin_ns, end_ns)
     lost_ns = int(stall["lost_ns"])
@@ -169,8 +169,8 @@ def test_what_a_long_turn_lost_is_what_the_kernel_says(
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3 * AWAY_NS)), min_size=1, max_size=60))
-def test_what_is_told_is_what_a_slow_twin_finds(turns: list[tuple[int, int]]) -> None:
-    """Loops in any order with any gaps between: each gap of the CPU is told by who ends it."""
+def test_the_stalls_are_those_that_a_slow_twin_finds(turns: list[tuple[int, int]]) -> None:
+    """Loops in any order with any gaps between: the loop that ends a CPU's gap publishes it."""
     name = f"test-meter-{id(turns)}"
     cpu = Cpu(name, 3)
     try:
@@ -187,12 +187,16 @@ def test_what_is_told_is_what_a_slow_twin_finds(turns: list[tuple[int, int]]) ->
             if now_ns - before_ns >= STALL_NS:
                 expected[index].append((before_ns, now_ns))
         found = [
-            [(int(s["begin_ns"]), int(s["end_ns"])) for s in cpu.told(i) if s["kind"] == Stall.GAP]
+            [
+                (int(s["begin_ns"]), int(s["end_ns"]))
+                for s in cpu.stalls(i)
+                if s["kind"] == Stall.GAP
+            ]
             for i in range(3)
         ]
         assert found == expected
         lost_ns = sum(end_ns - begin_ns for each in expected for begin_ns, end_ns in each)
-        away_ns = sum(int(s["lost_ns"]) for i in range(3) for s in cpu.told(i)
+        away_ns = sum(int(s["lost_ns"]) for i in range(3) for s in cpu.stalls(i)
                       if s["kind"] == Stall.AWAY)  # fmt: skip
         assert int(cpu.statuses["lost_ns"].sum()) == lost_ns + away_ns
     finally:

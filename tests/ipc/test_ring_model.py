@@ -1,7 +1,7 @@
 """All interleavings of the ring's and the cell's protocol, with death and stoppage at every step.
 
-The invariants: nothing torn, repeated, reordered or lost within an epoch is delivered; whoever was
-replaced publishes and delivers nothing; an observer accepts only what was published.  Mutations
+The invariants: nothing torn, repeated, reordered or lost within an epoch is delivered; a replaced
+party publishes and delivers nothing; an observer accepts only published records.  Mutations
 prove that each rule is needed and that the model can fail.
 """
 
@@ -182,7 +182,7 @@ MUTATIONS = {
     ),
     "published before written": ("plain", replace(KEPT, publishes_last=False)),
     "unread records are overwritten": ("plain", replace(KEPT, respects_unread=False)),
-    "observers are not told of the hole": (
+    "the hole is not published to observers": (
         "writer dies, observed",
         replace(KEPT, tells_of_hole=False),
     ),
@@ -190,13 +190,13 @@ MUTATIONS = {
         "writers die, observed",
         replace(KEPT, starts_hole_first=False),
     ),
-    "a second hole is not told": (
+    "a second hole is not published": (
         "writers die, observed",
         replace(KEPT, hole_count=1, grows_when_no_hole_is_free=False),
     ),
     "there is one hole for two": ("writers die, observed", replace(KEPT, hole_count=1)),
     "a new reader starts in the hole": ("both die", replace(KEPT, reader_skips_to_epoch=False)),
-    "a replaced reader is not told": ("reader stops", replace(KEPT, reader_minds_generation=False)),
+    "a replaced reader goes on": ("reader stops", replace(KEPT, reader_minds_generation=False)),
 }
 
 

@@ -120,7 +120,7 @@ def test_another_segment_is_refused(instance: str, field: str, value: int, messa
 
 
 @pytest.mark.parametrize(("field", "value"), [("magic", 0), ("run_id", 2)])
-def test_what_the_run_that_is_meant_may_still_make_is_told_apart(
+def test_a_segment_that_the_run_may_still_make_has_an_error_of_its_own(
     instance: str, field: str, value: int
 ) -> None:
     """Whatever else is wrong with it: another run's may be another version's too."""
@@ -229,7 +229,7 @@ def test_a_stopped_holder_still_holds(instance: str) -> None:
 
 @pytest.mark.timeout(60)
 def test_a_storm_of_creations_and_removals_shows_only_our_own_errors(instance: str) -> None:
-    """Four processes, 200 cycles each: whoever attaches sees a whole segment or is told why not."""
+    """Four processes, 200 cycles each: each attach returns a whole segment or a reason."""
     children = [Child("-c", STORM, instance) for _ in range(4)]
     for child in children:
         assert child.hear() == ["ready"]

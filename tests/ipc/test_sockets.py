@@ -65,7 +65,7 @@ def test_the_kernel_stamps_a_read_between_send_and_receipt_in_wall_time(pair: Pa
         assert before <= receiver[0]["kernel_wall_ns"] <= time.time_ns()
 
 
-def test_the_end_of_the_stream_is_told_after_what_came_before_it(pair: Pair) -> None:
+def test_the_end_of_the_stream_comes_after_its_bytes(pair: Pair) -> None:
     ours, theirs = pair
     receiver = new_receiver()
     theirs.sendall(b"last")

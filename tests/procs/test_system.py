@@ -28,7 +28,7 @@ from vortex.records import REQUEST, TOP
 pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler
 
 BTC = 0
-#: Quotes so far from the touch that nobody trades with them: they stand until they are pulled.
+#: Quotes so far from the touch that nobody trades with them: they rest until they are pulled.
 WIDE = [strategy_of("BTCUSDT", 100, 3000), strategy_of("ETHUSDT", 1000, 1000)]
 
 
@@ -232,14 +232,14 @@ def test_a_cut_connection_is_opened_again(running: Running) -> None:
     running.proxy.cut()
     until(
         lambda: running.count("book", book_stage.BookCounter.FEEDS_DOWN) == down + 1,
-        "the book was told",
+        "the book knows",
     )
     until(running.is_trading(), "orders went out again")
     assert running.count("ingest", ingest_stage.IngestCounter.CONNECTIONS) >= 2
 
 
 def test_a_full_ring_is_counted_and_given_up_in_time(running: Running) -> None:
-    """While the book stands still its ring fills, its quotes are pulled; then all comes back."""
+    """While the book is stopped its ring fills and its quotes are pulled; then all comes back."""
     until(running.view.books_in_sync, "the books were in sync")
     epochs = running.count("ingest", ingest_stage.IngestCounter.EPOCHS)
     entered = running.count("book", book_stage.BookCounter.EPOCHS)
@@ -381,7 +381,7 @@ def test_a_dead_supervisor_leaves_no_orders_and_stop_cleans_up(
     """The gateway notices and pulls; another configuration is refused; `stop` ends the stages."""
     engine = new_engine(strategies=WIDE)
     assert engine.start().returncode == 0
-    until(lambda: market.status()["open_order_count"], "an order stood")
+    until(lambda: market.status()["open_order_count"], "an order is open")
     os.kill(engine.mark.pid, signal.SIGKILL)
     until(lambda: "the supervisor died" in engine.log("gateway"), "the gateway noticed")
     until(lambda: market.status()["open_order_count"] == 0, "the gateway had pulled")
@@ -401,10 +401,10 @@ def test_a_dead_supervisor_leaves_no_orders_and_stop_cleans_up(
 def test_what_a_killed_run_left_is_removed_at_the_next_start(
     new_engine: Callable[..., Engine], market: Exchange
 ) -> None:
-    """Segments are removed, orders that stand are cancelled, and it trades again."""
+    """Segments are removed, open orders are cancelled, and it trades again."""
     engine = new_engine(strategies=WIDE)
     assert engine.start().returncode == 0
-    until(lambda: market.status()["open_order_count"], "an order stood")
+    until(lambda: market.status()["open_order_count"], "an order is open")
     for pid in (engine.mark.pid, *engine.pids):
         os.kill(pid, signal.SIGKILL)
     stale = list_segments(engine.name)
@@ -414,7 +414,7 @@ def test_what_a_killed_run_left_is_removed_at_the_next_start(
     log = engine.log("supervisor")
     assert all(f"removed stale segment {name}" in log for name in stale)
     assert "cancelled" in engine.log("gateway")
-    until(lambda: market.status()["open_order_count"], "an order stood")
+    until(lambda: market.status()["open_order_count"], "an order is open")
     check_stop(engine, market)
 
 
@@ -424,17 +424,17 @@ def test_orders_of_a_killed_gateway_are_cancelled(
     """The next gateway cancels them before it trades."""
     engine = new_engine(strategies=WIDE)
     engine.supervise()
-    until(lambda: market.status()["open_order_count"], "an order stood")
+    until(lambda: market.status()["open_order_count"], "an order is open")
     os.kill(engine.view().pid("gateway"), signal.SIGKILL)
     until(lambda: "gateway ended with status -9" in engine.log("supervisor"), "it was noticed")
-    until(lambda: "cancelled" in engine.log("gateway"), "what stood was cancelled")
+    until(lambda: "cancelled" in engine.log("gateway"), "the open orders were cancelled")
     until(engine.view().ready, "the run is ready again")
-    until(lambda: market.status()["open_order_count"], "an order stood")
+    until(lambda: market.status()["open_order_count"], "an order is open")
     check_stop(engine, market)
 
 
 def check_stop(engine: Engine, market: Exchange) -> None:
-    """Told to end, the run pulls everything, leaves its report and nothing else."""
+    """On an order to end, the run pulls everything, leaves its report and nothing else."""
     assert engine.supervisor is not None
     engine.supervisor.send_signal(signal.SIGTERM)
     assert engine.supervisor.wait(timeout=90) == 0

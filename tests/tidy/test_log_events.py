@@ -1,4 +1,4 @@
-"""Each event is declared in one place, told somewhere, and with as many words as its text has."""
+"""Each event is declared once, logged somewhere, and with as many arguments as its text has."""
 
 import ast
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ def calls() -> Iterator[tuple[Path, ast.Call, str]]:
                     yield path, node, event.attr
 
 
-def test_events_are_told_with_as_many_words_as_their_text_names() -> None:
+def test_events_are_logged_with_as_many_arguments_as_their_text_names() -> None:
     wrong = []
     for path, call, name in calls():
         event = CATALOGUE.events[getattr(hot_events, name)]
@@ -33,10 +33,10 @@ def test_events_are_told_with_as_many_words_as_their_text_names() -> None:
     assert not wrong
 
 
-def test_every_event_is_told_somewhere() -> None:
-    told = {getattr(hot_events, name) for _, _, name in calls()}
-    never = [event.text for number, event in CATALOGUE.events.items() if number not in told]
-    assert not never, "declare what is told, and nothing else"
+def test_every_event_is_logged_somewhere() -> None:
+    logged = {getattr(hot_events, name) for _, _, name in calls()}
+    never = [event.text for number, event in CATALOGUE.events.items() if number not in logged]
+    assert not never, "declare what is logged, and nothing else"
 
 
 def test_events_are_declared_in_one_file() -> None:

@@ -8,7 +8,7 @@ from sources import ROOT, modules_of
 PAIR = re.compile(r"#\s*pairs with:\s*(.+?)\s*$")
 
 
-def test_each_phrase_stands_at_both_ends():
+def test_each_phrase_is_at_both_ends():
     places = defaultdict(list)
     for floor in ("ipc", "vortex", "procs"):
         for path in modules_of(floor):

@@ -121,7 +121,7 @@ def test_every_field_is_explained():
 
 def test_every_layout_has_a_name_of_its_own():
     names = [layout.name for layout in layouts().values()]
-    assert len(names) == len(set(names)), "fingerprints and tables are told apart by the name"
+    assert len(names) == len(set(names)), "fingerprints and tables are known by the name"
 
 
 def test_no_field_is_unsigned():

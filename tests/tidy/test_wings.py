@@ -10,7 +10,7 @@ from sources import PACKAGES, ROOT, module_name, modules_of, parsed
 
 #: Packages whose files are found by name: a strategy is a file, a venue is a folder.
 FOUND_BY_NAME = {"vortex.strategies", "vortex.venues"}
-#: File names that stand in several packages and mean the same in each of them.
+#: File names that several packages have, with the same meaning in each.
 SHARED_FILE_NAMES = {
     "__init__": "the map of its package",
     "__main__": "what `python -m` runs",
@@ -110,7 +110,7 @@ def test_paths_in_documents_exist() -> None:
     wrong = []
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("tests/*.md")]:
         if path.name == "CHANGELOG.md":
-            continue  # it tells of what was
+            continue  # it describes former versions
         for found in re.findall(r"`([\w./]+/\w+\.py)`", path.read_text()):
             if not (ROOT / found).exists() and not (path.parent / found).exists():
                 wrong.append(f"{path.name}: {found}")

@@ -45,11 +45,11 @@ def test_the_interval_holds_the_median_and_one_outlier_moves_neither():
     ("ratios", "words"),
     [([0.9] * 9, "reached"), ([1.1] * 9, "missed"), ([0.9, 1.03, 1.2], "missed, within the noise")],
 )
-def test_a_ratio_is_told_beside_its_bar(ratios, words):
+def test_a_ratio_is_printed_beside_its_bar(ratios, words):
     assert line_of("order", "order", ratio_of([[each] for each in ratios])).endswith(f"  {words}")
 
 
-def test_a_side_measures_when_it_is_told_to():
+def test_a_side_measures_on_command():
     with Side(ROOT, Path(sys.executable), "order", None) as side:
         assert side.wait() == "ready\n"
         for _ in range(2):

@@ -57,7 +57,7 @@ def test_order_builds_orders_that_a_venue_would_take():
     assert "ours" in "\n".join(order.lines(result))
 
 
-def test_log_tells_every_event_that_it_counts():
+def test_log_writes_every_event_that_it_counts():
     result = log.run(0.0)
     assert set(result["figures"]) >= {"ours", "the clock", "logging to a file"}
     assert "bar: 15 ns" in "\n".join(log.lines(result))

@@ -24,7 +24,7 @@ END = 10_000 * MS
 
 
 def order(arrived_ms: int, ended_ms: int, name: str = "a") -> dict[str, Any]:
-    """Return an order that stood between two times; 0 for still."""
+    """Return an order that was open between two times; 0 if it is still open."""
     return {
         "arrived_ns": arrived_ms * MS, "ended_ns": ended_ms * MS,
         "client_order_id": name, "client_order_ids": [name],
@@ -47,7 +47,7 @@ def test_a_quote_placed_after_the_act_counts_as_well() -> None:
     assert outcome_of(orders, 100 * MS, END) == Outcome(300 * MS, 700 * MS)
 
 
-def test_what_never_went_and_what_never_came_is_told() -> None:
+def test_orders_that_never_went_or_never_came_are_reported() -> None:
     assert outcome_of([order(10, 0)], 100 * MS, END) == Outcome(None, None)
     assert outcome_of([order(10, 200)], 100 * MS, END) == Outcome(100 * MS, None)
 
@@ -82,7 +82,7 @@ def test_a_process_that_was_left_is_found() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(1, 400), st.integers(1, 100)), max_size=12))
-def test_the_gap_found_is_the_first_in_which_nothing_stands(spans: list[tuple[int, int]]) -> None:
+def test_the_gap_found_is_the_first_without_an_open_order(spans: list[tuple[int, int]]) -> None:
     """By a slow twin that looks at every millisecond."""
     orders = [order(start, start + length) for start, length in spans]
     act_ms, end_ms = 100, 1_000
@@ -111,7 +111,7 @@ def test_an_act_has_struck_once_its_trace_shows() -> None:
     assert has_struck(CUT, before, Traces(before.pids, 4))
 
 
-def test_a_process_that_a_signal_holds_is_told_from_one_that_runs() -> None:
+def test_a_process_that_a_signal_stopped_differs_from_one_that_runs() -> None:
     with subprocess.Popen(["sleep", "60"]) as child:
         traces = Traces({"book": child.pid}, 1)
         stop = Act("SIGSTOP", "book")

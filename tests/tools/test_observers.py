@@ -19,7 +19,7 @@ def test_all_observers_watch_and_the_engine_is_compared_with_and_without_them():
     assert all(count > 0 for count in result["frame_counts"].values())
     for figure in result["figures"].values():
         assert figure["pair_count"] == 2
-        # Each ticker led to an order for each side, but for those that one decision stood for.
+        # Each ticker led to an order on each side, unless one decision covered several tickers.
         assert min(figure[label]["count"] for label in ("alone", "watched")) > 100
         low, high = figure["interval"]
         assert low <= figure["ratio"] <= high

@@ -148,7 +148,7 @@ def test_a_short_run_is_not_judged_by_slopes_but_by_what_must_never_be() -> None
     start=st.integers(0, 10**9),
     spikes=st.dictionaries(st.integers(0, 40), st.integers(0, 10**9), max_size=8),
 )
-def test_the_slope_is_that_of_the_line_whatever_stands_out(
+def test_the_slope_is_that_of_the_line_whatever_the_outliers(
     per_h: int, start: int, spikes: dict[int, int]
 ) -> None:
     """Eight of 41 values may be anything; the slope stays within those of the rest."""

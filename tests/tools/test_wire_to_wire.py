@@ -211,26 +211,26 @@ def test_the_market_is_one_chain_whose_levels_agree_with_its_tickers(market):
     assert json.loads(market.snapshot())["lastUpdateId"] == first
 
 
-def test_the_venue_tells_its_time_unsigned_and_what_we_own_signed(venue):
-    told = []
-    side = SimpleNamespace(tell=told.append)
+def test_the_venue_sends_its_time_unsigned_and_our_balances_signed(venue):
+    sent = []
+    side = SimpleNamespace(tell=sent.append)
     asked = read_request(b'{"id":"a","method":"time","params":{}}', SECRET)
     venue.answer(side, asked)
     venue.answer(side, {"id": "b", "method": "account.status", "params": {}})
-    assert abs(told[0]["result"]["serverTime"] - time.time() * 1000) < 60_000
-    assert told[1]["result"]["balances"] == []
+    assert abs(sent[0]["result"]["serverTime"] - time.time() * 1000) < 60_000
+    assert sent[1]["result"]["balances"] == []
     with pytest.raises(KeyError):
         read_request(b'{"id":"b","method":"account.status","params":{}}', SECRET)
 
 
-def test_the_venue_cancels_what_stands_when_the_engine_leaves(venue):
-    told = []
-    side = SimpleNamespace(tell=told.append)
+def test_the_venue_cancels_open_orders_when_the_engine_leaves(venue):
+    sent = []
+    side = SimpleNamespace(tell=sent.append)
     venue.standing["BUY"] = ("v00000001-0001-00000000000a", "60000.00", "0.00100000")
     params = {"timestamp": 5}
     venue.answer(side, {"id": "x", "method": "openOrders.cancelAll", "params": params})
-    assert told[0]["result"][0]["orderId"] == 10
-    assert told[1]["event"]["x"] == "CANCELED"
+    assert sent[0]["result"][0]["orderId"] == 10
+    assert sent[1]["event"]["x"] == "CANCELED"
     assert venue.standing == {}
 
 

@@ -24,7 +24,7 @@ from procs.stages.gateway.context import GatewayCounter
 pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler
 
 STAGES = ("ingest", "book", "strategy", "gateway")
-#: Small, so that a tap that stands still is overtaken soon.
+#: Small, so that a tap that does not read is overtaken soon.
 REQUESTS_BITS = 6
 
 
@@ -148,7 +148,7 @@ def test_top_is_text_on_a_pipe_and_json_for_programs(running: Running) -> None:
 
 
 def test_attach_prints_every_page_on_a_pipe(running: Running) -> None:
-    """What the book holds stands in the ladder; what the log holds, in the JSON."""
+    """The ladder shows the book; the JSON shows the log."""
     name = running.engine.name
     done = running.engine.run("attach", "book", "-n", name)
     assert done.exit_code == 0, done.output
@@ -191,14 +191,14 @@ def test_a_tap_prints_what_is_on_the_ring(running: Running) -> None:
     )
     held = dict(running.view.last_records("tops", 1 << 20))
     assert done.returncode == 0, done.stderr
-    told = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(told) == 300
-    first = told[0]["seq"]
-    assert [record["seq"] for record in told] == list(range(first, first + 300))
+    printed = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(printed) == 300
+    first = printed[0]["seq"]
+    assert [record["seq"] for record in printed] == list(range(first, first + 300))
     assert "0 lost" in done.stderr
     spec = running.view.rings["tops"].spec
     compared = 0
-    for record in told:
+    for record in printed:
         raw = held.get(record["seq"])
         if raw is not None:
             layout = decode.layout_of(spec, raw)
@@ -250,8 +250,8 @@ def test_a_tap_that_was_overtaken_says_by_how_much(running: Running) -> None:
         assert lost_count >= shared.spec.capacity_count
         assert after["seq"] == rows[-1]["seq"] + lost_count + 1
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=60)
-        assert re.search(r"\d+ lost", told)
+        _, printed = process.communicate(timeout=60)
+        assert re.search(r"\d+ lost", printed)
         assert process.returncode == 0
     finally:
         process.kill()
@@ -277,7 +277,7 @@ def test_a_reader_that_has_enough_ends_the_tap_quietly(running: Running) -> None
 # Going further.
 
 
-def test_every_request_that_was_sent_is_told(running: Running) -> None:
+def test_every_request_that_was_sent_is_listed(running: Running) -> None:
     """As many as the gateway counted; its histogram has those that a frame caused."""
     gated = running.gated
 
@@ -288,7 +288,7 @@ def test_every_request_that_was_sent_is_told(running: Running) -> None:
     until(lambda: counts()[0] == counts()[1] > 100, "nothing was under way")
 
 
-def test_the_worst_orders_are_told_with_what_held_them_up(running: Running) -> None:
+def test_the_worst_orders_are_listed_with_what_held_them_up(running: Running) -> None:
     """Each is over its budget; its parts sum to the whole; no hop lost more than it took."""
     orders = until(lambda: worst_of(running.engine), "an order was over its budget")
     assert [each["total_ns"] for each in orders] == sorted(
@@ -337,9 +337,9 @@ def test_gdb_asks_first_and_finds_the_hot_thread(running: Running) -> None:
     """Left, it lets the stage go on."""
     engine, view = running.engine, running.view
     done = spawn(engine, "attach", "strategy", "--gdb", "-n", engine.name)
-    out, told = done.communicate(timeout=60)
+    out, printed = done.communicate(timeout=60)
     assert done.returncode == 1
-    assert "gdb stops strategy" in told
+    assert "gdb stops strategy" in printed
     if shutil.which("gdb") is None:
         pytest.skip("no gdb on this machine")
     terminal = Terminal(engine, "attach", "strategy", "--gdb", "-n", engine.name)
@@ -364,7 +364,7 @@ def test_gdb_asks_first_and_finds_the_hot_thread(running: Running) -> None:
 # What dies.
 
 
-def test_a_run_that_dies_while_it_is_watched_is_told_and_can_be_read(running: Running) -> None:
+def test_a_run_that_dies_while_it_is_watched_is_reported_and_can_be_read(running: Running) -> None:
     """Everything is killed at once; the screens say so, the tap ends, and what lies in shared
     memory can still be tapped.  The last test of this file: nothing runs afterwards.
     """
@@ -382,9 +382,9 @@ def test_a_run_that_dies_while_it_is_watched_is_told_and_can_be_read(running: Ru
             os.kill(pid, signal.SIGKILL)
         for terminal in (top, attach):
             assert "Traceback" not in terminal.wait_for("has ended")
-        _, told = tap.communicate(timeout=60)
+        _, printed = tap.communicate(timeout=60)
         assert tap.returncode == 0
-        assert "it has no writer any more" in told
+        assert "it has no writer any more" in printed
         assert top.leave() == attach.leave() == 0
         done = engine.run("attach", "--tap", "tops", "-n", "5", "-n", engine.name, "-o", "json")
         assert done.exit_code == 0, done.output

@@ -119,7 +119,7 @@ def test_what_needs_a_running_instance_exits_with_3(arguments: list[str]) -> Non
     assert len(done.output.splitlines()) == 1
 
 
-def test_a_service_manager_is_told_when_all_is_ready_and_when_it_ends(tmp_path: Path) -> None:
+def test_a_service_manager_hears_when_all_is_ready_and_when_it_ends(tmp_path: Path) -> None:
     """In the foreground, by sd_notify(3): READY after the books are in sync, then STOPPING."""
     exchange = Exchange(tmp_path)
     engine = Engine.on(tmp_path, exchange)
@@ -128,7 +128,7 @@ def test_a_service_manager_is_told_when_all_is_ready_and_when_it_ends(tmp_path: 
         manager.bind(str(tmp_path / "notify"))
         manager.setblocking(False)
 
-        def told(word: bytes) -> bool:
+        def has_heard(word: bytes) -> bool:
             with contextlib.suppress(BlockingIOError):
                 heard.append(manager.recv(4096))
             return word in heard
@@ -139,11 +139,11 @@ def test_a_service_manager_is_told_when_all_is_ready_and_when_it_ends(tmp_path: 
             env={**os.environ, **engine.environment, "NOTIFY_SOCKET": str(tmp_path / "notify")},
         )  # fmt: skip
         try:
-            until(lambda: told(b"READY=1"), "it was ready", seconds=900)
+            until(lambda: has_heard(b"READY=1"), "it was ready", seconds=900)
             assert engine.view().books_in_sync()
-            until(lambda: told(b"WATCHDOG=1"), "it shows that it lives")
+            until(lambda: has_heard(b"WATCHDOG=1"), "it shows that it lives")
             process.send_signal(signal.SIGTERM)
-            until(lambda: told(b"STOPPING=1"), "it says that it ends")
+            until(lambda: has_heard(b"STOPPING=1"), "it says that it ends")
             assert process.wait(timeout=90) == 0
         finally:
             process.kill()
@@ -166,9 +166,9 @@ def test_programs_get_json_from_whatever_they_ask(tmp_path: Path) -> None:
             ["status"], ["wait", "--for", "ready"], ["restart", "book"], ["stop", "strategy"],
             ["start", "strategy"], ["logs", "gateway", "-l", "1"], ["stop"],
         ):  # fmt: skip
-            told = engine.run(*arguments, "-n", name, "-o", "json")
-            assert told.exit_code == 0, (arguments, told.output)
-            assert json.loads(told.output)["schema"] == 1, arguments
+            done = engine.run(*arguments, "-n", name, "-o", "json")
+            assert done.exit_code == 0, (arguments, done.output)
+            assert json.loads(done.output)["schema"] == 1, arguments
     finally:
         engine.close()
         exchange.close()

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compil
 
 
 def test_an_instance_is_started_killed_and_restarted_by_a_script(tmp_path: Path) -> None:
-    """By the exchange's books nothing stands in the end; both runs ended in order."""
+    """In the end the exchange has no open order; both runs ended in order."""
     (script,) = re.findall(r"^```bash\n(.*?)^```", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE)
     path = tmp_path / "drill.sh"
     path.write_text(script)
@@ -35,9 +35,9 @@ def test_an_instance_is_started_killed_and_restarted_by_a_script(tmp_path: Path)
         assert "\nnothing died\n" in done.stdout
         assert len(list((tmp_path / "runs").glob("*/report.json"))) == 2
         first, second = sorted((tmp_path / "runs").iterdir(), key=lambda run: run.stat().st_ctime)
-        told = (first / "events.jsonl").read_text()
-        assert '"died"' in told
-        assert '"adopted"' in told
+        logged = (first / "events.jsonl").read_text()
+        assert '"died"' in logged
+        assert '"adopted"' in logged
         assert '"died"' not in (second / "events.jsonl").read_text()
         assert list_segments(engine.name) == []
         assert [order for order in exchange.audit()["orders"] if order["is_open"]] == []

@@ -230,7 +230,7 @@ def exchange(script: bytes) -> tuple[Peer, Echo]:
 
 
 def closes_of(peer: Peer) -> list[bytes]:
-    """Return the payloads of the close frames; nothing stands behind the first."""
+    """Return the payloads of the close frames; nothing follows the first."""
     frames = frames_of(peer.raw)
     closes = [payload for first, _, payload in frames if first == 0x88]
     assert not closes or frames[-1][0] == 0x88, "something was sent behind the close"

@@ -27,7 +27,7 @@ def vortexctl(*arguments: str) -> Result:
 
 
 class Server:
-    """Accepts connections; makes TLS handshakes when it is given a context, slowly if told."""
+    """Accepts connections; makes TLS handshakes when it has a context, each after a delay."""
 
     def __init__(self, context: ssl.SSLContext | None, delay_s: float) -> None:
         self.context, self.delay_s = context, delay_s
@@ -81,20 +81,20 @@ def serve() -> Iterator[Callable[..., Server]]:
 
 
 def test_every_try_is_a_connection_and_nothing_is_sent(serve: Callable[..., Server]) -> None:
-    """The percentiles that twenty tries carry are told, and no others."""
+    """The report has the percentiles that twenty tries support, and no others."""
     server = serve()
     done = vortexctl("probe", f"127.0.0.1:{server.port}", "-t", "20", "--pause", "0", "-o", "json")
     assert done.exit_code == 0, done.output
-    told = json.loads(done.output)
-    assert told["schema"] == 1
-    (row,) = told["addresses"]
+    printed = json.loads(done.output)
+    assert printed["schema"] == 1
+    (row,) = printed["addresses"]
     connect = row["connect_ns"]
     assert connect["count"] == 20
     assert 0 < connect["min"] <= connect["p50"] <= connect["max"]
     assert connect["p90"] is None, "twenty values do not carry it"
     assert row["tls_ns"] is None
     assert row["errors"] == 0
-    assert told["nearest"] == {"target": row["target"], "address": "127.0.0.1"}
+    assert printed["nearest"] == {"target": row["target"], "address": "127.0.0.1"}
     until(lambda: server.accepted_count == 20, "every connection was taken")
     assert server.received == b""
 
@@ -109,10 +109,10 @@ def test_a_tls_handshake_is_measured_apart(serve: Callable[..., Server], tmp_pat
     assert address[0].errors == []
     assert len(address[0].tls_ns) == 3
     for connect_ns, tls_ns in zip(address[0].connect_ns, address[0].tls_ns, strict=True):
-        assert connect_ns + tls_ns >= 50_000_000, "the server was told to wait that long"
+        assert connect_ns + tls_ns >= 50_000_000, "the server waits that long"
 
 
-def test_a_certificate_that_nobody_vouches_for_is_told(
+def test_a_certificate_that_no_authority_signed_is_reported(
     serve: Callable[..., Server], tmp_path: Path
 ) -> None:
     """The way there is measured all the same."""
@@ -128,16 +128,16 @@ def test_what_is_not_there_fails_and_is_never_the_nearest(serve: Callable[..., S
     refusing, answering = f"127.0.0.1:{closed}", f"127.0.0.1:{server.port}"
     done = vortexctl("probe", refusing, answering, "-t", "2", "--pause", "0", "-o", "json")
     assert done.exit_code == 0
-    told = json.loads(done.output)
-    assert told["nearest"]["target"] == answering
-    assert [row["target"] for row in told["addresses"]] == [answering, refusing]
-    assert told["addresses"][1]["errors"] == 2
-    assert "refused" in told["addresses"][1]["last_error"]
+    printed = json.loads(done.output)
+    assert printed["nearest"]["target"] == answering
+    assert [row["target"] for row in printed["addresses"]] == [answering, refusing]
+    assert printed["addresses"][1]["errors"] == 2
+    assert "refused" in printed["addresses"][1]["last_error"]
     alone = vortexctl("probe", refusing, "host.invalid", "-t", "1", "-o", "json")
     assert alone.exit_code == 1
-    told = json.loads(alone.output)
-    assert told["nearest"] is None
-    assert list(told["unknown"]) == ["host.invalid:443"]
+    printed = json.loads(alone.output)
+    assert printed["nearest"] is None
+    assert list(printed["unknown"]) == ["host.invalid:443"]
 
 
 def test_a_configuration_names_the_addresses(serve: Callable[..., Server], tmp_path: Path) -> None:
@@ -192,13 +192,13 @@ def test_any_text_is_a_target_or_refused(text: str) -> None:
 @given(st.lists(st.integers(0, 10**12), max_size=300))
 def test_percentiles_are_those_of_the_sorted_sample(values: list[int]) -> None:
     """The least value that at least this part of the sample does not exceed, when carried."""
-    told = probe.percentiles(values)
-    assert told["count"] == len(values)
+    printed = probe.percentiles(values)
+    assert printed["count"] == len(values)
     for name, percent in (("p50", 50), ("p90", 90)):
         if len(values) * (100 - percent) < 1000:
-            assert told[name] is None
+            assert printed[name] is None
             continue
-        value = told[name]
+        value = printed[name]
         assert value in values
         assert sum(each <= value for each in values) * 100 >= percent * len(values)
         assert sum(each < value for each in values) * 100 < percent * len(values)

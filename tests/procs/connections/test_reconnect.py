@@ -53,8 +53,8 @@ def whole(running: Running) -> Iterator[None]:
 def same_books(running: Running) -> bool:
     """Return whether fills and positions are the exchange's, each fill counted once."""
     fills = running.gated(Gateway.FILLS)
-    told = int(running.exchange.status()["fill_count"])
-    return fills == told == running.gated(Gateway.FILLS) and same_positions(running)
+    exchange_fills = int(running.exchange.status()["fill_count"])
+    return fills == exchange_fills == running.gated(Gateway.FILLS) and same_positions(running)
 
 
 def same_positions(running: Running) -> bool:
@@ -119,8 +119,8 @@ def test_a_user_data_stream_that_ends_is_a_lost_connection(running: Running) -> 
     halts, connected = running.gated(Gateway.HALTS), running.gated(Gateway.CONNECTIONS)
     running.exchange.arm("revoke", account=1, seconds=1.5)
     until(lambda: running.gated(Gateway.HALTS) > halts, "the gateway halted")
-    until(lambda: "the venue refused (-2015)" in running.engine.log("gateway"), "it was told why")
-    until(lambda: running.gated(Gateway.CONNECTIONS) > connected, "it connected anew")
+    until(lambda: "the venue refused (-2015)" in running.engine.log("gateway"), "the log says why")
+    until(lambda: running.gated(Gateway.CONNECTIONS) > connected, "it connected again")
     until(running.is_trading(), "orders went out again")
     until(lambda: same_books(running), "the books agreed")
 
@@ -131,12 +131,12 @@ def denied(text: bytes) -> bytes:
     result = reply.pop("result")
     error = {"code": -2010, "msg": "Order would immediately match and take."}
     result |= {"newOrderResult": "FAILURE", "newOrderResponse": error}
-    told = {"code": -2021, "msg": "Order cancel-replace partially failed.", "data": result}
-    return json.dumps({**reply, "status": 409, "error": told}).encode()
+    failure = {"code": -2021, "msg": "Order cancel-replace partially failed.", "data": result}
+    return json.dumps({**reply, "status": 409, "error": failure}).encode()
 
 
-def test_an_order_that_stands_although_it_was_denied_is_pulled(running: Running) -> None:
-    """The report of an order that the reply had denied: connect anew and cancel everything."""
+def test_an_open_order_that_the_venue_denied_is_pulled(running: Running) -> None:
+    """The report of an order that the reply denied: connect again and cancel everything."""
     strays, connected = running.gated(Gateway.STRAYS), running.gated(Gateway.CONNECTIONS)
     needles = (b'"newOrderResult":"SUCCESS"', b'"cancelResult":"SUCCESS"')
     rule = running.proxies[2].once(*needles, change=denied)
@@ -149,7 +149,7 @@ def test_an_order_that_stands_although_it_was_denied_is_pulled(running: Running)
 
     until(is_found, "a stray was found")
     rule.applied.set()
-    until(lambda: running.gated(Gateway.CONNECTIONS) > connected, "it connected anew")
+    until(lambda: running.gated(Gateway.CONNECTIONS) > connected, "it connected again")
     until(running.is_trading(), "orders went out again")
     until(running.agrees, "both named the same orders")
     until(lambda: same_books(running), "the books agreed")
@@ -161,7 +161,7 @@ def test_m24_what_a_killed_gateway_left_is_cancelled_before_the_next_one_trades(
     """Gateway and supervisor die at once, so nobody can pull; the next start does, first of all."""
     former = life(running)
     cancelled = running.engine.log("gateway").count("cancelled")
-    until(running.open_orders, "an order stood")
+    until(running.open_orders, "an order is open")
     killed = [running.engine.mark.pid, running.view.pid("gateway")]
     for pid in killed:
         os.kill(pid, signal.SIGKILL)

@@ -170,7 +170,7 @@ def test_what_came_with_the_handshake_is_not_lost(
 def test_the_peer_s_goodbye_is_the_end_after_what_came_before(
     new_peer: Callable[..., Peer], tmp_path: Path
 ) -> None:
-    """close_notify is told apart from a failure, and only after the bytes before it."""
+    """close_notify differs from a failure, and comes after the bytes before it."""
 
     def serve(secure: ssl.SSLSocket) -> None:
         secure.sendall(b"last")
@@ -181,7 +181,7 @@ def test_the_peer_s_goodbye_is_the_end_after_what_came_before(
         tls_handshake.connect("127.0.0.1", peer.port, str(tmp_path / "ca.pem"), TIMEOUT_S)
     )
     assert client.receive_all(4, random.Random(SEED)) == b"last"
-    until(lambda: client.receive(100) == CLOSED, "the end was told")
+    until(lambda: client.receive(100) == CLOSED, "the end was read")
     assert client.receive(100) == CLOSED
     client.plain.close()
 

@@ -51,7 +51,7 @@ def facts_of(dashboard: Dashboard, page: str, condition: Callable[[Any], Any]) -
         looker.close()
 
 
-def test_the_headline_tells_the_run(trading: tuple[Running, Dashboard]) -> None:
+def test_the_headline_shows_the_run(trading: tuple[Running, Dashboard]) -> None:
     running, dashboard = trading
     looker = dashboard.look()
     before = running.report()
@@ -72,7 +72,7 @@ def test_the_headline_tells_the_run(trading: tuple[Running, Dashboard]) -> None:
     assert later["head"]["dropped"] == 0
 
 
-def test_the_pipeline_tells_stages_and_rings(trading: tuple[Running, Dashboard]) -> None:
+def test_the_pipeline_shows_stages_and_rings(trading: tuple[Running, Dashboard]) -> None:
     running, dashboard = trading
 
     def up(facts: Any) -> bool:
@@ -86,7 +86,7 @@ def test_the_pipeline_tells_stages_and_rings(trading: tuple[Running, Dashboard])
     assert facts["losses"]["records dropped"] == 0
 
 
-def test_latency_is_told_by_hop_and_by_order(trading: tuple[Running, Dashboard]) -> None:
+def test_latency_is_shown_by_hop_and_by_order(trading: tuple[Running, Dashboard]) -> None:
     running, dashboard = trading
     facts = facts_of(dashboard, "latency", lambda f: len(f["worst"]) == 20)
     assert (
@@ -125,7 +125,7 @@ def test_the_series_grow_by_a_column_a_second(trading: tuple[Running, Dashboard]
     looker.close()
 
 
-def test_the_venue_is_told(trading: tuple[Running, Dashboard]) -> None:
+def test_the_venue_is_shown(trading: tuple[Running, Dashboard]) -> None:
     running, dashboard = trading
     facts = facts_of(
         dashboard, "venue",
@@ -144,13 +144,13 @@ def test_the_venue_is_told(trading: tuple[Running, Dashboard]) -> None:
 def test_the_book_shows_our_orders_in_the_ladder(trading: tuple[Running, Dashboard]) -> None:
     _, dashboard = trading
 
-    def is_told(facts: Any) -> bool:
+    def is_complete(facts: Any) -> bool:
         return bool(
             facts["orders"] and facts["fills"]
             and any(level[2] for book in facts["instruments"] for level in book["bids"])
         )  # fmt: skip
 
-    facts = facts_of(dashboard, "book", is_told)
+    facts = facts_of(dashboard, "book", is_complete)
     for book in facts["instruments"]:
         bids, asks = ([float(level[0]) for level in book[side]] for side in ("bids", "asks"))
         assert bids == sorted(bids, reverse=True)
@@ -169,7 +169,7 @@ def test_the_book_shows_our_orders_in_the_ladder(trading: tuple[Running, Dashboa
                 assert float(own or 0) == pytest.approx(ours)
 
 
-def test_the_machine_and_the_log_are_told(trading: tuple[Running, Dashboard]) -> None:
+def test_the_machine_and_the_log_are_shown(trading: tuple[Running, Dashboard]) -> None:
     running, dashboard = trading
     facts = facts_of(dashboard, "machine", lambda f: len(f["threads"]) == 4)
     assert set(facts["threads"]) == set(running.view.wiring.roles)

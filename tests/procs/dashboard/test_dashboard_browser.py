@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}"),
 ]
 
-#: What each page shows once it is live: a selector, and what must stand there.
+#: What each page shows once it is live: a selector, and the text that must be there.
 LIVE = {
     "pipeline": (".stage[data-role=gateway] .name", re.compile("ready")),
     "latency": ("tr.chosen td:nth-child(3)", re.compile("[µm]s")),
@@ -81,7 +81,7 @@ class Visit:
         self.page.goto(dashboard.url)
 
     def hear(self, message: Any) -> None:
-        """Keep what the console was told in earnest."""
+        """Keep the errors and warnings of the console."""
         if message.type in ("error", "warning"):
             self.complaints.append(message.text)
 

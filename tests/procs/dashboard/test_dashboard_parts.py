@@ -59,7 +59,7 @@ def test_a_frame_comes_back_as_it_was(note: str, shapes: dict[str, tuple[str, in
     (size,) = struct.unpack_from("<I", frame)
     assert (4 + size) % ALIGN_BYTES == 0
     assert json.loads(frame[4 : 4 + size]) == got
-    assert all(told["offset"] % ALIGN_BYTES == 0 for told in got["arrays"])
+    assert all(array["offset"] % ALIGN_BYTES == 0 for array in got["arrays"])
 
 
 @settings(max_examples=300)
@@ -100,7 +100,7 @@ def made_at(now_ns: int, life: int = 1) -> Any:
     return SimpleNamespace(now_ns=now_ns, stages={"book": SimpleNamespace(epoch=life)})
 
 
-def test_the_recent_samples_span_what_they_shall_and_begin_anew_with_a_stage() -> None:
+def test_the_recent_samples_span_their_time_and_restart_with_a_stage() -> None:
     recent: Recent[int] = Recent(1_000)
     for now_ns in range(0, 3_000, 300):
         recent.push(made_at(now_ns), now_ns)
@@ -236,7 +236,7 @@ def write_proc(root: Path, scale: int) -> None:
     (root / "pressure" / "cpu").write_text("some avg10=1.50 avg60=0.0 avg300=0.0 total=1\n")
 
 
-def test_the_machine_is_told_by_differences(tmp_path: Path) -> None:
+def test_the_machine_is_shown_by_differences(tmp_path: Path) -> None:
     write_proc(tmp_path, 1)
     watched = machine_page.MachinePage(tmp_path)
     watched.look(1.0)
@@ -250,7 +250,7 @@ def test_the_machine_is_told_by_differences(tmp_path: Path) -> None:
     assert watched.facts["pressure"] == {"cpu": 1.5}
 
 
-def test_a_machine_that_tells_nothing_is_no_error(tmp_path: Path) -> None:
+def test_a_machine_without_facts_is_no_error(tmp_path: Path) -> None:
     watched = machine_page.MachinePage(tmp_path / "nothing")
     watched.look(1.0)
     assert (watched.facts["cpus"], watched.facts["interrupts"]) == ({}, [])
@@ -261,8 +261,8 @@ def test_a_machine_that_tells_nothing_is_no_error(tmp_path: Path) -> None:
 
 def test_findings_are_read_and_nonsense_is_said_so() -> None:
     finding = {"name": "smt", "verdict": "warn", "found": 1, "wanted": "off", "fix": "nosmt"}
-    told = findings_of(json.dumps({"schema": 1, "findings": [finding]}).encode())
-    assert told["findings"] == [{**finding, "found": "1"}]
+    findings = findings_of(json.dumps({"schema": 1, "findings": [finding]}).encode())
+    assert findings["findings"] == [{**finding, "found": "1"}]
     for bad in (b"", b"[]", b"{", b'{"findings":[1]}', b'{"findings":{"a":1}}'):
         assert findings_of(bad)["findings"] == []
         assert findings_of(bad)["note"]

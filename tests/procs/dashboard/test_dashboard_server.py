@@ -42,12 +42,12 @@ def test_only_loopback_is_listened_on(alone: Dashboard) -> None:
 @pytest.mark.parametrize("path", ["/", "/static/js/main.js", "/nothing", "/metrics", "/act"])
 def test_every_answer_carries_the_policy(alone: Dashboard, path: str) -> None:
     for headers in ({}, {"Host": "evil.example"}):
-        _, told, _ = alone.request("GET", path, **headers)
-        policy = told["content-security-policy"].split("; ")
+        _, headers_back, _ = alone.request("GET", path, **headers)
+        policy = headers_back["content-security-policy"].split("; ")
         assert set(POLICY_PARTS) <= set(policy)
         assert not any("unsafe" in part or "*" in part or "http" in part for part in policy)
-        assert told["x-content-type-options"] == "nosniff"
-        assert told["x-frame-options"] == "DENY"
+        assert headers_back["x-content-type-options"] == "nosniff"
+        assert headers_back["x-frame-options"] == "DENY"
 
 
 @pytest.mark.parametrize("host", NOT_OUR_HOSTS)

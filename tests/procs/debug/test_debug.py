@@ -63,7 +63,7 @@ def events(engine: Engine) -> list[str]:
 
 
 def loops(running: Running, role: str) -> int:
-    """Return how often a stage's loop came round."""
+    """Return how many iterations a stage's loop has made."""
     return int(running.view.status(role)["loop_count"])
 
 
@@ -76,7 +76,7 @@ def terminal_of(running: Running, *arguments: str) -> Terminal:
 
 
 def test_the_book_at_the_prompt(running: Running) -> None:
-    """It stands still, the others do not; nothing of ours stands at the venue until it is left."""
+    """It is stopped, the others run; we have no open order until the prompt is left."""
     view, engine = running.view, running.engine
     pids = {role: view.pid(role) for role in STAGES}
     terminal = terminal_of(running, "run", "book", "--pdb")
@@ -136,7 +136,7 @@ def test_every_stage_runs_as_plain_python(
             until(view.books_in_sync, "what it reads is true")
         else:
             count = loops(running, stage)
-            until(lambda: loops(running, stage) > count + 20, "it comes round")
+            until(lambda: loops(running, stage) > count + 20, "its loop runs")
         os.kill(view.pid(stage), signal.SIGKILL)
         until(lambda: events(engine).count("taken back") == returned + 1, "it was taken back")
         until(running.is_trading(), "the run trades again")
@@ -219,7 +219,7 @@ def hear(process: "subprocess.Popen[str]", word: str) -> None:
 
 
 def test_recorded_steps_give_what_was_published(running: Running) -> None:
-    """Record by record what stands in the ring; at a prompt, under pdb, and all at once."""
+    """Record by record as in the ring; at a prompt, under pdb, and all at once."""
     engine, path = running.engine, running.engine.folder / "book.jsonl"
     done = engine.run("attach", "book", "--to", str(path), "-n", "150", "-n", engine.name)
     held = dict(running.view.last_records("tops", 1 << 20))
@@ -240,7 +240,7 @@ def test_recorded_steps_give_what_was_published(running: Running) -> None:
     changed = path.read_text().replace('"update_id":', '"update_id":1', 1)
     path.with_suffix(".changed").write_text(changed)
     done = engine.process("step", str(path.with_suffix(".changed")))
-    assert done.returncode == 1, "what was changed is told"
+    assert done.returncode == 1, "the change is reported"
     assert "DIFFERS" in done.stdout
     terminal = Terminal(engine, "step", str(path), columns=160)
     try:
@@ -379,9 +379,9 @@ def test_a_file_that_cannot_be_stepped_is_one_line(running: Running) -> None:
     }.items():
         path.write_text(text)
         done = plainly(engine, "step", str(path))
-        told = done.output.splitlines()[-1]
-        assert (done.exit_code, type(done.exception)) == (1, SystemExit), told
-        assert words in told
+        printed = done.output.splitlines()[-1]
+        assert (done.exit_code, type(done.exception)) == (1, SystemExit), printed
+        assert words in printed
     (folder := engine.folder / "empty").mkdir()
     done = plainly(engine, "step", str(folder))
     assert (done.exit_code, len(done.output.splitlines())) == (1, 1)
@@ -416,7 +416,7 @@ def test_a_run_of_another_version_is_one_line(nowhere: Engine) -> None:
             table.close()
 
 
-def test_a_run_that_ends_while_it_is_debugged_is_told(running: Running) -> None:
+def test_a_run_that_ends_while_it_is_debugged_is_reported(running: Running) -> None:
     """The last test of this file: nothing runs afterwards, and nothing is left."""
     engine = running.engine
     terminal = terminal_of(running, "run", "gateway", "--pdb")

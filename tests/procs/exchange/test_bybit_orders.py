@@ -338,7 +338,7 @@ def test_a_cancel_that_races_with_the_fill():
 
 
 def test_batches_fail_in_part(venue):
-    """Results stand beside the list; the good half rests."""
+    """Results are beside the list; the good half rests."""
     trade = venue.trade()
     good, bad = limit_order(far(venue)), limit_order("1.05")
     strip = [{k: v for k, v in order.items() if k != "category"} for order in (good, bad)]

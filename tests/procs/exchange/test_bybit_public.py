@@ -93,7 +93,7 @@ def test_requests_that_cannot_be_carried_out_are_refused(venue):
 
 @pytest.mark.parametrize("category", ["linear", "spot"])
 def test_books_chain_and_always_have_their_depth(venue, category):
-    """The first is a snapshot; numbers go up by one; exactly so many levels stand on each side."""
+    """The first is a snapshot; numbers go up by one; each side has exactly so many levels."""
     depths = (50, 200)
     socket = venue.public(category, *(f"orderbook.{d}.BTCUSDT" for d in depths))
     books = {depth: Book() for depth in depths}

@@ -99,7 +99,7 @@ def test_an_order_at_the_market_fills(trader):
 
 
 def test_refusals_become_ccxts_errors(exchange, trader):
-    """A wrong secret, too large an order, a post-only that would take: each is told apart."""
+    """A wrong secret, too large an order, a post-only that would take: each has its own error."""
     trader.load_markets()
     with pytest.raises(ccxt.InsufficientFunds):
         trader.create_order(SYMBOL, "limit", "sell", 120, far_price(trader, 1.1))

@@ -20,7 +20,7 @@ def limit(side, price, qty, client_id, mode="EXPIRE_MAKER"):
     return {**order, "side": side, "quantity": qty, **names}
 
 
-#: Mode -> what is left of a bid for 0.010 and how it stands, the same of an ask for 0.004.
+#: Mode -> what is left of a bid for 0.010 and its status, the same of an ask for 0.004.
 OUTCOMES = {
     "NONE": ("0.006", "PARTIALLY_FILLED", "0", "FILLED"),
     "EXPIRE_TAKER": ("0.010", "NEW", "0", "EXPIRED_IN_MATCH"),
@@ -32,7 +32,7 @@ OUTCOMES = {
 
 @pytest.mark.parametrize("mode", OUTCOMES)
 def test_prevention_modes(still, inner_price, mode):
-    """The taker's mode says what becomes of both orders; what is locked is what still stands."""
+    """The taker's mode decides about both orders; the locked balance is that of the open rest."""
     desk, price = still.desks.of(1), inner_price()
     trading.place(desk, limit("BUY", price, "0.01000", "maker", "NONE"))
     trading.place(desk, limit("SELL", price, "0.00400", "taker", mode))

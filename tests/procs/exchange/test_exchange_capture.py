@@ -105,7 +105,7 @@ def test_frames_are_verbatim_and_the_snapshot_keeps_its_place(start_exchange, tm
 
 
 def test_without_a_snapshot_the_diffs_make_one(start_exchange, tmp_path):
-    """A recording with no snapshot line answers depth with what its diffs have told."""
+    """A recording with no snapshot line answers depth with the levels of its diffs."""
     recording = simple_recording(snapshot=False)
     path = recording.save(tmp_path / "small.jsonl.gz")
     with start_exchange("--capture", str(path), "--speed", "max") as client:

@@ -140,7 +140,7 @@ def test_a_swap_without_a_successor_ends(faulty):
 
 
 def test_timed_out_orders_rest(faulty):
-    """-1007 with a status of 5xx, by WebSocket and by REST; the order stands."""
+    """-1007 with a status of 5xx, by WebSocket and by REST; the order rests."""
     api = faulty.api()
     arm(faulty, "time_out", count=2)
     order = far_bid(api, "unknown")
@@ -265,9 +265,9 @@ def test_a_wrong_clock(faulty):
     arm(faulty, "skew_clock", skew_ms=60_000, seconds=30)
     reply = api.call("account.status")
     assert reply["error"]["code"] == -1021
-    told_ms = api.call("time", signed=False)["result"]["serverTime"]
-    assert told_ms - time.time() * 1000 > 50_000
-    assert api.call("account.status", {"timestamp": told_ms})["status"] == 200
+    venue_ms = api.call("time", signed=False)["result"]["serverTime"]
+    assert venue_ms - time.time() * 1000 > 50_000
+    assert api.call("account.status", {"timestamp": venue_ms})["status"] == 200
     faulty.control("DELETE", "faults")
     arm(faulty, "skew_clock", skew_ms=-60_000, seconds=30)
     assert "ahead" in api.call("account.status")["error"]["msg"]
@@ -292,11 +292,11 @@ def test_a_halted_symbol(faulty):
 
 
 def test_a_revoked_key(faulty):
-    """Listeners are told 401 with a null id and hear no more; requests are refused."""
+    """Listeners receive 401 with a null id and nothing more; requests are refused."""
     api = faulty.api().subscribe()
     arm(faulty, "revoke", account=1, seconds=30)
-    told = json.loads(api.socket.recv())
-    assert (told["id"], told["status"], told["error"]["code"]) == (None, 401, -2015)
+    received = json.loads(api.socket.recv())
+    assert (received["id"], received["status"], received["error"]["code"]) == (None, 401, -2015)
     assert json.loads(api.socket.recv())["event"]["e"] == "eventStreamTerminated"
     assert api.call("account.status")["error"]["code"] == -2015
 
@@ -329,7 +329,7 @@ def test_cuts(faulty):
 
 
 def test_frozen_connections(faulty):
-    """Nothing is said or heard on what stood; new connections work; then the old ones break."""
+    """The open connections send and read nothing; new ones work; then the old ones break."""
     api = faulty.api()
     arm(faulty, "freeze", kind="orders", seconds=1.5)
     send(api, "account.status", {})
@@ -343,8 +343,8 @@ def test_an_announced_end(faulty):
     combined = faulty.connect("/stream?streams=nothing@there")
     bare, api = faulty.connect("/ws/nothing@there"), faulty.api()
     arm(faulty, "shutdown", seconds=0.5)
-    told = json.loads(combined.recv())
-    assert (told["stream"], told["data"]["e"]) == ("!serverShutdown", "serverShutdown")
+    received = json.loads(combined.recv())
+    assert (received["stream"], received["data"]["e"]) == ("!serverShutdown", "serverShutdown")
     assert json.loads(bare.recv())["e"] == "serverShutdown"
     assert json.loads(api.socket.recv())["event"]["e"] == "serverShutdown"
     assert all(is_broken(socket) for socket in (combined, bare, api.socket))
@@ -371,7 +371,7 @@ def test_disguised_messages(faulty):
 
 
 def test_a_connection_lives_its_time(start_exchange):
-    """After the configured life a connection is told of its end, and closed."""
+    """After its configured life a connection receives a notice, and is closed."""
     config = "connection_life_s = 0.6\nshutdown_notice_s = 0.3\n"
     with start_exchange(config=config) as client:
         stream = client.connect("/ws/nothing@there")

@@ -53,7 +53,7 @@ def test_a_thousand_frames_a_second_with_bursts():
     assert report["frames_sent"] == report["market_frames"]
 
 
-def test_one_seed_tells_one_story():
+def test_one_seed_gives_one_market():
     """Two exchanges of one seed send the same market, whenever they run."""
 
     def story(seed):
@@ -92,7 +92,7 @@ def test_diffs_of_both_speeds_chain():
     assert books[0] == books[1]
 
 
-def test_a_market_that_shall_run_faster_overtakes_the_wall_clock(start_exchange):
+def test_a_market_with_a_higher_speed_overtakes_the_wall_clock(start_exchange):
     """Which it follows otherwise, and is never ahead of."""
     started = time.monotonic()
     with start_exchange("--speed", "20") as client:

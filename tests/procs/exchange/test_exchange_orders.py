@@ -1,4 +1,4 @@
-"""Orders: placing, filling, cancelling, replacing, and what the account is told of it."""
+"""Orders: placing, filling, cancelling, replacing, and the events that the account receives."""
 
 import json
 import time
@@ -27,7 +27,7 @@ def code(reply):
     return reply["status"], reply["error"]["code"], reply["error"]["msg"]
 
 
-def test_place_and_cancel_tell_the_account(exchange):
+def test_place_and_cancel_send_events_to_the_account(exchange):
     """A resting order gives NEW and a lock; its cancel gives CANCELED with both ids, and frees."""
     api = exchange.api().subscribe()
     name, cancel_name = unique("rest"), unique("cancel")
@@ -177,7 +177,7 @@ def test_ioc_and_fok(exchange):
 
 
 REPLACE_CASES = [
-    # mode, the old order stands, the new one is acceptable -> status, cancel, new
+    # mode, the old order is open, the new one is acceptable -> status, cancel, new
     ("STOP_ON_FAILURE", True, True, 200, "SUCCESS", "SUCCESS"),
     ("STOP_ON_FAILURE", False, True, 400, "FAILURE", "NOT_ATTEMPTED"),
     ("STOP_ON_FAILURE", True, False, 409, "SUCCESS", "FAILURE"),
@@ -191,10 +191,10 @@ REPLACE_CASES = [
 @pytest.mark.parametrize("case", REPLACE_CASES)
 def test_cancel_replace_matrix(exchange, case):
     """Each row of the venue's table of outcomes."""
-    mode, stands, acceptable, status, cancel_result, new_result = case
+    mode, is_open, acceptable, status, cancel_result, new_result = case
     api = exchange.api().subscribe()
     old, new = unique("old"), unique("new")
-    if stands:
+    if is_open:
         assert api.call("order.place", far_bid(api, old))["status"] == 200
     order = far_bid(api, new)
     if not acceptable:
@@ -202,12 +202,12 @@ def test_cancel_replace_matrix(exchange, case):
     request = {**order, "cancelReplaceMode": mode, "cancelOrigClientOrderId": old}
     reply = api.call("order.cancelReplace", request)
     assert reply["status"] == status
-    told = reply["result"] if status == 200 else reply["error"]["data"]
-    assert (told["cancelResult"], told["newOrderResult"]) == (cancel_result, new_result)
+    outcome = reply["result"] if status == 200 else reply["error"]["data"]
+    assert (outcome["cancelResult"], outcome["newOrderResult"]) == (cancel_result, new_result)
     if status != 200:
         assert reply["error"]["code"] == (-2021 if status == 409 else -2022)
     if new_result == "NOT_ATTEMPTED":
-        assert told["newOrderResponse"] is None
+        assert outcome["newOrderResponse"] is None
     if new_result == "SUCCESS":
         assert api.until_execution("NEW", new)["X"] == "NEW"
         api.call("order.cancel", {"symbol": "BTCUSDT", "origClientOrderId": new})
@@ -297,7 +297,7 @@ def test_rate_limit_refuses_and_replace_obeys_its_mode(start_exchange):
 
 
 def test_unsubscribe_ends_the_user_stream(exchange):
-    """Unsubscribing is answered, told by eventStreamTerminated, and may be done again."""
+    """Unsubscribing is answered, then eventStreamTerminated comes; it may be done again."""
     api = exchange.api("?returnRateLimits=false").subscribe()
     reply = api.call("userDataStream.subscribe.signature")
     assert code(reply)[1] == -2035

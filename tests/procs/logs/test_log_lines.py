@@ -16,14 +16,14 @@ def line_at(second: int, text: str, level: str = "WARNING", name: str = "book") 
     return f"2026-01-31 12:00:{second:02d}.000 {level:<7} {name}: {text}"
 
 
-def test_lines_are_told_apart() -> None:
-    """What the hot loops told is of the stage that is named, other lines of their process."""
-    told = parsed(process_log.HOT, line_at(1, "a gap: here"))
-    assert told[:4] == ("2026-01-31 12:00:01.000", "warning", "book", "book: a gap: here")
-    assert told.message == "a gap: here"
+def test_each_line_has_its_stage() -> None:
+    """A hot loop's line belongs to the stage that it names, another line to its process."""
+    line = parsed(process_log.HOT, line_at(1, "a gap: here"))
+    assert line[:4] == ("2026-01-31 12:00:01.000", "warning", "book", "book: a gap: here")
+    assert line.message == "a gap: here"
     assert parsed("book+strategy", line_at(1, "x", "INFO")).log == "book+strategy"
-    assert parsed("book", "  File x", told.time) == LogLine(
-        told.time, MORE, "book", "  File x", "  File x"
+    assert parsed("book", "  File x", line.time) == LogLine(
+        line.time, MORE, "book", "  File x", "  File x"
     )
 
 
@@ -34,7 +34,7 @@ LINES = st.lists(st.tuples(st.integers(0, 59), st.booleans()), max_size=12)
 def test_logs_are_merged_by_time_and_each_keeps_its_order(
     logs_of: list[list[tuple[int, bool]]],
 ) -> None:
-    """Whatever stands in them, clocks that step back too; a traceback stays with its line."""
+    """Any text, and clocks that step back; a traceback stays with its line."""
     streams = []
     for index, rows in enumerate(logs_of):
         stream: list[LogLine] = []

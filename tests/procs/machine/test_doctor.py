@@ -95,7 +95,7 @@ def machine_of(
     hot: frozenset[int] = HOT,
     house: frozenset[int] = HOUSE,
 ) -> Machine:
-    """Write the files and return the machine that they tell of."""
+    """Write the files and return the machine that they describe."""
     for name, text in files.items():
         if text is not None:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -255,25 +255,25 @@ def test_which_kernels_stop_real_time_threads(
     tmp_path: Path, release: str, files: dict[str, str], is_well: bool
 ) -> None:
     """Since Linux 6.12 only those that keep them in groups."""
-    told = {"proc/sys/kernel/osrelease": release}
-    machine = machine_of(tmp_path, RUNTIME | told | files)
+    kernel = {"proc/sys/kernel/osrelease": release}
+    machine = machine_of(tmp_path, RUNTIME | kernel | files)
     assert checks_system.real_time_bound(machine).is_well is is_well
 
 
 def test_the_packed_configuration_of_the_kernel_is_read_first(tmp_path: Path) -> None:
     """And one that is damaged is as none."""
-    told = {"proc/sys/kernel/osrelease": "6.18.4", "boot/config-6.18.4": GROUPED}
-    machine = machine_of(tmp_path, RUNTIME | told)
+    kernel = {"proc/sys/kernel/osrelease": "6.18.4", "boot/config-6.18.4": GROUPED}
+    machine = machine_of(tmp_path, RUNTIME | kernel)
     packed = tmp_path / "proc" / "config.gz"
     packed.write_bytes(gzip.compress(b"CONFIG_A=y\n"))
     assert not throttle.bounds(machine)
     whole = gzip.compress(GROUPED.encode())
     for damaged in (whole[:-9], whole[:12] + b"\xff" * 8 + whole[20:], b"", b"no gzip"):
         packed.write_bytes(damaged)
-        assert throttle.bounds(machine), "what stands in /boot says so"
+        assert throttle.bounds(machine), "the file in /boot says so"
 
 
-def test_a_venue_without_a_dead_mans_timer_is_told(tmp_path: Path) -> None:
+def test_a_venue_without_a_dead_mans_timer_is_reported(tmp_path: Path) -> None:
     """A warning in production, with the venue's name."""
     machine = Machine(tmp_path, HOT, HOUSE, venues=("binance_spot",))
     finding = doctor.examine(machine, MachineProfile.PROD)[-1]
@@ -348,7 +348,7 @@ READ_FILES = sorted(files_of_a_good_machine())
 
 @settings(max_examples=60)
 @given(st.dictionaries(st.sampled_from(READ_FILES), st.binary(max_size=60), max_size=30))
-def test_whatever_stands_in_the_files_every_check_answers(contents: dict[str, bytes]) -> None:
+def test_whatever_the_files_contain_every_check_answers(contents: dict[str, bytes]) -> None:
     """Never an exception, always one finding a check."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -362,7 +362,7 @@ def test_whatever_stands_in_the_files_every_check_answers(contents: dict[str, by
 
 @pytest.mark.parametrize("width", [60, 80])
 def test_the_table_fits_the_terminal(width: int, tmp_path: Path) -> None:
-    """Nothing is wider, but for a path that cannot be broken; every check stands in it."""
+    """Nothing is wider, but for a path that cannot be broken; every check is in it."""
     machine = Machine(tmp_path, HOT, HOUSE, venues=("binance_spot",), facts=GOOD_FACTS)
     rows = doctor.lines(
         doctor.examine(machine, MachineProfile.PROD), MachineProfile.PROD, width, with_all=True
@@ -378,14 +378,14 @@ def test_this_machine_is_examined_and_the_exit_says_how_it_went(tmp_path: Path) 
     keys = {"VORTEX_API_KEY": "k", "VORTEX_API_SECRET": "s"}
     engine = Engine(tmp_path, "http://x", "ws://x", "ws://x", keys)
     done = vortexctl("doctor", "-c", str(engine.config_path), "-p", "prod", "-o", "json")
-    told = json.loads(done.output)
-    assert told["schema"] == 1
-    assert told["profile"] == "prod"
-    assert [row["name"] for row in told["findings"]] == [check.name for check in doctor.CHECKS]
-    assert sum(told["counts"].values()) == len(doctor.CHECKS)
-    assert done.exit_code == (1 if told["counts"]["fail"] else 0)
-    assert told["findings"][-1]["found"].startswith("binance_spot")
-    row = told["findings"][0]
+    printed = json.loads(done.output)
+    assert printed["schema"] == 1
+    assert printed["profile"] == "prod"
+    assert [row["name"] for row in printed["findings"]] == [check.name for check in doctor.CHECKS]
+    assert sum(printed["counts"].values()) == len(doctor.CHECKS)
+    assert done.exit_code == (1 if printed["counts"]["fail"] else 0)
+    assert printed["findings"][-1]["found"].startswith("binance_spot")
+    row = printed["findings"][0]
     assert set(row) == {"name", "found", "wanted", "why", "fix", "verdict", "needs_reboot"}
 
 
@@ -394,5 +394,5 @@ def test_what_mends_it_is_printed_and_nothing_else() -> None:
     done = vortexctl("doctor", "--grub")
     assert done.exit_code == 0
     assert done.output.splitlines()[-1].startswith('GRUB_CMDLINE_LINUX="')
-    told = json.loads(vortexctl("doctor", "--tuned", "-o", "json").output)
-    assert set(told) == {"schema", "tuned"}
+    printed = json.loads(vortexctl("doctor", "--tuned", "-o", "json").output)
+    assert set(printed) == {"schema", "tuned"}

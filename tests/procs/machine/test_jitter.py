@@ -98,7 +98,7 @@ def test_what_was_counted_meanwhile_is_the_difference() -> None:
 
 @given(st.text(), st.integers(0, 3))
 def test_any_text_is_read(text: str, cpu_index: int) -> None:
-    """Nothing that stands there is an error."""
+    """No content of the file is an error."""
     header = "      CPU0  CPU1 CPU3\n"
     for each in (text, header + text):
         assert all(v >= 0 for v in kernel_counts.interrupts_of(each, cpu_index).values())
@@ -214,14 +214,14 @@ def test_a_report_adds_up() -> None:
     found.windows = [
         JitterWindow(0, 2_000 * MS, Counts({"LOC Local timer interrupts": 500}, {}, 0, 0))
     ]
-    told = jitter_report.report(found)
-    assert sum(row["count"] for row in told["causes"].values()) == 40
-    assert sum(row["lost_ns"] for row in told["causes"].values()) == found.lost_ns
-    assert told["causes"][jitter.TASK]["count"] == 20
-    assert [row["gap_ns"] for row in told["worst"]] == [20_039 - i for i in range(8)]
-    assert told["interrupts_per_s"] == {"LOC Local timer interrupts": 250.0}
-    assert told["lost_ppm"] == round(found.lost_ns * 1e6 / found.watched_ns)
-    assert max(map(len, jitter_report.lines([told], 20_000))) <= 60
+    printed = jitter_report.report(found)
+    assert sum(row["count"] for row in printed["causes"].values()) == 40
+    assert sum(row["lost_ns"] for row in printed["causes"].values()) == found.lost_ns
+    assert printed["causes"][jitter.TASK]["count"] == 20
+    assert [row["gap_ns"] for row in printed["worst"]] == [20_039 - i for i in range(8)]
+    assert printed["interrupts_per_s"] == {"LOC Local timer interrupts": 250.0}
+    assert printed["lost_ppm"] == round(found.lost_ns * 1e6 / found.watched_ns)
+    assert max(map(len, jitter_report.lines([printed], 20_000))) <= 60
 
 
 def spun_ticks(pid: int, cpu: int) -> int:
@@ -265,9 +265,9 @@ def test_a_process_that_is_stopped_sees_it() -> None:
         process.kill()
         process.wait()
     least_ns = min(stops_ns)
-    told = json.loads(output)
-    assert told["schema"] == 1
-    (report,) = told["cpus"]
+    printed = json.loads(output)
+    assert printed["schema"] == 1
+    (report,) = printed["cpus"]
     assert report["cpu"] == cpu
     long = [row for row in report["worst"] if row["gap_ns"] >= least_ns * 0.99]
     assert long, report["worst"]

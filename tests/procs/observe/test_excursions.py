@@ -63,12 +63,12 @@ class Run:
         assert ring.commit(shared.address, publish_ns)
 
     def send(self, parts: list[int], at_ns: int = 0, **values: int) -> None:
-        """Tell of an order whose parts took so long, from ``at_ns`` after START_NS on."""
+        """Publish an order whose parts took so long, from ``at_ns`` after START_NS on."""
         record = sent_of(parts, at_ns, **values)
         self.publish(self.sent, record, int(record[0]["sent_ns"]))
 
     def stall(self, role: str, begin_ns: int, end_ns: int) -> None:
-        """Tell of a gap; times from START_NS on."""
+        """Publish a gap; times from START_NS on."""
         record = record_of(STALL, begin_ns=START_NS + begin_ns, end_ns=START_NS + end_ns,
                            lost_ns=end_ns - begin_ns)  # fmt: skip
         self.publish(self.stalls[role], record, START_NS + end_ns)
@@ -112,7 +112,9 @@ def test_an_order_is_followed_from_the_kernel_to_the_wire(run: Run) -> None:
     orders = SentOrders(run.view)
     run.send(usual(), quote_index=3)
     run.publish(run.sent, record_of(SENT, kind=Kind.PLACE), START_NS)
-    assert len(orders.take()) == 0, "told of in the next look, when the stages told of their turns"
+    assert len(orders.take()) == 0, (
+        "returned by the next look, when the stages have published their turns"
+    )
     run.stall("book", 1_000, 9_000)
     (row,) = orders.take()
     assert parts_ns(row) == usual()
@@ -140,20 +142,20 @@ def test_a_running_engine_is_followed(new_engine: Callable[..., Engine]) -> None
     assert done.returncode == 0, done.stderr
 
     def audit() -> Any:
-        told = engine.run("jitter", "--engine", "-n", engine.name, "-s", "2", "-o", "json")
-        assert told.exit_code == 0, told.output
-        facts = msgspec.json.decode(told.output)
+        done = engine.run("jitter", "--engine", "-n", engine.name, "-s", "2", "-o", "json")
+        assert done.exit_code == 0, done.output
+        facts = msgspec.json.decode(done.output)
         return facts if facts["orders"] >= 20 else None
 
-    told = until(audit, "it trades")
-    assert told["missed"] == 0
+    found = until(audit, "it trades")
+    assert found["missed"] == 0
     # What was under way at either end may differ.
-    assert told["tick_to_order_ns"]["count"] == pytest.approx(told["orders"], abs=50)
-    assert {values["count"] > 0 for values in told["parts_ns"].values()} == {True}
-    assert set(told["platform"]["waited_ms"]) == {"ingest", "book", "strategy", "gateway"}
-    assert sum(told["excursions_by_part"].values()) == told["excursions"]
-    assert sum(told["excursions_by_cause"].values()) == told["excursions"]
-    assert set(told["platform"]["stalls"]) == set(told["platform"]["waited_ms"])
+    assert found["tick_to_order_ns"]["count"] == pytest.approx(found["orders"], abs=50)
+    assert {values["count"] > 0 for values in found["parts_ns"].values()} == {True}
+    assert set(found["platform"]["waited_ms"]) == {"ingest", "book", "strategy", "gateway"}
+    assert sum(found["excursions_by_part"].values()) == found["excursions"]
+    assert sum(found["excursions_by_cause"].values()) == found["excursions"]
+    assert set(found["platform"]["stalls"]) == set(found["platform"]["waited_ms"])
 
 
 def order_of(parts: list[int]) -> Any:
@@ -219,17 +221,17 @@ def test_values_over_the_bar_are_counted_from_their_bins(values: list[int], bar_
     bins = np.zeros(BIN_COUNT, np.int64)
     for value in values:
         bins[bin_index(value)] += 1
-    told = excursions.summary_of(bins, bar_ns)
+    summary = excursions.summary_of(bins, bar_ns)
     median = sorted(values)[(len(values) - 1) // 2]
-    assert told["count"] == len(values)
-    count = told["over_bar_count"]
+    assert summary["count"] == len(values)
+    count = summary["over_bar_count"]
     assert count is not None
     surely = sum(value > (median + bar_ns) * 1.02 + 2 for value in values)
     perhaps = sum(value * 1.02 + 2 > median + bar_ns for value in values)
     assert surely <= count <= perhaps
 
 
-def test_an_audit_tells_what_happened_meanwhile_and_nothing_else(run: Run) -> None:
+def test_an_audit_reports_what_happened_meanwhile_and_nothing_else(run: Run) -> None:
     """Orders and counts before it do not count; the table is narrow; the JSON is whole."""
     run.count("tick_to_order_ns", 77)
     run.send(usual())
@@ -251,28 +253,28 @@ def test_an_audit_tells_what_happened_meanwhile_and_nothing_else(run: Run) -> No
         if turns == 30:
             raise KeyboardInterrupt  # as Ctrl-C would end it
 
-    told = excursions.audit(run.view, 3600.0, BAR_NS, sleep=trade)
-    assert told["orders"] == 30
-    assert told["missed"] == 0
-    assert told["tick_to_order_ns"]["count"] == 30
-    assert told["tick_to_order_ns"]["over_bar_count"] == 2
-    over = {part: values["over_bar_count"] for part, values in told["parts_ns"].items()}
+    found = excursions.audit(run.view, 3600.0, BAR_NS, sleep=trade)
+    assert found["orders"] == 30
+    assert found["missed"] == 0
+    assert found["tick_to_order_ns"]["count"] == 30
+    assert found["tick_to_order_ns"]["over_bar_count"] == 2
+    over = {part: values["over_bar_count"] for part, values in found["parts_ns"].items()}
     assert over == {part: int(part in ("ingest wait", "book wait")) for part in PARTS}
-    assert told["excursions"] == 2
-    assert told["excursions_by_part"] == {"ingest wait": 1, "book wait": 1}
-    assert told["excursions_by_cause"] == {"queue": 1, "platform": 1}
-    assert told["excursions_of_engine"] == 1
-    worst = told["worst"][0]
+    assert found["excursions"] == 2
+    assert found["excursions_by_part"] == {"ingest wait": 1, "book wait": 1}
+    assert found["excursions_by_cause"] == {"queue": 1, "platform": 1}
+    assert found["excursions_of_engine"] == 1
+    worst = found["worst"][0]
     assert worst["excess_ns"] == 400_000
     assert (worst["symbol"], worst["cause"], worst["lost_ns"]) == ("BTCUSDT", "platform", 390_000)
-    assert set(told["platform"]) == {"cpus", "waited_ms", "stalls"}
-    assert msgspec.json.decode(msgspec.json.encode(told))["schema"] == excursions.SCHEMA
-    rows = excursions.lines(told)
+    assert set(found["platform"]) == {"cpus", "waited_ms", "stalls"}
+    assert msgspec.json.decode(msgspec.json.encode(found))["schema"] == excursions.SCHEMA
+    rows = excursions.lines(found)
     assert max(map(len, rows)) <= 60
     assert any("ingest wait" in row for row in rows)
 
 
-def test_of_one_ticks_orders_the_worst_stands_for_all() -> None:
+def test_of_one_ticks_orders_the_worst_is_named() -> None:
     """Several quotes follow one frame; the list of the worst names it once."""
     table = [usual() for _ in range(99)]
     table += [[usual()[0] + extra_ns, *usual()[1:]] for extra_ns in (60_000, 90_000, 80_000)]

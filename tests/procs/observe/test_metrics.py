@@ -1,4 +1,4 @@
-"""What Prometheus is told, by its own parsers; and what is asked of it."""
+"""The metrics as Prometheus's own parsers read them; and the queries that we ask of it."""
 
 import json
 import os
@@ -60,26 +60,26 @@ def test_no_value_is_in_the_wrong_bucket(values: list[int]) -> None:
     bins = np.zeros(BIN_COUNT, np.int64)
     for value in values:
         bins[bin_index(value)] += 1
-    told = metrics.buckets(sample.Histogram(len(values), 0, 0, bins))
-    for (_, count), edge_ns in zip(told, metrics.EDGES_NS, strict=False):
+    buckets = metrics.buckets(sample.Histogram(len(values), 0, 0, bins))
+    for (_, count), edge_ns in zip(buckets, metrics.EDGES_NS, strict=False):
         assert count == sum(value < edge_ns for value in values)
-    assert told[-1] == ("+Inf", len(values))
+    assert buckets[-1] == ("+Inf", len(values))
 
 
-def test_dashboard_and_alerts_ask_only_for_what_is_told(still: Still) -> None:
+def test_dashboard_and_alerts_ask_only_for_existing_metrics(still: Still) -> None:
     """A name that was changed in one place only would show as an empty panel."""
     still.memory.tables["status.book"].segment.lock(0)  # a stage with a thread has more to tell
     status = still.records("status.book")[0]
     status["pid"], status["thread_id"] = os.getpid(), os.getpid()
     taken = sample.take(still.view)
-    told = {name for family in metrics.families(taken) for name in series_of(family)}
+    served = {name for family in metrics.families(taken) for name in series_of(family)}
     dashboard = json.loads((ROOT / "configs" / "grafana-dashboard.json").read_text())
     asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     assert len(asked) > 15
     alerts = (ROOT / "configs" / "prometheus-alerts.yml").read_text()
     asked.append(alerts)
     names = {name for each in asked for name in re.findall(r"\bvortex_\w+", each)}
-    assert names - told == set()
+    assert names - served == set()
     labels = {
         (name, label)
         for each in asked

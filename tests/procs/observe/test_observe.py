@@ -97,13 +97,13 @@ def test_programs_get_all_of_a_sample(still: Still) -> None:
     """A histogram's bins are those in use, by number; the rest is as in the sample."""
     record_value(address_of(still.records("latency.strategy")[0:1]), 300, 1)
     taken = sample.take(still.view)
-    told = json.loads(sample.json_of(taken))
-    (latency,) = told["stages"]["strategy"]["latencies"].values()
+    decoded = json.loads(sample.json_of(taken))
+    (latency,) = decoded["stages"]["strategy"]["latencies"].values()
     assert latency == {"count": 1, "sum_ns": 300, "max_ns": 300, "bins": {str(bin_index(300)): 1}}
     for role, stage in taken.stages.items():
-        assert told["stages"][role]["counters"] == stage.counters
+        assert decoded["stages"][role]["counters"] == stage.counters
     without = msgspec.structs.replace(taken, stages={})
-    assert msgspec.convert({**told, "stages": {}}, Sample) == without
+    assert msgspec.convert({**decoded, "stages": {}}, Sample) == without
 
 
 def test_taking_a_sample_writes_nothing(still: Still) -> None:
@@ -128,17 +128,17 @@ def test_a_latency_in_between_is_that_of_the_new_values(old: list[int], new: lis
     for value in new:
         record_value(address_of(record), value, 1)
     after = sample.histogram_of(record[0])
-    told = rates.latency(after, before)
-    assert told.count == len(new)
+    latency = rates.latency(after, before)
+    assert latency.count == len(new)
     values = sorted(new)
-    for fraction, shown in ((0.5, told.p50), (0.9, told.p90), (0.99, told.p99)):
+    for fraction, shown in ((0.5, latency.p50), (0.9, latency.p90), (0.99, latency.p99)):
         if len(new) * (1 - fraction) < 10 - 1e-9:
             assert shown is None, "the sample does not carry it"
         else:
             exact = values[max(1, int(np.ceil(len(new) * fraction - 1e-9))) - 1]
             assert shown is not None
             assert exact <= shown <= exact * 1.01 + 1
-    assert (told.max_ns is None) == (not new)
+    assert (latency.max_ns is None) == (not new)
 
 
 def sample_dtype() -> Any:
@@ -148,17 +148,17 @@ def sample_dtype() -> Any:
 
 
 def test_rates_are_differences_over_the_runs_clock(still: Still) -> None:
-    """A counter that was set back has begun anew."""
+    """A counter that was set back counts from zero."""
     before = sample.take(still.view)
     counts = still.records("counters.gateway")[0]["value_count"]
     counts[1] += 30  # PLACED
     still.records("status.gateway")[0]["loop_count"] += 500
     after = msgspec.structs.replace(sample.take(still.view), now_ns=before.now_ns + 2 * 10**9)
-    told = rates.between(before, after)
-    assert told.seconds == 2.0
-    assert told.orders_per_s == 15.0
-    assert told.stages["gateway"].loops_per_s == 250.0
-    assert told.stages["gateway"].cpu_share is None, "there is no thread"
+    rate = rates.between(before, after)
+    assert rate.seconds == 2.0
+    assert rate.orders_per_s == 15.0
+    assert rate.stages["gateway"].loops_per_s == 250.0
+    assert rate.stages["gateway"].cpu_share is None, "there is no thread"
     back = rates.between(after, msgspec.structs.replace(before, now_ns=after.now_ns + 10**9))
     assert back.orders_per_s == 0.0
 
@@ -244,12 +244,12 @@ def test_every_page_of_every_stage_fits(still: Still, role: str, width: int) -> 
         if is_filled:
             fill(still, role)
         taken = sample.take(still.view)
-        told = rates.between(taken, taken)
+        rate = rates.between(taken, taken)
         for name, page in StagePages(watched, role).pages().items():
-            lines = page(taken, told, width)
+            lines = page(taken, rate, width)
             assert lines, name
             assert all(len(line.text) <= width for line in lines), name
-        (line,) = StagePages(watched, "gone").pages()["stage"](taken, told, width)
+        (line,) = StagePages(watched, "gone").pages()["stage"](taken, rate, width)
         assert "has no gone" in line.text
 
 
@@ -292,7 +292,7 @@ def test_ticks_are_shown_exactly(number: int, unit_e8: int) -> None:
 
 @given(st.binary(max_size=256), st.sampled_from(["market.ingest", "tops", "requests", "events"]))
 def test_any_bytes_are_decoded_or_refused(raw: bytes, ring_name: str) -> None:
-    """Whatever stands in a slot, an observer does not fall over it."""
+    """No bytes in a slot make an observer fail."""
     spec = WIRED.links[ring_name].spec
     raw = raw.ljust(spec.slot_bytes, b"\0")[: spec.slot_bytes]
     layout = decode.layout_of(spec, raw)
@@ -459,7 +459,7 @@ def test_a_hole_is_no_loss(still: Still) -> None:
 
 
 def test_the_ladder_is_the_book(still: Still) -> None:
-    """Levels set by the book's own function, read back by the observer; ours stand beside them."""
+    """Levels set by the book's own function, read back by the observer; ours are beside them."""
     address = still.memory.tables["books"].address
     book.init_book(address, 64, 256, 0)
     for price, qty in ((100, 5), (98, 7), (99, 1)):
@@ -536,7 +536,7 @@ def test_a_book_that_moves_is_not_shown_torn(still: Still) -> None:
 # Logs.
 
 
-def test_faults_are_told_once_each(tmp_path: Path) -> None:
+def test_faults_are_reported_once_each(tmp_path: Path) -> None:
     """Lines that differ in their numbers are the same fault; those of shared logs are found."""
     (tmp_path / "logs").mkdir()
     log = "\n".join([

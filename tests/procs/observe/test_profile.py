@@ -59,7 +59,7 @@ def test_names_are_read_as_the_abi_writes_them(mangled: str, plain: str) -> None
 
 
 def test_a_map_for_perf_follows_no_link(tmp_path: Path) -> None:
-    """Whatever stood there is replaced, and what it led to is not touched."""
+    """The link is replaced, and its target is not touched."""
     target = tmp_path / "precious"
     target.write_text("mine")
     path = tmp_path / "perf-1.map"

@@ -93,7 +93,7 @@ def test_numbers_are_shown_plainly(number: str, shown: str) -> None:
 
 
 def test_counters_add_up() -> None:
-    """A replace is an order and a cancel; refusals are told by name, when there are any."""
+    """A replace is an order and a cancel; refusals are listed by name, when there are any."""
     view = Still()
     view.count("gateway", context.GatewayCounter.PLACED, 5)
     view.count("gateway", context.GatewayCounter.REPLACED, 7)

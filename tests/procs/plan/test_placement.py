@@ -40,7 +40,7 @@ def test_too_few_cpus_are_shared_by_all_stages(count: int) -> None:
 
 @pytest.mark.parametrize("count", [5, 8])
 def test_each_stage_is_alone_where_there_is_room(count: int) -> None:
-    """The first CPU keeps house; each stage spins on one of its own."""
+    """The first CPU is for housekeeping; each stage spins on one of its own."""
     made = plan(Placement(), ROLES, set(range(count)))
     assert [made.places[role].cpu_index for role in ROLES] == [1, 2, 3, 4]
     assert {place.wait for place in made.places.values()} == {Wait.SPIN}
@@ -151,7 +151,7 @@ def test_the_plan_can_be_read() -> None:
     ]
 
 
-#: Starts a loop that is nobody's child here, says its pid, and ends it when told to.
+#: Starts a loop that is nobody's child here, prints its pid, and ends it at the end of stdin.
 STRANGER = """
 import subprocess, sys
 loop = subprocess.Popen([sys.executable, "-c", "while True: pass"])
@@ -178,7 +178,7 @@ def test_a_task_that_keeps_an_engine_cpu_busy_is_named() -> None:
 
 
 def test_the_real_time_scheduler_is_for_stages_that_take_turns() -> None:
-    """And never for a CPU that keeps house; demanded all the same, it is refused with a reason."""
+    """And never for the housekeeping CPU; if demanded there, it is refused with a reason."""
     alone = plan(Placement(), ROLES, set(range(6)))
     with_house = plan(Placement(), ROLES, {0})
     assert scheduling.choose("auto", alone).line() == "scheduler    fair"

@@ -41,7 +41,7 @@ def test_a_new_strategy_passes_the_conformance_tests_as_it_is(tmp_path: Path) ->
 
 
 def test_a_file_that_is_there_is_not_touched(tmp_path: Path) -> None:
-    """Whatever stands in it."""
+    """Whatever it contains."""
     (tmp_path / "mine.py").write_text("precious")
     done = new_strategy("mine", "--folder", str(tmp_path))
     assert done.exit_code == 1
@@ -57,7 +57,7 @@ def test_a_name_that_python_cannot_import_is_refused(tmp_path: Path, name: str) 
 
 
 def test_an_edit_is_noticed_and_what_runs_keeps_its_copy(tmp_path: Path) -> None:
-    """By what stands in the file, not by its time; the copy is another path, the same strategy."""
+    """By the file's contents, not by its time; the copy is another path, the same strategy."""
     path = tmp_path / "mine.py"
     path.write_text(text_of("mine"))
     first = strategy_files.load(str(path))
@@ -132,7 +132,7 @@ def test_what_does_not_compile_is_said(tmp_path: Path, wrong: str, said: str) ->
 def test_one_that_does_not_compile_does_not_start(
     new_engine: Callable[..., Engine], tmp_path: Path
 ) -> None:
-    """The reason stands in what the command prints."""
+    """The command prints the reason."""
     text = text_of("mine").replace("state.decision_count += 1", "state.no_such_field += 1")
     (tmp_path / "mine.py").write_text(text)
     engine = new_engine(strategies=choices_of({"file": "mine.py"}, step_ticks=1))

@@ -12,7 +12,7 @@ from procs.observe.samples import report
 pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler
 
 ALL = ["ingest", "book", "strategy", "gateway"]
-#: Quotes so far from the touch that nobody trades with them: they stand until they are pulled.
+#: Quotes so far from the touch that nobody trades with them: they rest until they are pulled.
 WIDE = [strategy_of("BTCUSDT", 100, 3000), strategy_of("ETHUSDT", 1000, 1000)]
 
 
@@ -71,19 +71,19 @@ def test_a_pair_of_stages_can_share_a_process(
 def test_a_killed_group_is_started_again(
     new_engine: Callable[..., Engine], market: Exchange
 ) -> None:
-    """All its stages in one new process, which trades on; what stood is cancelled first."""
+    """All its stages are in one new process, which trades on; open orders are cancelled first."""
     engine = new_engine(strategies=WIDE, placement=placed(ALL))
     done = engine.start()
     assert done.returncode == 0, done.stderr
     view = engine.view()
-    until(lambda: market.status()["open_order_count"], "an order stood")
+    until(lambda: market.status()["open_order_count"], "an order is open")
     (killed,) = set(view.pids())
     os.kill(killed, signal.SIGKILL)
     until(lambda: killed not in view.pids() and view.ready(), "a new process was ready")
     engine.pids += view.pids()
     assert len(set(view.pids())) == 1
     assert "cancelled" in engine.log("+".join(ALL))
-    until(lambda: market.status()["open_order_count"], "an order stood again")
+    until(lambda: market.status()["open_order_count"], "an order is open again")
     assert engine.stop().exit_code == 0
     until(engine.has_left_nothing, "all processes had ended")
     assert market.status()["open_order_count"] == 0

@@ -42,7 +42,7 @@ class Stalls:
         )
 
     def tell(self, role: str, begin_ns: int, end_ns: int, **values: int) -> None:
-        """Let a stage tell of a stall; times from START_NS on."""
+        """Publish a stall of a stage; times from START_NS on."""
         writer = self.writers[ROLES.index(role)]
         values |= {"begin_ns": START_NS + begin_ns, "end_ns": START_NS + end_ns}
         record = record_of(STALL, **values)
@@ -85,7 +85,7 @@ def usual(**longer_ns: int) -> list[int]:
 
 
 def test_the_record_carries_all_of_the_order(stalls: Stalls) -> None:
-    """Every field of SENT is in it; what was not lost is zero, whatever stood there before."""
+    """Every field of SENT is in it; what was not lost is zero, whatever was there before."""
     sent = sent_of(usual(), order_id=77, price_ticks=5, merged_count=3, kind=13)
     row = stalls.explain(sent, budget_ns=9)
     for name in SENT.dtype.names or ():
@@ -127,7 +127,7 @@ def test_a_stop_of_hours_is_no_overflow(stalls: Stalls) -> None:
 
 
 def test_a_hop_cannot_lose_more_than_it_took(stalls: Stalls) -> None:
-    """Two stages tell of the same time."""
+    """Two stages publish stalls of the same time."""
     for role in ("ingest-a", "book"):
         stalls.tell(role, 0, 80_000, lost_ns=80_000)
     row = stalls.explain(sent_of(usual(ingest_wait=99_000)))
@@ -180,21 +180,21 @@ def test_a_slow_twin_agrees(
     """Each stage's stalls follow one another, as its own loop's do; all of each was lost."""
     made = Stalls()
     try:
-        told = []
+        stalls = []
         for role, of_role in zip(ROLES, spans, strict=True):
             end_ns = -(10**6)
             for gap_ns, took_ns in sorted(of_role):
                 begin_ns = max(end_ns, gap_ns)
                 end_ns = begin_ns + took_ns
                 made.tell(role, begin_ns, end_ns, lost_ns=took_ns)
-                told.append((role, begin_ns, end_ns))
+                stalls.append((role, begin_ns, end_ns))
         row = made.explain(sent_of(parts, source_id=source_id))
         borders = [0, *np.cumsum(np.array(parts).reshape(4, 2).sum(axis=1)).tolist()]
         for hop, (begin_ns, end_ns) in enumerate(pairwise(borders)):
             own = source_id if hop == 0 else hop + 1
             lost_ns = sum(
                 max(min(end_ns, stall_end) - max(begin_ns, stall_begin), 0)
-                for role, stall_begin, stall_end in told
+                for role, stall_begin, stall_end in stalls
                 if CPUS[ROLES.index(role)] == CPUS[own]
             )
             assert row["lost_ns"][hop] == min(lost_ns, end_ns - begin_ns), hop

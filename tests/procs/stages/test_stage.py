@@ -109,7 +109,7 @@ class Bench:
         return child
 
     def wait_running(self, role: str) -> None:
-        """Wait until the loop of a stage comes round."""
+        """Wait until the loop of a stage has run again."""
         # The first beat is that of the stage's beginning.
         until(lambda: self.status(role)["loop_count"] > 1, f"the loop of {role} ran")
 
@@ -201,7 +201,7 @@ def test_a_stage_leaves_on_command(bench: Bench, role: str) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stage_leaves_on_a_signal(bench: Bench, number: signal.Signals) -> None:
-    """As if it were told to."""
+    """As on an order to leave."""
     child = bench.start("book")
     child.send_signal(number)
     assert child.wait(DEADLINE_S) == 0

@@ -88,7 +88,7 @@ def test_each_account_trades_its_own_symbols(running: Running) -> None:
         assert any(is_open(int(row["state"])) for row in known) or len(known) > 3
 
 
-def test_what_is_told_names_the_accounts(running: Running) -> None:
+def test_reports_name_the_accounts(running: Running) -> None:
     """The balances of each, and its part of the report."""
     done = running.engine.run("status", "-n", running.engine.name, "-o", "json")
     facts = json.loads(done.output)
@@ -132,7 +132,7 @@ def happened(running: Running) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_a_stop_waits_until_nothing_of_either_account_stands(running: Running) -> None:
+def test_a_stop_waits_until_neither_account_has_an_open_order(running: Running) -> None:
     """Both gateways pull; the books of the exchange and ours agree on what each account holds."""
     positions = {}
     folder = running.engine.run_folder
@@ -141,17 +141,17 @@ def test_a_stop_waits_until_nothing_of_either_account_stands(running: Running) -
     assert running.open_orders() == 0
     assert not [each for number in (1, 2) for each in orders_of(running.exchange, number)
                 if each["is_open"]]  # fmt: skip
-    told = json.loads((folder / "report.json").read_text())
+    reported = json.loads((folder / "report.json").read_text())
     for key in ("orders", "cancels", "fills"):
-        assert told[key] == sum(account[key] for account in told["accounts"].values()) > 0
+        assert reported[key] == sum(account[key] for account in reported["accounts"].values()) > 0
     for key in ("tick_to_order_ns", "order_round_trip_ns"):
-        counts = [account[key]["count"] for account in told["accounts"].values()]
-        assert told[key]["count"] == sum(counts) > min(counts) > 0
+        counts = [account[key]["count"] for account in reported["accounts"].values()]
+        assert reported[key]["count"] == sum(counts) > min(counts) > 0
     for number, symbol in enumerate(ACCOUNTS.values(), 1):
         held = Decimal(0)
         for fill in running.exchange.audit()["fills"]:
             if fill["account"] == number and fill["symbol"] == symbol:
                 held += Decimal(fill["qty"]) * (1 if fill["side"] == "BUY" else -1)
         positions[symbol] = held
-    assert {symbol: Decimal(text) for symbol, text in told["position"].items()} == positions
+    assert {symbol: Decimal(text) for symbol, text in reported["position"].items()} == positions
     until(running.engine.has_left_nothing, "all has ended")

@@ -23,7 +23,7 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_progress_is_passed_on_and_a_failure_told(script: Path) -> None:
+def test_progress_is_passed_on_and_a_failure_reported(script: Path) -> None:
     said: list[str] = []
     script.write_text('#!/bin/sh\necho "$@"; echo two\n')
     Compiler().run(Path("launch.json"), said.append)
@@ -59,7 +59,7 @@ def test_it_is_ended_with_its_helpers(script: Path) -> None:
 
 
 def is_gone(pid: int) -> bool:
-    """Return whether a process has ended, whoever reaps it."""
+    """Return whether a process has ended; anyone may reap it."""
     try:
         os.kill(pid, signal.SIGCONT)
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"

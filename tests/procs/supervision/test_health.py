@@ -1,4 +1,4 @@
-"""A stopped process is told from a stuck one, and neither from one that is only slow."""
+"""The health of a process: stopped, stuck, or only slow, which is well."""
 
 import signal
 import subprocess

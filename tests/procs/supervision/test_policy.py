@@ -32,7 +32,7 @@ def test_delays_double_and_then_it_is_given_up() -> None:
     assert crash_loop(0.0) == [0.1, 0.2, 0.4]
 
 
-def test_a_stable_life_begins_the_delays_anew() -> None:
+def test_a_stable_life_restarts_the_delays() -> None:
     """Rare deaths are no crash loop: there is no end to them."""
     assert crash_loop(30.0, rounds=20) == [0.1] * 20
 

@@ -1,7 +1,7 @@
 """The whole engine while the venue misbehaves on demand, on one run; see tests/README.md.
 
-The quotes stand far from the touch, so nobody trades with them: what comes twice, late or never is
-about orders alone, and the exchange's books can be held to one order on each side.
+The quotes are far from the touch, so nobody trades with them.  What comes twice, late or never
+concerns orders alone, and the exchange must have at most one open order on each side.
 """
 
 import json
@@ -61,7 +61,7 @@ def running(whole: Running) -> Iterator[Running]:
 
 
 def over(running: Running, *numbers: int) -> None:
-    """Wait until faults have struck as often as they shall."""
+    """Wait until faults have struck as often as they were armed for."""
     for number in numbers:
         until(lambda number=number: running.exchange.is_over(number), "the fault had struck")
 

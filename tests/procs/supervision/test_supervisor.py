@@ -40,11 +40,11 @@ class Run:
         return ask(self.engine.name, ListStages()).stages
 
     def is_trading(self) -> bool:
-        """Return whether all is ready and orders stand."""
+        """Return whether all is ready and orders are open."""
         return self.view.ready() and self.open_count() > 0
 
     def open_count(self) -> int:
-        """Return how many orders stand or may stand."""
+        """Return how many orders are open or may be open."""
         return int(self.view.records("positions")["open_order_count"].sum())
 
     def events(self) -> list[dict[str, Any]]:
@@ -64,11 +64,11 @@ class Run:
         return self.view.records("log_marks").copy()
 
     def all_is_written(self) -> bool:
-        """Return whether all that the hot loops told until now is in the file."""
+        """Return whether all events of the hot loops until now are in the file."""
         rings = [self.view.rings[f"log.{role}"] for role in STAGES]
         return [ring.published_seq for ring in rings] == self.marks()["next_seq"].tolist()
 
-    def told(self, what: str, stage: str) -> int:
+    def event_count(self, what: str, stage: str) -> int:
         """Return how often something happened to a stage."""
         return sum(e["what"] == what and e.get("stage") == stage for e in self.events())
 
@@ -97,9 +97,9 @@ def run(tmp_path_factory: pytest.TempPathFactory, exchange: Exchange) -> Iterato
 def test_a_killed_stage_is_started_again_and_the_run_goes_on(run: Run, stage: str) -> None:
     """Quotes are pulled meanwhile; the others do not notice."""
     before = run.stages()
-    died = run.told("died", stage)
+    died = run.event_count("died", stage)
     os.kill(before[stage].pid, signal.SIGKILL)
-    until(lambda: run.told("died", stage) == died + 1, f"the death of {stage} was noticed")
+    until(lambda: run.event_count("died", stage) == died + 1, f"the death of {stage} was noticed")
     until(run.is_trading, "the run trades again")
     after = run.stages()
     assert after[stage].pid != before[stage].pid
@@ -111,17 +111,17 @@ def test_a_killed_stage_is_started_again_and_the_run_goes_on(run: Run, stage: st
 def test_a_stopped_stage_is_continued(run: Run, stage: str) -> None:
     """It is the same process as before."""
     pid = run.stages()[stage].pid
-    continued = run.told("continued", stage)
+    continued = run.event_count("continued", stage)
     os.kill(pid, signal.SIGSTOP)
-    until(lambda: run.told("continued", stage) > continued, f"{stage} was continued")
+    until(lambda: run.event_count("continued", stage) > continued, f"{stage} was continued")
     until(run.is_trading, "the run trades again")
     assert run.stages()[stage].pid == pid
 
 
 def test_a_stage_can_be_stopped_and_started_by_hand(run: Run) -> None:
-    """Nothing stands while it is away, and nobody starts it behind one's back."""
+    """No order is open while it is stopped, and nothing starts it by itself."""
     assert ask(run.engine.name, StopStage("strategy")) == CommandAnswer()
-    until(lambda: run.open_count() == 0, "nothing stands")
+    until(lambda: run.open_count() == 0, "no order is open")
     assert run.stages()["strategy"].phase == "stopped"
     assert not run.view.ready()
     assert ask(run.engine.name, StartStage("strategy")) == CommandAnswer()
@@ -140,10 +140,10 @@ def test_restart_gives_a_stage_a_new_process(run: Run) -> None:
 
 
 def test_a_log_writer_that_is_killed_is_followed_by_one_that_goes_on(run: Run) -> None:
-    """What was told meanwhile is written, nothing twice; no stage notices."""
+    """Events logged meanwhile are written, none twice; no stage notices."""
     stages, pid = run.stages(), int(run.marks()[0]["pid"])
     os.kill(pid, signal.SIGKILL)
-    until(lambda: run.told("died", "log_writer") == 1, "its death was noticed")
+    until(lambda: run.event_count("died", "log_writer") == 1, "its death was noticed")
     assert run.engine.run("restart", "strategy", "-n", run.engine.name).exit_code == 0
     until(lambda: run.marks()[0]["pid"] != pid, "there is another")
     until(run.all_is_written, "it caught up")
@@ -156,11 +156,11 @@ def test_a_log_writer_that_is_killed_is_followed_by_one_that_goes_on(run: Run) -
     assert all(run.stages()[each].pid == stages[each].pid for each in STAGES if each != "strategy")
 
 
-def test_deaths_tell_how_each_ended_and_the_last_that_it_told(run: Run) -> None:
-    """Of each life what its own loop told, from its first event to its last."""
-    gateway_died = run.told("died", "gateway")
+def test_deaths_show_how_each_life_ended_and_its_last_events(run: Run) -> None:
+    """The events are those of its own loop, from its first to its last."""
+    gateway_died = run.event_count("died", "gateway")
     os.kill(run.stages()["gateway"].pid, signal.SIGKILL)
-    until(lambda: run.told("died", "gateway") == gateway_died + 1, "its death was noticed")
+    until(lambda: run.event_count("died", "gateway") == gateway_died + 1, "its death was noticed")
     until(run.is_trading, "the run trades again")
     deaths = run.deaths()
     died = [event for event in run.events() if event["what"] == "died"]
@@ -200,13 +200,13 @@ def test_a_run_without_supervisor_pulls_and_is_adopted_by_the_next_start(run: Ru
     done = run.engine.start()
     assert done.returncode == 0, done.stderr
     until(run.is_trading, "the adopted run trades")
-    assert {stage: told.pid for stage, told in run.stages().items()} == {
-        stage: told.pid for stage, told in before.items()
+    assert {name: stage.pid for name, stage in run.stages().items()} == {
+        name: stage.pid for name, stage in before.items()
     }
     assert run.engine.process("start", "-c", str(run.engine.config_path)).returncode == 1
 
 
-def test_wait_and_events_tell_of_the_run(run: Run) -> None:
+def test_wait_and_events_report_on_the_run(run: Run) -> None:
     """`wait` returns at once for what is so, and with 99 for what does not come."""
     name = run.engine.name
     assert run.engine.run("wait", "--for", "ready", "-n", name).exit_code == 0
@@ -220,15 +220,15 @@ def test_wait_and_events_tell_of_the_run(run: Run) -> None:
 
 
 def test_logs_are_one_stream_in_the_order_of_time(run: Run) -> None:
-    """What processes say and what their hot loops told; of one stage, or of some gravity."""
+    """The lines of processes and the events of their hot loops; of one stage, or of a severity."""
     name = run.engine.name
     everything = run.engine.run("logs", "-n", name, "-l", "1000000", "-o", "json")
     lines = [json.loads(line) for line in everything.output.splitlines()]
     assert [line["time"] for line in lines] == sorted(line["time"] for line in lines)
     assert {"supervisor", "gateway", "book", "ingest", "log_writer"} <= {x["log"] for x in lines}
     of_gateway = run.engine.run("logs", "gateway", "-n", name, "-l", "1000000").output
-    assert "gateway: halt: " in of_gateway, "its hot loop told"
-    assert "gateway: order connection to " in of_gateway, "its main thread said"
+    assert "gateway: halt: " in of_gateway, "its hot loop logged"
+    assert "gateway: order connection to " in of_gateway, "its main thread logged"
     assert "book: " not in of_gateway
     grave = run.engine.run("logs", "--level", "warning", "-n", name).output
     assert grave
@@ -236,7 +236,7 @@ def test_logs_are_one_stream_in_the_order_of_time(run: Run) -> None:
 
 
 def test_the_books_agree_after_all_that(run: Run) -> None:
-    """By the exchange's own books: no id twice, nothing stands, the position to the lot."""
+    """By the exchange's own books: no id twice, no open order, the position to the lot."""
     deaths = run.deaths()
     done = run.engine.stop()
     assert done.exit_code == 0, done.output
@@ -245,8 +245,8 @@ def test_the_books_agree_after_all_that(run: Run) -> None:
     assert not socket_path(run.engine.name).exists()
     # The archive has what the rings had; the clock's distance to wall time was measured since.
     for before, after in zip(deaths, run.deaths(), strict=True):
-        for told in (before, after):
-            told["events"] = [line.split(None, 2)[2] for line in told["events"]]
+        for life in (before, after):
+            life["events"] = [line.split(None, 2)[2] for line in life["events"]]
         assert after == before
     books = audit(run.exchange)
     ids = [each for order in books["orders"] for each in order["client_order_ids"]]
@@ -276,7 +276,7 @@ def audit(exchange: Exchange) -> dict[str, Any]:
 def test_a_crash_loop_is_given_up_and_can_be_started_by_hand(
     tmp_path: Path, exchange: Exchange
 ) -> None:
-    """Given up, nothing stands; started by hand, it trades again."""
+    """Given up, it leaves no open order; started by hand, it trades again."""
     engine = Engine.on(tmp_path, exchange, liveness={
         "lease_ms": 5000, "start_timeout_s": 90, "stop_timeout_s": 30, "deaths_per_minute": 2,
     })  # fmt: skip
@@ -285,11 +285,11 @@ def test_a_crash_loop_is_given_up_and_can_be_started_by_hand(
         run = Run(engine, exchange)
         until(run.is_trading, "the engine trades")
         os.kill(run.stages()["strategy"].pid, signal.SIGKILL)
-        until(lambda: run.told("died", "strategy") == 1, "its first death was noticed")
+        until(lambda: run.event_count("died", "strategy") == 1, "its first death was noticed")
         until(run.is_trading, "the run trades again")
         os.kill(run.stages()["strategy"].pid, signal.SIGKILL)
-        until(lambda: run.told("given up", "strategy") == 1, "it was given up")
+        until(lambda: run.event_count("given up", "strategy") == 1, "it was given up")
         assert run.stages()["strategy"].phase == "given up"
-        until(lambda: run.open_count() == 0, "nothing stands")
+        until(lambda: run.open_count() == 0, "no order is open")
         assert ask(engine.name, StartStage("strategy")) == CommandAnswer()
         until(run.is_trading, "the run trades again")

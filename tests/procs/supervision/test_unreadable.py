@@ -46,7 +46,7 @@ def test_a_run_of_another_version_is_one_line(nowhere: Engine, arguments: list[s
         table.close()
 
 
-def test_status_and_jitter_tell_of_a_running_engine_of_another_version(nowhere: Engine) -> None:
+def test_status_and_jitter_report_a_running_engine_of_another_version(nowhere: Engine) -> None:
     """Its program was exchanged under it: that is no engine that just starts."""
     with nowhere.as_own_environment():
         lock = InstanceLock.take(nowhere.name)

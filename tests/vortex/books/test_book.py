@@ -1,4 +1,4 @@
-"""The level-2 book against a dictionary that is sorted anew for each look."""
+"""The level-2 book against a dictionary that is sorted again for each look."""
 
 import pytest
 from builders import BookBlock, diff, snapshot

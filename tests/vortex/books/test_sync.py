@@ -347,7 +347,7 @@ def test_trades_do_not_concern_the_book():
     assert (block.array == before).all()
 
 
-def test_the_touch_tells_state_and_counts_and_leaves_version_and_stamps():
+def test_the_touch_has_state_and_counts_and_keeps_version_and_stamps():
     venue = Venue(23)
     block = live_book(venue)
     send(block, diff(*venue.step()))

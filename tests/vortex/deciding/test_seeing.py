@@ -104,19 +104,19 @@ def test_trades_are_those_since_the_last_call_the_newest_kept(count):
     for number in range(40):  # before the last call
         sight.trade(1, Side.BUY, number + 1, 1)
     sight.view(1).new_trade_count = 0
-    told = [(Side.BUY if number % 3 else Side.SELL, 100 + number, 1 + number)
+    market_trades = [(Side.BUY if number % 3 else Side.SELL, 100 + number, 1 + number)
             for number in range(count)]  # fmt: skip
-    for trade in told:
+    for trade in market_trades:
         sight.trade(1, *trade)
         sight.trade(0, Side.SELL, 5, 5)
     view = sight.view(1)
     assert seeing.trade_count(view) == min(count, TRADE_ROWS)
     found = [seeing.trade(view, index) for index in range(seeing.trade_count(view))]
     assert [(each.aggressor_side, each.price_ticks, each.qty_lots) for each in found] == [
-        (int(side), price, lots) for side, price, lots in told[-TRADE_ROWS:]
+        (int(side), price, lots) for side, price, lots in market_trades[-TRADE_ROWS:]
     ][: len(found)]
     assert view.new_trade_count == count
-    assert view.bought_lots == 40 + sum(lots for side, _, lots in told if side == Side.BUY)
+    assert view.bought_lots == 40 + sum(lots for side, _, lots in market_trades if side == Side.BUY)
 
 
 def test_an_order_is_seen_from_its_request_to_its_end():

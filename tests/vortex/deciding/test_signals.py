@@ -65,7 +65,7 @@ def test_even_steps_give_the_textbooks_weighted_mean():
     assert variance == pytest.approx(float(np.sum(weights * changes**2 / 0.5)), rel=1e-12)
 
 
-def test_a_price_that_stands_still_is_forgotten_alike_in_one_step_or_many():
+def test_a_constant_price_decays_the_variance_alike_in_one_step_or_many():
     once = signals.next_variance(4.0, 0.0, 3 * S, 10 * S)
     variance = 4.0
     for _ in range(30):

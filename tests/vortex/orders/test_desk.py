@@ -1,4 +1,4 @@
-"""The desk: each change told once, in whatever order the venue's two accounts of it arrive."""
+"""The desk: one event for each change, in whatever order the venue's reply and report arrive."""
 
 import itertools
 
@@ -9,7 +9,7 @@ from vortex.codes import Answer, Execution, FeeAsset, Kind, OrderState, Outcome,
 from vortex.orders import desk, desk_tables
 
 
-def told(events):
+def kinds_of(events):
     """Return (kind, request answered) of each event."""
     return [(Kind(event["kind"]), int(event["request_kind"])) for event in events]
 
@@ -53,7 +53,7 @@ def test_a_placed_order_is_acknowledged_once_and_filled_once(steps):
         else:
             the_desk.trade(order_id, 7, 10, 10)
         the_desk.check_exposure()
-    assert told(the_desk.events) == [(Kind.ACKED, Kind.PLACE), (Kind.FILLED, 0)]
+    assert kinds_of(the_desk.events) == [(Kind.ACKED, Kind.PLACE), (Kind.FILLED, 0)]
     assert the_desk.positions["base_lots"][0] == 10
     assert state_of(the_desk, order_id) == OrderState.FILLED
     assert the_desk.desk["late_count"] == 1, "the second reply"
@@ -84,7 +84,7 @@ def test_a_cancel_waits_for_the_fills_that_came_before_it(steps):
             the_desk.report(Execution.CANCELED, order_id, filled_lots=4)
         the_desk.check_exposure()
         assert position["base_lots"] + position["open_buy_lots"] >= 4, "what it may become"
-    assert told(the_desk.events) == [
+    assert kinds_of(the_desk.events) == [
         (Kind.ACKED, Kind.PLACE),
         (Kind.FILLED, 0),
         (Kind.CANCELED, Kind.CANCEL),
@@ -106,7 +106,7 @@ def test_a_fill_that_beats_the_cancel_ends_the_wait_once(steps):
             )
         else:
             the_desk.trade(order_id, 7, 10, 10)
-    assert told(the_desk.events) == [(Kind.FILLED, Kind.CANCEL)]
+    assert kinds_of(the_desk.events) == [(Kind.FILLED, Kind.CANCEL)]
     assert the_desk.positions["base_lots"][0] == 10
     assert state_of(the_desk, order_id) == OrderState.FILLED
 
@@ -126,7 +126,7 @@ def test_a_cancel_refused_for_another_reason_ends_the_wait_and_leaves_the_order(
     order_id = resting(the_desk)
     request_id = the_desk.submit(Kind.CANCEL, order_id=order_id)
     the_desk.reply(request_id, cancel_outcome=Outcome.FAILURE, reject=Reject.VENUE_THROTTLED)
-    assert told(the_desk.events) == [(Kind.REJECTED, Kind.CANCEL)]
+    assert kinds_of(the_desk.events) == [(Kind.REJECTED, Kind.CANCEL)]
     assert the_desk.events[0]["reason"] == Reject.VENUE_THROTTLED
     assert state_of(the_desk, order_id) == OrderState.RESTING
     assert desk.check_order(the_desk.address, order_id, Kind.CANCEL) == Reject.NONE
@@ -151,7 +151,7 @@ def test_a_replace_ends_the_old_order_and_acknowledges_the_new_one_once(steps):
         else:
             the_desk.report(Execution.NEW, new_id)
         the_desk.check_exposure()
-    assert sorted(told(the_desk.events)) == [(Kind.ACKED, Kind.REPLACE), (Kind.CANCELED, 0)]
+    assert sorted(kinds_of(the_desk.events)) == [(Kind.ACKED, Kind.REPLACE), (Kind.CANCELED, 0)]
     assert state_of(the_desk, old_id) == OrderState.CANCELED
     assert state_of(the_desk, new_id) == OrderState.RESTING
     assert the_desk.positions["open_buy_lots"][0] == 10
@@ -183,7 +183,7 @@ def test_the_outcomes_of_a_replace(cancel, place, reason, old_state, new_state):
     answered = [event for event in the_desk.events if event["request_kind"]]
     assert len(answered) == (0 if new_state == OrderState.UNKNOWN else 1)
     the_desk.check_exposure()
-    # The old order can be asked about again at once, unless its end is still to be told.
+    # The old order's status can be queried again at once, unless its end is still to be reported.
     if (cancel, reason) == (F, Reject.VENUE_THROTTLED):
         assert desk.check_order(the_desk.address, old_id, Kind.CANCEL) == Reject.NONE
     elif old_state == OrderState.RESTING:
@@ -194,7 +194,7 @@ def test_a_reply_without_an_outcome_is_no_rejection():
     the_desk = OrderDesk()
     request_id = the_desk.submit(Kind.PLACE)
     the_desk.reply(request_id, status=200)
-    assert told(the_desk.events) == [(Kind.UNKNOWN, 0)]
+    assert kinds_of(the_desk.events) == [(Kind.UNKNOWN, 0)]
     assert the_desk.positions["open_buy_lots"][0] == 10, "at its worst until the venue says"
 
 
@@ -205,7 +205,7 @@ def test_an_acknowledged_order_is_not_rejected_by_a_contradicting_reply():
     the_desk.report(Execution.NEW, order_id)
     the_desk.reply(request_id, place_outcome=Outcome.FAILURE, reject=Reject.VENUE_OTHER)
     assert state_of(the_desk, order_id) == OrderState.RESTING
-    assert told(the_desk.events) == [(Kind.ACKED, Kind.PLACE)]
+    assert kinds_of(the_desk.events) == [(Kind.ACKED, Kind.PLACE)]
 
 
 @pytest.mark.parametrize(
@@ -226,22 +226,22 @@ def test_an_unanswered_order_becomes_what_the_venue_says(fate, kind, state, is_l
     if is_late:
         row_index = desk_tables.next_overdue(the_desk.address, 0, 100, the_desk.now_ns + 200)
         the_desk.mark_unknown(row_index)
-        assert told(the_desk.events) == [(Kind.UNKNOWN, 0)]
+        assert kinds_of(the_desk.events) == [(Kind.UNKNOWN, 0)]
         the_desk.events.clear()
     the_desk.answer(kind=Answer.FATE, order_id=order_id, **fate)
-    assert told(the_desk.events) == [(kind, Kind.PLACE)]
+    assert kinds_of(the_desk.events) == [(kind, Kind.PLACE)]
     assert state_of(the_desk, order_id) == state
     the_desk.check_exposure()
 
 
 def test_an_order_that_the_venue_forgot_is_over_once_nothing_is_open():
-    """A venue that came back without its orders: what stood is gone, what was filled stays."""
+    """A venue that came back without its orders: the open ones are gone, the fills stay."""
     the_desk = OrderDesk()
     order_id = resting(the_desk)
     the_desk.trade(order_id, 7, 4, 4)
     the_desk.events.clear()
     the_desk.answer(kind=Answer.FATE, order_id=order_id, reject=Reject.VENUE_UNKNOWN_ORDER)
-    assert told(the_desk.events) == [(Kind.CANCELED, 0)]
+    assert kinds_of(the_desk.events) == [(Kind.CANCELED, 0)]
     assert state_of(the_desk, order_id) == OrderState.CANCELED
     assert the_desk.positions["base_lots"][0] == 4
     assert desk_tables.open_order_count(the_desk.address, 1) == 0
@@ -270,7 +270,7 @@ def test_a_late_failure_of_a_former_request_does_not_end_the_wait_for_the_presen
     order_id = resting(the_desk)
     first = the_desk.submit(Kind.CANCEL, order_id=order_id)
     the_desk.answer(kind=Answer.FATE, order_id=order_id, state=OrderState.RESTING)
-    assert told(the_desk.events) == [(Kind.REJECTED, Kind.CANCEL)]
+    assert kinds_of(the_desk.events) == [(Kind.REJECTED, Kind.CANCEL)]
     the_desk.submit(Kind.REPLACE, order_id=order_id)
     the_desk.reply(first, cancel_outcome=Outcome.FAILURE, reject=Reject.VENUE_THROTTLED)
     assert len(the_desk.events) == 1
@@ -407,7 +407,7 @@ def test_a_refused_amendment_leaves_the_order_as_it_was(reject, is_over):
 
 
 @pytest.mark.parametrize("is_done", [True, False])
-def test_a_question_tells_whether_an_order_was_amended(is_done):
+def test_a_status_shows_whether_an_order_was_amended(is_done):
     the_desk, order_id, _ = amending()
     asked = desk_tables.begin_request(
         the_desk.address, Kind.STATUS, 0, order_id, 0, the_desk.now_ns

@@ -1,7 +1,7 @@
 """The desk and a strategy's quotes against a venue that delays, loses, repeats and races.
 
-The venue is a few lines of Python that know what really stands.  Its replies arrive in any order
-and may be lost; its reports come in the order of their stream, some of them twice; it may take a
+The venue is a few lines of Python that know the open orders.  Its replies arrive in any order and
+may be lost; its reports come in the order of their stream, some of them twice; it may take a
 request and say that it does not know, or take it long after it said so.
 """
 
@@ -23,7 +23,7 @@ QUOTES = (0, 1, 4)
 
 
 class Venue:
-    """What really stands and what really traded."""
+    """The orders that are really open, and the real trades."""
 
     def __init__(self) -> None:
         self.open = {}
@@ -343,19 +343,19 @@ def test_whatever_the_order_of_arrival_the_desk_ends_where_the_venue_is(seed, la
     wish = {0: (95, 5), 4: (105, 3)}
     exchange.want(wish)
     exchange.settle()
-    stands = {
+    found = {
         order["quote_index"]: (order["price_ticks"], order["qty_lots"] - order["filled_lots"])
         for order in exchange.venue.open.values()
     }
-    assert len(stands) == len(exchange.venue.open), "a quote stands twice"
-    assert stands == exchange.quotes.stands(), "the strategy knows what stands"
+    assert len(found) == len(exchange.venue.open), "a quote is open twice"
+    assert found == exchange.quotes.open_quotes(), "the strategy knows its open quotes"
     # More than half of the size may be left standing where the price is right.
-    assert {index: price for index, (price, _) in stands.items()} == {0: 95, 4: 105}
+    assert {index: price for index, (price, _) in found.items()} == {0: 95, 4: 105}
     assert not exchange.waits
     exchange.want({})
     exchange.settle()
     assert not exchange.venue.open
-    assert not exchange.quotes.stands()
+    assert not exchange.quotes.open_quotes()
     assert not exchange.waits
     assert not exchange.quotes.standing["request_kind"].any()
     assert desk_tables.open_order_count(exchange.desk.address, 1) == 0

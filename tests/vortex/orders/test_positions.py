@@ -60,7 +60,7 @@ def test_fills_add_up_to_exact_decimals(found, bid_ticks, spread_ticks):
         trade_id += step
         fill = (trade_id, side, price_ticks, qty_lots, fee_e8, fee_asset)
         assert account.add(*fill)
-        assert not account.add(*fill), "told twice, counted once"
+        assert not account.add(*fill), "reported twice, counted once"
         held += int(side) * qty_lots * LOT
         cash -= int(side) * qty_lots * LOT * price_ticks * TICK
         fees[fee_asset] += fee_e8 / E8
@@ -136,10 +136,10 @@ words = st.integers(-(2**63), 2**63 - 1)
 @given(st.lists(st.tuples(words, words), min_size=1, max_size=40), st.randoms())
 def test_a_fill_counts_once_in_whatever_order_it_is_reported(ids, random):
     account = Account()
-    told = ids + ids + ids
-    random.shuffle(told)
+    reported_ids = ids + ids + ids
+    random.shuffle(reported_ids)
     counted = set()
-    for high, low in told:
+    for high, low in reported_ids:
         assert account.add_id(high, low) == ((high, low) not in counted)
         counted.add((high, low))
     assert account.position["fill_count"][0] == len(counted)

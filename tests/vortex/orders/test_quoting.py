@@ -1,4 +1,4 @@
-"""The difference between what is wanted and what stands, and how events move the latter."""
+"""The difference between the wanted and the open quotes, and how events change the latter."""
 
 import numpy as np
 import pytest
@@ -23,17 +23,17 @@ def event(kind, index=0, **fields):
     return record_of(ORDER_EVENT, kind=kind, quote_index=index, **fields)[0]
 
 
-def standing_quotes(stands, **settings_):
-    """Return quotes of which ``stands`` were acknowledged, numbered from 100 on."""
+def acknowledged_quotes(open_quotes, **settings_):
+    """Return quotes of which ``open_quotes`` were acknowledged, numbered from 100 on."""
     quotes = Quotes(**settings_)
-    for index, (price_ticks, qty_lots) in stands.items():
+    for index, (price_ticks, qty_lots) in open_quotes.items():
         fields = {"price_ticks": price_ticks, "remaining_lots": qty_lots}
         quotes.hear(event(Kind.ACKED, index, order_id=100 + index, **fields), NOW_NS)
     return quotes
 
 
 def succeed(quotes, request, order_id):
-    """Tell of the request's success as the gateway would."""
+    """Publish the request's success as the gateway would."""
     index, kind = int(request["quote_index"]), request["kind"]
     if kind == Kind.CANCEL:
         over = event(Kind.CANCELED, index, order_id=request["order_id"], request_kind=kind)
@@ -47,8 +47,8 @@ def succeed(quotes, request, order_id):
 
 @settings(max_examples=100, print_blob=True)
 @given(quotes_strategy, quotes_strategy, st.integers(0, 4))
-def test_requests_that_succeed_bring_what_stands_to_what_is_wanted(wanted, stands, reprice):
-    quotes = standing_quotes(stands, reprice_ticks_min=reprice)
+def test_requests_that_succeed_turn_the_open_quotes_into_the_wanted(wanted, open_quotes, reprice):
+    quotes = acknowledged_quotes(open_quotes, reprice_ticks_min=reprice)
     quotes.want(wanted)
     requests = quotes.requests(NOW_NS)
     kinds = [Kind(request["kind"]) for request in requests]
@@ -60,27 +60,27 @@ def test_requests_that_succeed_bring_what_stands_to_what_is_wanted(wanted, stand
     for number, request in enumerate(requests):
         index = int(request["quote_index"])
         assert request["side"] == quote_side(index)
-        expected = Kind.REPLACE if index in stands else Kind.PLACE
+        expected = Kind.REPLACE if index in open_quotes else Kind.PLACE
         assert request["kind"] == (expected if index in wanted else Kind.CANCEL)
-        assert request["order_id"] == (100 + index if index in stands else 0)
+        assert request["order_id"] == (100 + index if index in open_quotes else 0)
         if index in wanted:
             assert (request["price_ticks"], request["qty_lots"]) == wanted[index]
         succeed(quotes, request, 1_000 + number)
     assert not len(quotes.requests(NOW_NS)), "nothing is left to do"
-    found = quotes.stands()
+    found = quotes.open_quotes()
     assert found.keys() == wanted.keys()
     for index, (price_ticks, qty_lots) in wanted.items():
         if index in indices:
             assert found[index] == (price_ticks, qty_lots)
-        else:  # near enough to be left where it stands, in its place in the queue
-            assert found[index] == stands[index]
+        else:  # near enough to keep its price and its place in the queue
+            assert found[index] == open_quotes[index]
             moved_ticks = abs(found[index][0] - price_ticks)
             assert moved_ticks == 0 or moved_ticks < reprice
             assert qty_lots / 2 <= found[index][1] <= qty_lots
 
 
 @pytest.mark.parametrize(
-    ("stands", "wanted", "kind"),
+    ("open_quotes", "wanted", "kind"),
     [
         ((100, 10), (100, 10), None),
         ((100, 10), (102, 10), None),  # less than the smallest move
@@ -91,8 +91,8 @@ def test_requests_that_succeed_bring_what_stands_to_what_is_wanted(wanted, stand
         ((100, 11), (100, 10), Kind.REPLACE),  # never more than is wanted
     ],
 )
-def test_a_quote_moves_when_it_is_worth_a_request(stands, wanted, kind):
-    quotes = standing_quotes({0: stands}, reprice_ticks_min=3)
+def test_a_quote_moves_when_it_is_worth_a_request(open_quotes, wanted, kind):
+    quotes = acknowledged_quotes({0: open_quotes}, reprice_ticks_min=3)
     quotes.want({0: wanted})
     assert [request["kind"] for request in quotes.requests(NOW_NS)] == ([kind] if kind else [])
 
@@ -110,12 +110,12 @@ def test_a_refused_quote_rests_for_a_while():
 
 
 def test_a_request_about_an_order_that_is_gone_forgets_it_at_once():
-    quotes = standing_quotes({0: (100, 5)}, reject_pause_ns=PAUSE_NS)
+    quotes = acknowledged_quotes({0: (100, 5)}, reject_pause_ns=PAUSE_NS)
     quotes.want({0: (103, 5)})
     assert quotes.requests(NOW_NS)[0]["kind"] == Kind.REPLACE
     gone = {"request_kind": Kind.REPLACE, "reason": Reject.NO_SUCH_ORDER}
     quotes.hear(event(Kind.REJECTED, 0, order_id=100, **gone), NOW_NS)
-    assert not quotes.stands()
+    assert not quotes.open_quotes()
     assert quotes.requests(NOW_NS)[0]["kind"] == Kind.PLACE
 
 
@@ -127,39 +127,39 @@ def test_a_quote_whose_answer_is_unknown_is_left_alone():
     assert not len(quotes.requests(NOW_NS + 10**12))
 
 
-def test_a_fill_takes_from_what_stands_and_the_last_one_ends_it():
-    quotes = standing_quotes({0: (100, 8), 4: (110, 8)})
+def test_a_fill_reduces_the_open_quote_and_the_last_one_ends_it():
+    quotes = acknowledged_quotes({0: (100, 8), 4: (110, 8)})
     quotes.hear(event(Kind.FILLED, 0, order_id=100, remaining_lots=5), NOW_NS)
-    assert quotes.stands() == {0: (100, 5), 4: (110, 8)}
+    assert quotes.open_quotes() == {0: (100, 5), 4: (110, 8)}
     quotes.hear(event(Kind.FILLED, 0, order_id=77, remaining_lots=0), NOW_NS)
-    assert quotes.stands() == {0: (100, 5), 4: (110, 8)}, "a fill of an order of the past"
+    assert quotes.open_quotes() == {0: (100, 5), 4: (110, 8)}, "a fill of an order of the past"
     quotes.hear(event(Kind.FILLED, 0, order_id=100, remaining_lots=0), NOW_NS)
-    assert quotes.stands() == {4: (110, 8)}
+    assert quotes.open_quotes() == {4: (110, 8)}
 
 
 @pytest.mark.parametrize("kind", [Kind.CANCELED, Kind.EXPIRED])
-def test_an_order_that_ended_stands_no_longer_and_is_placed_again(kind):
-    quotes = standing_quotes({0: (100, 8)})
+def test_an_order_that_ended_is_placed_again(kind):
+    quotes = acknowledged_quotes({0: (100, 8)})
     quotes.want({0: (100, 8)})
     quotes.hear(event(kind, 0, order_id=55), NOW_NS)
-    assert quotes.stands(), "another order's end"
+    assert quotes.open_quotes(), "another order's end"
     quotes.hear(event(kind, 0, order_id=100), NOW_NS)
-    assert not quotes.stands()
+    assert not quotes.open_quotes()
     assert [request["kind"] for request in quotes.requests(NOW_NS)] == [Kind.PLACE]
 
 
-@pytest.mark.parametrize("is_told", [True, False])
-def test_a_halt_stops_requests_and_the_resumption_starts_from_nothing(is_told):
-    quotes = standing_quotes({0: (100, 8)})
+@pytest.mark.parametrize("is_heard", [True, False])
+def test_a_halt_stops_requests_and_the_resumption_starts_from_nothing(is_heard):
+    quotes = acknowledged_quotes({0: (100, 8)})
     quotes.want({0: (101, 8), 4: (110, 8)})
     assert len(quotes.requests(NOW_NS)) == 2
-    if is_told:  # the word may have been lost with other events
+    if is_heard:  # the event may have been lost with others
         quotes.hear(event(Kind.HALTED), NOW_NS)
         assert not len(quotes.requests(NOW_NS))
         quotes.hear(event(Kind.ACKED, 4, order_id=9, request_kind=Kind.PLACE), NOW_NS)
         assert not len(quotes.requests(NOW_NS))
     quotes.hear(event(Kind.RESUMED), NOW_NS)
-    assert not quotes.stands()
+    assert not quotes.open_quotes()
     found = {int(request["quote_index"]): request["kind"] for request in quotes.requests(NOW_NS)}
     assert found == {0: Kind.PLACE, 4: Kind.PLACE}
 
@@ -171,11 +171,11 @@ def order(order_id, state, **fields):
 
 
 @pytest.mark.parametrize("state", list(OrderState))
-def test_a_row_of_the_table_is_restored_when_it_stands_or_may(state):
+def test_a_row_of_the_table_is_restored_when_it_is_or_may_be_open(state):
     quotes = Quotes()
     kind = Kind.PLACE if state in (OrderState.SENT, OrderState.UNKNOWN) else 0
     quotes.restore(order(7, state, request_kind=kind))
-    assert quotes.stands() == ({0: (7, 8)} if state == OrderState.RESTING else {})
+    assert quotes.open_quotes() == ({0: (7, 8)} if state == OrderState.RESTING else {})
     assert quotes.standing["request_kind"][0, 0] == kind
     quotes.want({0: (7, 8)})
     is_free = state not in (OrderState.SENT, OrderState.UNKNOWN, OrderState.RESTING)
@@ -191,7 +191,7 @@ def test_a_row_just_begun_waits_although_its_request_is_not_noted_yet():
 
 @pytest.mark.parametrize("is_reversed", [False, True])
 @pytest.mark.parametrize(
-    ("state", "kind", "stands", "waits"),
+    ("state", "kind", "open_quotes", "waits"),
     [
         (OrderState.SENT, Kind.REPLACE, {0: (7, 8)}, Kind.REPLACE),
         (OrderState.UNKNOWN, Kind.REPLACE, {0: (7, 8)}, Kind.REPLACE),
@@ -199,7 +199,7 @@ def test_a_row_just_begun_waits_although_its_request_is_not_noted_yet():
         (OrderState.REJECTED, 0, {0: (7, 8)}, 0),
     ],
 )
-def test_a_replaced_order_gives_way_to_its_successor(state, kind, stands, waits, is_reversed):
+def test_a_replaced_order_gives_way_to_its_successor(state, kind, open_quotes, waits, is_reversed):
     rows = [
         order(7, OrderState.RESTING, request_kind=Kind.REPLACE, replaced_by_id=8),
         order(8, state, request_kind=kind),
@@ -207,7 +207,7 @@ def test_a_replaced_order_gives_way_to_its_successor(state, kind, stands, waits,
     quotes = Quotes()
     for row in reversed(rows) if is_reversed else rows:
         quotes.restore(row)
-    assert quotes.stands() == stands
+    assert quotes.open_quotes() == open_quotes
     assert quotes.standing["request_kind"][0, 0] == waits
 
 

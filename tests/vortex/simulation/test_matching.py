@@ -71,7 +71,7 @@ class Engine:
         events = [dict(zip(rows.dtype.names, row.item(), strict=True)) for row in rows[:count]]
         self.head.event_count = 0
         self.all_events += events
-        return [told for told in map(self.as_vector, events) if told]
+        return [outcomes for outcomes in map(self.as_vector, events) if outcomes]
 
     @staticmethod
     def as_vector(event):
@@ -113,10 +113,10 @@ def test_published_vectors(shared):
         engine = Engine()
         for operation in vectors["base"] if case["pre"] == "BASE" else []:
             engine.run(operation)
-        told = None
+        outcomes = None
         for operation in case["ops"]:
-            told = engine.run(operation)
-        assert told == case["expect_last"], case["name"]
+            outcomes = engine.run(operation)
+        assert outcomes == case["expect_last"], case["name"]
         assert engine.l2() == case["expect_l2"], case["name"]
 
 
@@ -145,7 +145,7 @@ class Twin:
     def find(self, order_id):
         return next((r for r in self.resting if r[0] == order_id), None)
 
-    def take(self, told, order_id, side, price, qty, owner, mode=Prevention.EXPIRE_MAKER):
+    def take(self, outcomes, order_id, side, price, qty, owner, mode=Prevention.EXPIRE_MAKER):
         for maker in self.makers(side, price):
             if qty == 0:
                 break
@@ -156,15 +156,15 @@ class Twin:
                     Prevention.EXPIRE_BOTH: (maker[3], qty),
                     Prevention.DECREMENT: (min(qty, maker[3]), min(qty, maker[3])),
                 }[mode]
-                told += [["STP", maker[0], lost]] if lost else []
-                told += [["STP", order_id, taker_lost]] if taker_lost else []
+                outcomes += [["STP", maker[0], lost]] if lost else []
+                outcomes += [["STP", order_id, taker_lost]] if taker_lost else []
                 maker[3] -= lost
                 qty -= taker_lost
                 if maker[3] == 0:
                     self.resting.remove(maker)
                 continue
             filled = min(qty, maker[3])
-            told.append(["T", maker[0], maker[2], filled])
+            outcomes.append(["T", maker[0], maker[2], filled])
             qty -= filled
             maker[3] -= filled
             if maker[3] == 0:
@@ -173,7 +173,7 @@ class Twin:
 
     def run(self, operation):
         name, order_id, *rest = operation
-        told = []
+        outcomes = []
         found = self.find(order_id)
         if name == "add":
             side, price, qty = rest[:3]
@@ -188,13 +188,13 @@ class Twin:
                 return [["REJ", "FOK"]]
             if kind == "POST" and self.makers(side, price):
                 return [["REJ", "POST"]]
-            left = self.take(told, order_id, side, price, qty, owner, mode)
+            left = self.take(outcomes, order_id, side, price, qty, owner, mode)
             if left and (kind == "IOC" or price is None):
-                told.append(["CXL", left])
+                outcomes.append(["CXL", left])
             elif left:
-                told.append(["REST", left])
+                outcomes.append(["REST", left])
                 self.resting.append([order_id, side, price, left, owner])
-            return told
+            return outcomes
         if not found:
             return [["REJ", "UNKNOWN"]]
         if name == "reduce" and rest[0] <= 0:
@@ -206,11 +206,11 @@ class Twin:
             found[3] -= rest[0]
             return [["RED", rest[0]]]
         self.resting.remove(found)
-        left = self.take(told, order_id, found[1], rest[0], found[3], found[4])
+        left = self.take(outcomes, order_id, found[1], rest[0], found[3], found[4])
         if left:
-            told.append(["REST", left])
+            outcomes.append(["REST", left])
             self.resting.append([order_id, found[1], rest[0], left, found[4]])
-        return told
+        return outcomes
 
     def l2(self):
         book = {"bids": [], "asks": []}
@@ -256,8 +256,8 @@ def test_random_operations_equal_the_twin(seed):
         if step % 20 == 0:
             book = twin.l2()
             assert engine.l2() == book, (seed, step)
-            told = {p: q for p, q in mirror[Side.BUY].items() if q}
-            assert told == {p: q for p, q, _ in book["bids"]}
+            outcomes = {p: q for p, q in mirror[Side.BUY].items() if q}
+            assert outcomes == {p: q for p, q, _ in book["bids"]}
             best = [*(book["bids"] or [[0, 0]])[0][:2], *(book["asks"] or [[0, 0]])[0][:2]]
             head = engine.head
             assert best == [head.bid_ticks, head.bid_lots, head.ask_ticks, head.ask_lots]

@@ -30,7 +30,7 @@ MAKER_OWNER = FIELDS.index("maker_owner_id")
 
 
 class Market:
-    """One symbol, stepped in market time; keeps what each millisecond told."""
+    """One symbol, stepped in market time; keeps the events of each millisecond."""
 
     def __init__(self, seed="a", anchor=6_000_000, capacity=8192):
         self.memory = np.zeros(store_bytes(capacity), dtype=np.uint8)

@@ -238,7 +238,7 @@ def test_a_livelier_market_is_quoted_wider():
     assert wild[-1][1] - wild[-1][0] > 2 * (calm[-1][1] - calm[-1][0])
 
 
-def test_a_clock_that_stands_still_or_steps_back_spoils_nothing():
+def test_a_clock_that_stops_or_steps_back_does_no_harm():
     params = params_of(sigma_ticks_per_sqrt_s=0.0, sigma_memory_ms=1)
     state = np.zeros(1, STATE.dtype)
     for now_ns in (S, S, S - 5, 2 * S, S):

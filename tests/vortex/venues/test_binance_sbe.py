@@ -118,7 +118,7 @@ class Bench:
     def decode(
         self, data: bytes, size: int | None = None, room: int = SLOTS, venue: Any = binance_spot_sbe
     ) -> Any:
-        """Decode the first ``size`` bytes of ``data``; the rest stands behind their end."""
+        """Decode the first ``size`` bytes of ``data``; the rest is behind their end."""
         self.buffer[: len(data) + 64] = 0
         self.buffer[: len(data)] = np.frombuffer(data, dtype=np.uint8)
         self.out[:4096] = 0xAA  # whatever a ring held before
@@ -290,7 +290,7 @@ def test_each_kind_of_message_is_read(bench: Bench, message: Message) -> None:
 
 
 @pytest.mark.parametrize("message", MESSAGES)
-def test_a_cut_message_is_refused_though_the_rest_stands_behind_it(
+def test_a_cut_message_is_refused_though_the_rest_is_behind_it(
     bench: Bench, message: Message
 ) -> None:
     data = encode(message)
@@ -314,7 +314,7 @@ def test_any_changed_byte_is_refused_or_read_as_the_slow_decoder_reads_it(
 
 @pytest.mark.parametrize("message", MESSAGES)
 def test_a_later_version_reads_the_same(bench: Bench, message: Message) -> None:
-    """Blocks and entries may be longer, and more may stand behind the symbol."""
+    """Blocks and entries may be longer, and more may follow the symbol."""
     expected = bench.decode(encode(message))
     for size in (1, 3, 8, 200):
         more = bytes(range(1, size + 1))

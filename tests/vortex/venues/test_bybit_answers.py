@@ -254,7 +254,7 @@ def test_what_an_orders_status_means() -> None:
         assert state_of(row) == meant, row
 
 
-def test_a_cancel_that_came_too_late_is_told_as_a_second_fill() -> None:
+def test_a_cancel_that_came_too_late_is_reported_as_a_second_fill() -> None:
     late = {"cancelType": "CancelByUser", "rejectReason": "EC_OrigClOrdIDDoesNotExist"}
     first, second = order("Filled", cumExecQty="0.003"), order("Filled", cumExecQty="0.003", **late)
     assert state_of(first)[:3] == (Execution.NEW, OrderState.FILLED, Reject.NONE)

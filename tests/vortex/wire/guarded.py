@@ -68,7 +68,7 @@ class Guarded:
 
 
 def with_cuts(texts: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """Yield each text, whole and cut anywhere, before all that may stand behind it."""
+    """Yield each text, whole and cut anywhere, before all that may follow it."""
     for text in texts:
         for size in range(len(text) + 1):
             fillings = FILLINGS if size % 7 == 0 or size > len(text) - 2 else FILLINGS[:2]

@@ -1,4 +1,4 @@
-"""No reader touches memory beyond what it says that it may: an unmapped page stands there."""
+"""No reader touches memory beyond the bytes that it names: the next page is unmapped."""
 
 import signal
 

@@ -22,7 +22,7 @@ TEXT = b"apiKey=k&symbol=BTCUSDT&timestamp=1"
 
 
 def pem_of(key: object) -> bytes:
-    """Return a private key as it stands in a file."""
+    """Return a private key as a file has it."""
     text: bytes = key.private_bytes(  # type: ignore[attr-defined]
         Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
     )

@@ -23,7 +23,7 @@ def placed(text: bytes) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]":
 
 @EXAMPLES
 @given(st.binary(min_size=64, max_size=64), st.integers(0, 255))
-def test_bits_tell_where_a_character_stands(text: bytes, character: int) -> None:
+def test_bits_mark_each_place_of_a_character(text: bytes, character: int) -> None:
     memory = placed(text)
     bits = byte_bits(address_of(memory) + PAD, character) % 2**64
     assert [n for n in range(64) if bits >> n & 1] == [
