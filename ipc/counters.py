@@ -17,10 +17,10 @@ COUNTERS = Layout(
 
 
 @compiled
-def add(counters_address: int, counter_index: int, amount: int) -> None:
-    """Add ``amount`` to one counter; only the owner calls this."""
+def add(counters_address: int, counter_index: int, count: int) -> None:
+    """Add ``count`` to one counter; only the owner calls this."""
     address = counters_address + 8 * counter_index
-    store_relaxed(address, load_relaxed(address) + amount)
+    store_relaxed(address, load_relaxed(address) + count)
 
 
 @compiled

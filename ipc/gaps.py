@@ -147,16 +147,16 @@ def watch(spinner_address: int) -> int:
 
 
 @compiled
-def bounce(clock_address: int, words_address: int, own_turn: int, count: int, end_ns: int) -> int:
+def bounce(clock_address: int, words_address: int, own_index: int, count: int, end_ns: int) -> int:
     """Exchange stamps with a thread on another core; return the shortest time one way, ns.
 
-    ``own_turn`` is 0 for one thread and 1 for the other; both words begin at zero.  Where the
+    ``own_index`` is 0 for one thread and 1 for the other; both words begin at zero.  Where the
     cores' counters differ, one direction looks shorter than it is, or even negative.
     """
     least_ns = NEVER_NS
     for _ in range(count):
         # pairs with: stamp passed
-        while load_acquire(words_address) != own_turn:
+        while load_acquire(words_address) != own_index:
             if now_ns(clock_address) > end_ns:
                 return least_ns
         finish_reads()
@@ -166,5 +166,5 @@ def bounce(clock_address: int, words_address: int, own_turn: int, count: int, en
             least_ns = min(least_ns, now - stamp_ns)
         store_relaxed(words_address + 8, now_ns(clock_address))
         # pairs with: stamp passed
-        store_release(words_address, 1 - own_turn)
+        store_release(words_address, 1 - own_index)
     return least_ns

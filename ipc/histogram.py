@@ -87,9 +87,9 @@ def record_value(histogram_address: int, value_ns: int, count: int) -> None:
 
 
 @compiled
-def add_word(address: int, amount: int) -> None:
+def add_word(address: int, count: int) -> None:
     """Add to one shared word; this thread must be its only writer."""
-    store_relaxed(address, load_relaxed(address) + amount)
+    store_relaxed(address, load_relaxed(address) + count)
 
 
 def bin_top_ns(index: int) -> int:

@@ -10,7 +10,7 @@ from sources import ROOT, all_modules, functions_of, is_compiled, layouts
 UNITS = {
     "ns", "ms", "cycle", "cycles", "ticks", "lots", "e8", "bps", "bytes", "count", "counts",
     "offset", "index", "seq", "id", "pid", "number", "address", "min", "max", "capacity", "mask",
-    "version", "10s", "s",
+    "version", "10s", "s", "tick", "ticks2", "million",
 }
 #: Codes, whose enum the field's own words name.
 CODES = {
@@ -44,15 +44,13 @@ def has_unit(name):
 # fmt: off
 #: Last words of parameters that are no quantity.
 PLAIN_WORDS = {
-    "value", "word", "amount", "character", "code", "opcode", "lead", "quotes", "sign", "epoch",
-    "prevention", "odd", "inverse", "shift", "field", "hop", "turn", "bound", "deviation",
-    "typical", "million", "odds", "stamp", "absent", "exponent", "mantissa", "time", "high", "low",
-    "true", "false", "row", "pair", "maker", "answers", "state",
+    "value", "word", "character", "code", "opcode", "lead", "sign", "epoch", "prevention", "odd",
+    "inverse", "shift", "exponent", "mantissa", "high", "low",
 }
 #: A test of one is as good as a unit: what its types say.
 KINDS_WITH_A_UNIT = {"int", "float", "bool"}
 #: Folders and files whose parameters are not converted yet.
-NOT_CONVERTED = ("procs/stages", "vortex/strategies", "vortex/venues/_bybit")
+NOT_CONVERTED = ("procs/stages",)
 # fmt: on
 
 

@@ -40,9 +40,9 @@ class Sum(IntEnum):
 
 
 @compiled
-def add_to(sums_address: int, index: int, value: int) -> None:
+def add_to(sums_address: int, index: int, number: int) -> None:
     """Add to one sum."""
-    store_word(sums_address + 8 * index, load_word(sums_address + 8 * index) + value)
+    store_word(sums_address + 8 * index, load_word(sums_address + 8 * index) + number)
 
 
 @compiled

@@ -28,32 +28,32 @@ SPEC = RingSpec((RECORD,), RECORD_BYTES, CAPACITY_COUNT, BATCH_COUNT, "stamp")
 
 
 @compiled
-def fill(address: int, value: int) -> None:
+def fill(address: int, number: int) -> None:
     """Write seven words behind the stamp."""
     for index in range(1, 8):
-        store_word(address + 8 * index, value + index)
+        store_word(address + 8 * index, number + index)
 
 
 @compiled
-def is_right(address: int, value: int, stamp: int) -> bool:
+def is_right(address: int, number: int, stamp_ns: int) -> bool:
     """Return whether all eight words are as they should be."""
-    wrong = load_word(address) ^ stamp
+    wrong = load_word(address) ^ stamp_ns
     for index in range(1, 8):
-        wrong |= load_word(address + 8 * index) ^ (value + index)
+        wrong |= load_word(address + 8 * index) ^ (number + index)
     return wrong == 0
 
 
 @compiled
-def put(ring_address: int, value: int, count: int) -> None:
+def put(ring_address: int, number: int, count: int) -> None:
     """Write one message of ``count`` records, waiting for room."""
     address = ring.claim(ring_address)
     while address == 0:
         pause()
         address = ring.claim(ring_address)
     for index in range(count):
-        fill(address + index * RECORD_BYTES, value + index)
+        fill(address + index * RECORD_BYTES, number + index)
     ring.append(ring_address, count)
-    ring.commit(ring_address, value)
+    ring.commit(ring_address, number)
 
 
 @compiled

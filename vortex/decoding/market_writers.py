@@ -46,7 +46,7 @@ def write_trade(
     trade_id: int,
     price_ticks: int,
     qty_lots: int,
-    buyer_is_maker: int,
+    is_buyer_maker: int,
 ) -> int:
     """Write a TRADE record; return 1, the slots that it fills."""
     zero_bytes(address, MARKET_SLOT_BYTES)
@@ -57,7 +57,7 @@ def write_trade(
     record.trade_id = trade_id
     record.price_ticks = price_ticks
     record.qty_lots = qty_lots
-    record.aggressor_side = Side.SELL if buyer_is_maker else Side.BUY
+    record.aggressor_side = Side.SELL if is_buyer_maker else Side.BUY
     return 1
 
 

@@ -114,10 +114,10 @@ def unanswered_count(desk_address: int) -> int:
 
 
 @compiled
-def next_overdue(desk_address: int, first_row: int, timeout_ns: int, now_ns: int) -> int:
-    """Return the row index, from ``first_row`` on, of an order unanswered for too long; or -1."""
+def next_overdue(desk_address: int, first_index: int, timeout_ns: int, now_ns: int) -> int:
+    """Return the row index, from ``first_index`` on, of an order unanswered for too long; or -1."""
     desk = record_at(desk_address, DESK_DTYPE)
-    for row_index in range(first_row, desk.order_count):
+    for row_index in range(first_index, desk.order_count):
         row_address = row_of(desk.orders_address, desk.order_count, row_index)
         order = record_at(row_address, ORDER_DTYPE)
         is_waiting = order.request_kind != 0 or order.state == OrderState.UNKNOWN

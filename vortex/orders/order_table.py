@@ -122,9 +122,9 @@ def pair_of(state: int, request_kind: int) -> int:
 
 
 @compiled
-def request_of(pair: int) -> int:
+def request_of(pair_number: int) -> int:
     """Return codes.Kind of the unanswered request of a pair, 0 for none."""
-    column = pair % KIND_COLUMNS
+    column = pair_number % KIND_COLUMNS
     return column + KIND_BASE if column != 0 else 0
 
 

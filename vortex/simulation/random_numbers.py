@@ -61,8 +61,8 @@ def draw_chance(address: int, per_million: int) -> bool:
 
 
 @compiled
-def draw_bell(address: int, deviation: int) -> int:
-    """Return a roughly normal number of mean 0 and this standard deviation.
+def draw_bell(address: int, deviation_ticks: int) -> int:
+    """Return a roughly normal number of ticks, of mean 0 and this standard deviation.
 
     The sum of twelve uniforms has variance 1; six draws are split into 16-bit halves.
     """
@@ -70,13 +70,13 @@ def draw_bell(address: int, deviation: int) -> int:
     for _ in range(6):
         word = draw_word(address)
         total += (word & 0xFFFF) + (word >> 16)
-    return ((total - 6 * 0xFFFF) * deviation) >> 16
+    return ((total - 6 * 0xFFFF) * deviation_ticks) >> 16
 
 
 @compiled
-def draw_heavy(address: int, typical: int) -> int:
-    """Return a size of at least 1: mostly near ``typical``, sometimes tens of times as large."""
-    size = 1 + draw_below(address, 2 * typical)
-    while size < 64 * typical and draw_below(address, 4) == 0:
+def draw_heavy(address: int, typical_lots: int) -> int:
+    """Return a size in lots, at least 1: mostly near ``typical_lots``, at times far larger."""
+    size = 1 + draw_below(address, 2 * typical_lots)
+    while size < 64 * typical_lots and draw_below(address, 4) == 0:
         size += size
     return size

@@ -286,10 +286,10 @@ def drift(address: int) -> None:
 
 
 @compiled
-def wants(address: int, odds: int) -> bool:
-    """Return whether a trader of these odds acts now; False when the event buffer has no room."""
+def wants(address: int, per_million: int) -> bool:
+    """Return whether a trader acts now, at this chance; False when the event buffer has no room."""
     crowd = record_at(address, CROWD_DTYPE)
-    acts = draw_chance(address, odds * crowd.activity_bps // 10_000)
+    acts = draw_chance(address, per_million * crowd.activity_bps // 10_000)
     return acts and has_room(crowd.book_address)
 
 

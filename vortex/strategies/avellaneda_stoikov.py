@@ -73,15 +73,15 @@ STATE = Layout(
 
 @compiled
 def reservation_ticks(
-    mid_ticks: float, inventory: float, gamma_per_tick: float, variance_ticks2: float
+    mid_ticks: float, inventory_count: float, gamma_per_tick: float, variance_ticks2: float
 ) -> float:
-    """Return the price at which holding ``inventory`` units or not is the same to us.
+    """Return the price at which holding ``inventory_count`` quotes or not is the same to us.
 
     ``variance_ticks2`` is that of the mid over the horizon, sigma² (T - t).
 
     *Source:* Avellaneda, Stoikov (2008), equation 29.
     """
-    return mid_ticks - inventory * gamma_per_tick * variance_ticks2
+    return mid_ticks - inventory_count * gamma_per_tick * variance_ticks2
 
 
 @compiled
@@ -97,19 +97,19 @@ def half_spread_ticks(
 
 
 @compiled
-def watch_mid(state: Record, mid: int, now_ns: int, memory_ns: int) -> None:
-    """Let the estimate know where the mid, in half ticks, is now."""
+def watch_mid(state: Record, middle_half_ticks: int, now_ns: int, memory_ns: int) -> None:
+    """Add the mid, in half ticks, to the estimate of its variance."""
     if state.last_mid_half_ticks == 0:
         state.first_ns = now_ns
         state.last_ns = now_ns
     else:
         elapsed_ns = max(now_ns - state.last_ns, 0)
-        change_ticks = (mid - state.last_mid_half_ticks) / 2.0
+        change_ticks = (middle_half_ticks - state.last_mid_half_ticks) / 2.0
         state.variance_ticks2_per_s = next_variance(
             state.variance_ticks2_per_s, change_ticks, elapsed_ns, memory_ns
         )
         state.last_ns += elapsed_ns
-    state.last_mid_half_ticks = mid
+    state.last_mid_half_ticks = middle_half_ticks
 
 
 @compiled
@@ -142,8 +142,10 @@ def decide(top: Record, view: Record, params: Record, state: Record, wanted: Rec
     if variance_per_s < 0.0:
         return
     variance_ticks2 = variance_per_s * (params.horizon_ms * NS_PER_MS / NS_PER_S)
-    inventory = view.position_lots / params.qty_lots
-    centre_ticks = reservation_ticks(mid / 2.0, inventory, params.gamma_per_tick, variance_ticks2)
+    inventory_count = view.position_lots / params.qty_lots
+    centre_ticks = reservation_ticks(
+        mid / 2.0, inventory_count, params.gamma_per_tick, variance_ticks2
+    )
     half_ticks = max(
         half_spread_ticks(params.gamma_per_tick, params.kappa_per_tick, variance_ticks2),
         float(params.half_spread_ticks_min),

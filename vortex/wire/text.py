@@ -29,12 +29,12 @@ def write_literal(address: int, constant: ByteArray) -> int:
 
 
 @compiled
-def _eight_characters(value: int) -> int:
-    """Return the eight decimal digits of ``value`` (0 to 99,999,999) as a word of characters."""
+def _eight_characters(number: int) -> int:
+    """Return the eight decimal digits of ``number`` (0 to 99,999,999) as a word of characters."""
     # Each step halves the fields: a product with a rounded-up inverse is the quotient by 10,000,
     # then by 100, then by 10, and the remainder goes into the upper half of each field.
-    high = value // 10_000
-    quads = high + ((value - high * 10_000) << 32)
+    high = number // 10_000
+    quads = high + ((number - high * 10_000) << 32)
     highs = ((quads * 10_486) >> 20) & 0x0000007F0000007F
     pairs = highs + ((quads - highs * 100) << 16)
     tens = ((pairs * 103) >> 10) & 0x000F000F000F000F
@@ -42,34 +42,34 @@ def _eight_characters(value: int) -> int:
 
 
 @compiled
-def write_integer(address: int, value: int) -> int:
-    """Write ``value`` (above -2**63) in decimal digits, without leading zeros."""
-    if value < 0:
+def write_integer(address: int, number: int) -> int:
+    """Write ``number`` (above -2**63) in decimal digits, without leading zeros."""
+    if number < 0:
         store_byte(address, MINUS)
-        return _write_natural(address + 1, -value)
-    return _write_natural(address, value)
+        return _write_natural(address + 1, -number)
+    return _write_natural(address, number)
 
 
 @compiled
-def _write_natural(address: int, value: int) -> int:
-    """Write ``value`` (not negative) in decimal digits, without leading zeros."""
-    if value < E8:
-        return _write_first_digits(address, value)
-    rest = value // E8
+def _write_natural(address: int, number: int) -> int:
+    """Write ``number`` (not negative) in decimal digits, without leading zeros."""
+    if number < E8:
+        return _write_first_digits(address, number)
+    rest = number // E8
     if rest < E8:
         address = _write_first_digits(address, rest)
     else:
         address = _write_first_digits(address, rest // E8)
         store_word(address, _eight_characters(rest % E8))
         address += 8
-    store_word(address, _eight_characters(value - rest * E8))
+    store_word(address, _eight_characters(number - rest * E8))
     return address + 8
 
 
 @compiled
-def _write_first_digits(address: int, value: int) -> int:
-    """Write ``value`` (0 to 99,999,999) without leading zeros."""
-    word = _eight_characters(value)
+def _write_first_digits(address: int, number: int) -> int:
+    """Write ``number`` (0 to 99,999,999) without leading zeros."""
+    word = _eight_characters(number)
     zeros = min(7, count_trailing_zeros(word ^ 0x3030303030303030) >> 3)
     store_word(address, word >> (zeros << 3))
     return address + 8 - zeros
@@ -90,10 +90,13 @@ def write_e8(address: int, value_e8: int) -> int:
 
 
 @compiled
-def _eight_hexadecimal_characters(value: int) -> int:
-    """Return the eight lower-case hexadecimal digits of ``value`` (32 bits) as a word."""
+def _eight_hexadecimal_characters(number: int) -> int:
+    """Return the eight lower-case hexadecimal digits of ``number`` (32 bits) as a word."""
     swapped = (
-        ((value & 0xFF) << 24) | ((value & 0xFF00) << 8) | ((value >> 8) & 0xFF00) | (value >> 24)
+        ((number & 0xFF) << 24)
+        | ((number & 0xFF00) << 8)
+        | ((number >> 8) & 0xFF00)
+        | (number >> 24)
     )
     spread = (swapped | (swapped << 16)) & 0x0000FFFF0000FFFF
     spread = (spread | (spread << 8)) & 0x00FF00FF00FF00FF
@@ -103,17 +106,17 @@ def _eight_hexadecimal_characters(value: int) -> int:
 
 
 @compiled
-def write_hexadecimal(address: int, value: int, digit_count: int) -> int:
-    """Write the low ``digit_count`` (1 to 16) hexadecimal digits of ``value``, in lower case."""
+def write_hexadecimal(address: int, number: int, digit_count: int) -> int:
+    """Write the low ``digit_count`` (1 to 16) hexadecimal digits of ``number``, in lower case."""
     if digit_count > 8:
-        address = _write_hexadecimal_word(address, value >> 32, digit_count - 8)
+        address = _write_hexadecimal_word(address, number >> 32, digit_count - 8)
         digit_count = 8
-    return _write_hexadecimal_word(address, value, digit_count)
+    return _write_hexadecimal_word(address, number, digit_count)
 
 
 @compiled
-def _write_hexadecimal_word(address: int, value: int, digit_count: int) -> int:
-    """Write the low ``digit_count`` (1 to 8) hexadecimal digits of ``value``, lower case."""
-    word = _eight_hexadecimal_characters(value & 0xFFFFFFFF)
+def _write_hexadecimal_word(address: int, number: int, digit_count: int) -> int:
+    """Write the low ``digit_count`` (1 to 8) hexadecimal digits of ``number``, lower case."""
+    word = _eight_hexadecimal_characters(number & 0xFFFFFFFF)
     store_word(address, word >> ((8 - digit_count) << 3))
     return address + digit_count

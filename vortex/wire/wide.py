@@ -155,16 +155,16 @@ def whole_digits(quote_address: int, digit_count: int) -> int:
 
 
 @compiled
-def plain_pair(address: int, quotes: int, start_offset: int, between_bytes: int) -> Pair:
+def plain_pair(address: int, quote_mask: int, start_offset: int, between_bytes: int) -> Pair:
     """Return the two decimals in quotes, the first at ``address + start_offset``.
 
-    ``quotes`` are the ``byte_bits`` of quotes at ``address``.  ``between_bytes`` is the distance
+    ``quote_mask`` is the ``byte_bits`` of quotes at ``address``.  ``between_bytes`` is the distance
     between the numbers, from the quote behind the first.  Only the form that venues send is a
     number: 1 to 8 digits, a point, 8 digits, no leading zero.  The bytes between are not checked.
     """
-    middle = count_trailing_zeros(quotes & (-1 << start_offset))
+    middle = count_trailing_zeros(quote_mask & (-1 << start_offset))
     second_start = min(middle + between_bytes, WINDOW_BYTES - 1)
-    after = count_trailing_zeros(quotes & (-1 << second_start))
+    after = count_trailing_zeros(quote_mask & (-1 << second_start))
     first_count = middle - start_offset - DECIMALS - 1
     second_count = after - second_start - DECIMALS - 1
     # Both checks at once: a count outside 1 to 8, minus one, is outside 0 to 7.

@@ -94,12 +94,12 @@ def _symbol_at(address: int, catalog_address: int) -> tuple[int, int]:
 
 
 @compiled
-def to_nanoseconds(venue_time: int) -> int:
+def to_nanoseconds(venue_number: int) -> int:
     """Return the venue's time in ns, or -1 when it does not fit."""
-    if 0 <= venue_time <= LAST_MILLISECOND:
-        return venue_time * 1_000_000
-    if FIRST_MICROSECOND <= venue_time <= LAST_MICROSECOND:
-        return venue_time * 1_000
+    if 0 <= venue_number <= LAST_MILLISECOND:
+        return venue_number * 1_000_000
+    if FIRST_MICROSECOND <= venue_number <= LAST_MICROSECOND:
+        return venue_number * 1_000
     return -1
 
 
@@ -131,12 +131,12 @@ def _anchored_ticker(address: int, end_address: int, catalog_address: int, out_a
 
 
 @compiled
-def _read_flag(address: int, word_true: int, word_false: int) -> tuple[int, int]:
+def _read_flag(address: int, true_word: int, false_word: int) -> tuple[int, int]:
     """Return 1 or 0 (-1: neither) for the member at ``address``, and the position behind it."""
     word = load_word(address)
-    if word == word_true and load_byte(address + 8) == 101:
+    if word == true_word and load_byte(address + 8) == 101:
         return 1, address + 9
-    if word == word_false and low_bytes(load_word(address + 8), 2) == 0x6573:
+    if word == false_word and low_bytes(load_word(address + 8), 2) == 0x6573:
         return 0, address + 10
     return -1, address
 

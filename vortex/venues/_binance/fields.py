@@ -50,12 +50,12 @@ def words_at(address: int, end_address: int) -> tuple[int, int, int]:
 
 
 @compiled
-def integer_at(address: int, end_address: int, absent: int) -> int:
-    """Return the integer value at ``address``, ``absent`` when there is none that fits."""
+def integer_at(address: int, end_address: int, absent_number: int) -> int:
+    """Return the integer value at ``address``, ``absent_number`` when there is none that fits."""
     if address == 0:
-        return absent
+        return absent_number
     value, refusal = read_integer(address, end_address)
-    return value if refusal == 0 else absent
+    return value if refusal == 0 else absent_number
 
 
 @compiled

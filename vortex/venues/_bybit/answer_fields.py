@@ -36,76 +36,78 @@ def begin_answer(address: int, kind: int) -> Record:
 
 
 @compiled
-def is_given(position: int) -> bool:
+def is_given(address: int) -> bool:
     """Return whether there is a value that is not the empty string."""
-    return position != 0 and load_word(position) & 0xFFFF != 0x2222
+    return address != 0 and load_word(address) & 0xFFFF != 0x2222
 
 
 @compiled
-def words_given(position: int, end: int) -> tuple[int, int, int]:
-    """Return the string value at ``position`` as words; three zeros for none."""
-    if position == 0:
+def words_given(address: int, end_address: int) -> tuple[int, int, int]:
+    """Return the string value at ``address`` as words; three zeros for none."""
+    if address == 0:
         return 0, 0, 0
-    text, text_bytes = read_string(position, end)
+    text, text_bytes = read_string(address, end_address)
     if text_bytes < 0:
         return 0, 0, 0
     return text_words(text, text_bytes)
 
 
 @compiled
-def number_given(position: int, end: int, absent: int) -> int:
-    """Return the integer at ``position``, in quotes or not; ``absent`` when there is none."""
-    if position == 0:
-        return absent
-    if load_byte(position) != QUOTE:
-        value, refusal = read_integer(position, end)
-        return value if refusal == 0 else absent
-    value, after = plain_integer(position + 1)
-    return value if value >= 0 and after < end and load_byte(after) == QUOTE else absent
+def number_given(address: int, end_address: int, absent_number: int) -> int:
+    """Return the integer at ``address``, in quotes or not; ``absent_number`` when there is none."""
+    if address == 0:
+        return absent_number
+    if load_byte(address) != QUOTE:
+        value, refusal = read_integer(address, end_address)
+        return value if refusal == 0 else absent_number
+    value, after = plain_integer(address + 1)
+    return (
+        value if value >= 0 and after < end_address and load_byte(after) == QUOTE else absent_number
+    )
 
 
 @compiled
-def nanoseconds_given(position: int, end: int) -> int:
-    """Return the time in ms at ``position`` in ns, 0 when there is none."""
-    return max(0, to_nanoseconds_of(number_given(position, end, 0)))
+def nanoseconds_given(address: int, end_address: int) -> int:
+    """Return the time in ms at ``address`` in ns, 0 when there is none."""
+    return max(0, to_nanoseconds_of(number_given(address, end_address, 0)))
 
 
 @compiled
-def ticks_given(position: int, end: int, steps: Steps) -> int:
-    """Return the price at ``position``, 0 when there is none; negative is a Refusal."""
-    return read_ticks(position, end, steps) if is_given(position) else 0
+def ticks_given(address: int, end_address: int, steps: Steps) -> int:
+    """Return the price at ``address``, 0 when there is none; negative is a Refusal."""
+    return read_ticks(address, end_address, steps) if is_given(address) else 0
 
 
 @compiled
-def lots_given(position: int, end: int, steps: Steps) -> int:
-    """Return the quantity at ``position``, 0 when there is none; negative is a Refusal."""
-    return read_lots(position, end, steps) if is_given(position) else 0
+def lots_given(address: int, end_address: int, steps: Steps) -> int:
+    """Return the quantity at ``address``, 0 when there is none; negative is a Refusal."""
+    return read_lots(address, end_address, steps) if is_given(address) else 0
 
 
 @compiled
-def side_given(position: int, end: int) -> int:
-    """Return codes.Side of the string at ``position``, 0 when there is none."""
-    name = words_given(position, end)
+def side_given(address: int, end_address: int) -> int:
+    """Return codes.Side of the string at ``address``, 0 when there is none."""
+    name = words_given(address, end_address)
     if name == _BUY:
         return Side.BUY
     return Side.SELL if name == _SELL else 0
 
 
 @compiled
-def order_given(position: int, end: int, session: Record) -> int:
-    """Return our number of the order with the id at ``position``; 0 when it is not ours."""
-    if position == 0:
+def order_given(address: int, end_address: int, session: Record) -> int:
+    """Return our number of the order with the id at ``address``; 0 when it is not ours."""
+    if address == 0:
         return 0
-    text, text_bytes = read_string(position, end)
+    text, text_bytes = read_string(address, end_address)
     return parse_client_id(session, ORDER_LETTER, text, text_bytes) if text_bytes > 0 else 0
 
 
 @compiled
-def venue_order_given(position: int, end: int) -> int:
+def venue_order_given(address: int, end_address: int) -> int:
     """Return the venue's number of an order, of a UUID the lower 63 bits; 0 for none."""
-    if position == 0:
+    if address == 0:
         return 0
-    text, text_bytes = read_string(position, end)
+    text, text_bytes = read_string(address, end_address)
     if text_bytes <= 0:
         return 0
     _, low, refusal = read_trade_id(text, text_bytes)
@@ -113,25 +115,25 @@ def venue_order_given(position: int, end: int) -> int:
 
 
 @compiled
-def _end_of_decimals(position: int, end: int) -> int:
-    """Return where the ninth digit behind the point of the text at ``position`` is, or ``end``."""
-    while position < end and load_byte(position) != 46:
-        position += 1
-    return min(end, position + 1 + FEE_DECIMALS)
+def _end_of_decimals(address: int, end_address: int) -> int:
+    """Return the address of the ninth digit behind the point of a text, or ``end_address``."""
+    while address < end_address and load_byte(address) != 46:
+        address += 1
+    return min(end_address, address + 1 + FEE_DECIMALS)
 
 
 @compiled
-def fee_given(position: int, end: int) -> tuple[int, int]:
-    """Return the commission at ``position`` in 1e-8, and 0 or a Refusal; negative is a rebate.
+def fee_given(address: int, end_address: int) -> tuple[int, int]:
+    """Return the commission at ``address`` in 1e-8, and 0 or a Refusal; negative is a rebate.
 
     The venue writes more than 8 decimals at times: a fee is rounded up, a rebate down.
     """
-    if not is_given(position):
+    if not is_given(address):
         return 0, 0
-    value_e8, refusal = read_e8(position, end)
-    if refusal != OFF_TICK or load_byte(position) != QUOTE:
+    value_e8, refusal = read_e8(address, end_address)
+    if refusal != OFF_TICK or load_byte(address) != QUOTE:
         return value_e8, refusal
-    text, text_bytes = read_string(position, end)
+    text, text_bytes = read_string(address, end_address)
     value_e8, refusal = read_e8(text, _end_of_decimals(text, text + text_bytes))
     is_rebate = load_byte(text) == 45
     return (value_e8 if is_rebate else value_e8 + 1), refusal

@@ -66,22 +66,24 @@ def decode_message(
     A message has at least one: OTHER where it says nothing of our orders.  ``category`` are the
     words of the venue's name for it: rows of another one are passed over.
     """
-    end = payload_address + payload_bytes
+    end_address = payload_address + payload_bytes
     session = record_at(session_address, SESSION_DTYPE)
     if connection_index == REQUESTS:
-        return decode_trade_reply(payload_address, end, session, out_address, out_count_max)
-    envelope = read_market_envelope(payload_address, end)
+        return decode_trade_reply(payload_address, end_address, session, out_address, out_count_max)
+    envelope = read_market_envelope(payload_address, end_address)
     if envelope.root < 0:
         return envelope.root
     if out_count_max < 1:
         return TOO_LARGE
     if envelope.topic == 0:
         return _decode_control(envelope, out_address)
-    topic = read_topic(envelope.topic, end)
+    topic = read_topic(envelope.topic, end_address)
     if topic.words == _ORDER or topic.words == _EXECUTION:
         is_execution = 1 if topic.words == _EXECUTION else 0
         readers = Readers(category, catalog_address, session)
-        return _decode_rows(envelope.data, end, is_execution, readers, out_address, out_count_max)
+        return _decode_rows(
+            envelope.data, end_address, is_execution, readers, out_address, out_count_max
+        )
     is_balance = topic.words == _WALLET or topic.words == _POSITION
     begin_answer(out_address, Answer.BALANCE if is_balance else Answer.OTHER)
     return 1
@@ -102,31 +104,31 @@ def _decode_control(envelope: MarketEnvelope, out_address: int) -> int:
 
 @compiled
 def _decode_rows(
-    position: int,
-    end: int,
+    address: int,
+    end_address: int,
     is_execution: int,
     readers: Readers,
     out_address: int,
     out_count_max: int,
 ) -> int:
     """Write an ANSWER for each row of our category; return how many, or a Refusal."""
-    if position == 0:
+    if address == 0:
         return MISSING_KEY
-    if load_byte(position) != OPEN_ARRAY:
+    if load_byte(address) != OPEN_ARRAY:
         return NOT_JSON
     count = 0
-    position = skip_space(position + 1, end)
-    while load_byte(position) != CLOSE_ARRAY:
-        if load_byte(position) != OPEN_OBJECT:
+    address = skip_space(address + 1, end_address)
+    while load_byte(address) != CLOSE_ARRAY:
+        if load_byte(address) != OPEN_OBJECT:
             return NOT_JSON
-        row = read_row(position, end)
-        index = instrument_of_row(row, end, readers.category, readers.catalog_address)
+        row = read_row(address, end_address)
+        index = instrument_of_row(row, end_address, readers.category, readers.catalog_address)
         if index >= 0:
             if count == out_count_max:
                 return TOO_LARGE
             answer = begin_answer(out_address + count * ANSWER_BYTES, Answer.EXECUTION)
             refusal = decode_row(
-                answer, row, end, is_execution, index, readers.category,
+                answer, row, end_address, is_execution, index, readers.category,
                 readers.catalog_address, readers.session,
             )  # fmt: skip
             if refusal < 0 and answer.order_id != 0:
@@ -135,9 +137,9 @@ def _decode_rows(
                 # An order of someone else on the account, of a kind that we do not place.
                 begin_answer(out_address + count * ANSWER_BYTES, Answer.OTHER)
             count += 1
-        position = skip_space(skip_value(position, end), end)
-        if load_byte(position) == COMMA:
-            position = skip_space(position + 1, end)
+        address = skip_space(skip_value(address, end_address), end_address)
+        if load_byte(address) == COMMA:
+            address = skip_space(address + 1, end_address)
     if count == 0:
         begin_answer(out_address, Answer.OTHER)
         return 1

@@ -55,15 +55,15 @@ class MarketEnvelope(NamedTuple):
 
 
 @compiled
-def read_market_envelope(position: int, end: int) -> MarketEnvelope:
-    """Return the outermost members of the message at ``[position, end)``."""
+def read_market_envelope(address: int, end_address: int) -> MarketEnvelope:
+    """Return the outermost members of the message at ``[address, end_address)``."""
     topic, kind, venue_ms, matched_ms, data, success, operation = 0, 0, 0, 0, 0, 0, 0
-    root = check_text(position, end)
-    position = open_object(root, end) if root > 0 else NOT_JSON
-    if position < 0:
+    root = check_text(address, end_address)
+    address = open_object(root, end_address) if root > 0 else NOT_JSON
+    if address < 0:
         return MarketEnvelope(NOT_JSON if root < 0 else NOT_KNOWN, 0, 0, 0, 0, 0, 0, 0)
-    while load_byte(position) != CLOSE_OBJECT:
-        key, key_bytes, value, position = read_member(position, end)
+    while load_byte(address) != CLOSE_OBJECT:
+        key, key_bytes, value, address = read_member(address, end_address)
         name = text_words(key, key_bytes)
         if name == _TOPIC:
             topic = value
@@ -83,42 +83,42 @@ def read_market_envelope(position: int, end: int) -> MarketEnvelope:
 
 
 @compiled
-def text_at(position: int, end: int) -> tuple[int, int, int]:
-    """Return the string value at ``position`` as words; three times -1 where there is none."""
-    if position == 0:
+def text_at(address: int, end_address: int) -> tuple[int, int, int]:
+    """Return the string value at ``address`` as words; three times -1 where there is none."""
+    if address == 0:
         return -1, -1, -1
-    text, text_bytes = read_string(position, end)
+    text, text_bytes = read_string(address, end_address)
     if text_bytes < 0:
         return -1, -1, -1
     return text_words(text, text_bytes)
 
 
 @compiled
-def flag_at(position: int) -> int:
+def flag_at(address: int) -> int:
     """Return 1 for true, 0 for false or no value, NOT_JSON for any other value."""
-    if position == 0:
+    if address == 0:
         return 0
-    word = load_word(position)
+    word = load_word(address)
     if low_bytes(word, 4) == TRUE:
         return 1
     return 0 if low_bytes(word, 5) == FALSE else NOT_JSON
 
 
 @compiled
-def id_at(position: int, end: int) -> int:
-    """Return the non-negative integer at ``position``, or a Refusal."""
-    if position == 0:
+def id_at(address: int, end_address: int) -> int:
+    """Return the non-negative integer at ``address``, or a Refusal."""
+    if address == 0:
         return MISSING_KEY
-    value, refusal = read_integer(position, end)
+    value, refusal = read_integer(address, end_address)
     if refusal < 0:
         return refusal
     return value if value >= 0 else OUT_OF_RANGE
 
 
 @compiled
-def time_at(position: int, end: int) -> int:
-    """Return the time in ms at ``position`` in ns, or a Refusal."""
-    value = id_at(position, end)
+def time_at(address: int, end_address: int) -> int:
+    """Return the time in ms at ``address`` in ns, or a Refusal."""
+    value = id_at(address, end_address)
     if value < 0:
         return value
     venue_ns = to_nanoseconds_of(value)
@@ -126,11 +126,11 @@ def time_at(position: int, end: int) -> int:
 
 
 @compiled
-def symbol_at(position: int, end: int, catalog_address: int) -> int:
-    """Return the instrument of the symbol value at ``position``, or a Refusal."""
-    if position == 0:
+def symbol_at(address: int, end_address: int, catalog_address: int) -> int:
+    """Return the instrument of the symbol value at ``address``, or a Refusal."""
+    if address == 0:
         return MISSING_KEY
-    text, text_bytes = read_string(position, end)
+    text, text_bytes = read_string(address, end_address)
     if text_bytes < 0:
         return NOT_JSON
     first, second, third = text_words(text, text_bytes)
@@ -139,14 +139,14 @@ def symbol_at(position: int, end: int, catalog_address: int) -> int:
 
 
 @compiled
-def skip_to_point(position: int, end: int) -> int:
-    """Return where the first point of a string's text is, or ``end``."""
-    while position < end:
-        character, _, after = resolved_character(position)
+def skip_to_point(address: int, end_address: int) -> int:
+    """Return where the first point of a string's text is, or ``end_address``."""
+    while address < end_address:
+        character, _, after = resolved_character(address)
         if character == POINT:
-            return position
-        position = after
-    return end
+            return address
+        address = after
+    return end_address
 
 
 class TopicName(NamedTuple):
@@ -157,21 +157,21 @@ class TopicName(NamedTuple):
 
 
 @compiled
-def read_topic(position: int, end: int) -> TopicName:
-    """Return what the topic at ``position`` is of; no words where it is no string."""
-    text, text_bytes = read_string(position, end)
+def read_topic(address: int, end_address: int) -> TopicName:
+    """Return what the topic at ``address`` is of; no words where it is no string."""
+    text, text_bytes = read_string(address, end_address)
     if text_bytes < 0:
         return TopicName((0, 0, 0), -1)
     text_end = text + text_bytes
     point = skip_to_point(text, text_end)
     words = text_words(text, point - text)
     level_count, digit_count = 0, 0
-    position = point
-    while position < text_end:
-        _, _, position = resolved_character(position)
-        if position >= text_end:
+    address = point
+    while address < text_end:
+        _, _, address = resolved_character(address)
+        if address >= text_end:
             break
-        character, _, _ = resolved_character(position)
+        character, _, _ = resolved_character(address)
         if character == POINT:
             break
         digit_count += 1

@@ -31,33 +31,35 @@ _PING = words_of(b"ping")
 
 @compiled
 def decode_any_form(
-    position: int, end: int, catalog_address: int, out_address: int, out_count_max: int
+    address: int, end_address: int, catalog_address: int, out_address: int, out_count_max: int
 ) -> int:
     """Return what ``decode_market`` returns, for any form of message."""
-    envelope = read_market_envelope(position, end)
+    envelope = read_market_envelope(address, end_address)
     if envelope.root < 0:
         return envelope.root
     if envelope.topic == 0:
-        return _decode_control(envelope, end)
-    topic = read_topic(envelope.topic, end)
+        return _decode_control(envelope, end_address)
+    topic = read_topic(envelope.topic, end_address)
     if topic.words == _TICKERS:
         return IGNORED
     if out_count_max < 1:
         return TOO_LARGE
     if topic.words == _ORDERBOOK:
         return decode_any_book(
-            envelope, topic.level_count, end, catalog_address, out_address, out_count_max
+            envelope, topic.level_count, end_address, catalog_address, out_address, out_count_max
         )
     if topic.words == _TRADES:
-        return decode_any_trades(envelope.data, end, catalog_address, out_address, out_count_max)
+        return decode_any_trades(
+            envelope.data, end_address, catalog_address, out_address, out_count_max
+        )
     return NOT_KNOWN
 
 
 @compiled
-def _decode_control(envelope: MarketEnvelope, end: int) -> int:
+def _decode_control(envelope: MarketEnvelope, end_address: int) -> int:
     """Return the Refusal of a message without a topic: the answer to a request of ours, or none."""
     if envelope.success == 0:
         return IGNORED if envelope.operation else NOT_KNOWN
-    if flag_at(envelope.success) == 1 or text_at(envelope.operation, end) == _PING:
+    if flag_at(envelope.success) == 1 or text_at(envelope.operation, end_address) == _PING:
         return IGNORED
     return NOT_SUBSCRIBED

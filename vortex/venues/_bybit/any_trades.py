@@ -55,12 +55,12 @@ class TradeData(NamedTuple):
 
 
 @compiled
-def _read_data(position: int, end: int) -> TradeData:
-    """Return the members of the object at ``position``, which was checked to be JSON."""
+def _read_data(address: int, end_address: int) -> TradeData:
+    """Return the members of the object at ``address``, which was checked to be JSON."""
     time, symbol, side, qty, price, identity, block = 0, 0, 0, 0, 0, 0, 0
-    position = open_object(position, end)
-    while load_byte(position) != CLOSE_OBJECT:
-        key, key_bytes, value, position = read_member(position, end)
+    address = open_object(address, end_address)
+    while load_byte(address) != CLOSE_OBJECT:
+        key, key_bytes, value, address = read_member(address, end_address)
         name = text_words(key, key_bytes)
         if name == _TIME:
             time = value
@@ -81,64 +81,66 @@ def _read_data(position: int, end: int) -> TradeData:
 
 @compiled
 def decode_any_trades(
-    position: int, end: int, catalog_address: int, out_address: int, out_count_max: int
+    address: int, end_address: int, catalog_address: int, out_address: int, out_count_max: int
 ) -> int:
-    """Write the trades of the array at ``position``; return how many, or a Refusal.
+    """Write the trades of the array at ``address``; return how many, or a Refusal.
 
     Block trades are passed over: they were not made against the book.  IGNORED when that leaves
     none.
     """
-    if position == 0:
+    if address == 0:
         return MISSING_KEY
-    if load_byte(position) != OPEN_ARRAY:
+    if load_byte(address) != OPEN_ARRAY:
         return NOT_JSON
     count = 0
-    position = skip_space(position + 1, end)
-    while load_byte(position) != CLOSE_ARRAY:
-        if load_byte(position) != OPEN_OBJECT:
+    address = skip_space(address + 1, end_address)
+    while load_byte(address) != CLOSE_ARRAY:
+        if load_byte(address) != OPEN_OBJECT:
             return NOT_JSON
-        trade = _read_data(position, end)
+        trade = _read_data(address, end_address)
         is_block = flag_at(trade.block)
         if is_block < 0:
             return is_block
         if is_block == 0:
             if count == out_count_max:
                 return TOO_LARGE
-            slot = out_address + count * MARKET_SLOT_BYTES
-            refusal = _write_trade(trade, end, catalog_address, slot)
+            slot_address = out_address + count * MARKET_SLOT_BYTES
+            refusal = _write_trade(trade, end_address, catalog_address, slot_address)
             if refusal < 0:
                 return refusal
             count += 1
-        position = skip_space(skip_value(position, end), end)
-        if load_byte(position) == COMMA:
-            position = skip_space(position + 1, end)
+        address = skip_space(skip_value(address, end_address), end_address)
+        if load_byte(address) == COMMA:
+            address = skip_space(address + 1, end_address)
     return count if count > 0 else IGNORED
 
 
 @compiled
-def _write_trade(trade: TradeData, end: int, catalog_address: int, slot: int) -> int:
+def _write_trade(
+    trade: TradeData, end_address: int, catalog_address: int, slot_address: int
+) -> int:
     """Write a TRADE; return 1, or a Refusal."""
-    index = symbol_at(trade.symbol, end, catalog_address)
+    index = symbol_at(trade.symbol, end_address, catalog_address)
     if index < 0:
         return index
     if min(trade.time, trade.side, trade.qty, trade.price, trade.identity) == 0:
         return MISSING_KEY
-    side = text_at(trade.side, end)
+    side = text_at(trade.side, end_address)
     if side != _BUY and side != _SELL:
         return NOT_KNOWN
-    text, text_bytes = read_string(trade.identity, end)
+    text, text_bytes = read_string(trade.identity, end_address)
     if text_bytes < 0:
         return NOT_JSON
     steps = steps_of_row(catalog_address, index)
     high, low, refusal = read_trade_id(text, text_bytes)
-    venue_ns = time_at(trade.time, end)
-    ticks = read_ticks(trade.price, end, steps)
-    lots = read_lots_shown(trade.qty, end, steps)
+    venue_ns = time_at(trade.time, end_address)
+    ticks = read_ticks(trade.price, end_address, steps)
+    lots = read_lots_shown(trade.qty, end_address, steps)
     worst = min(refusal, venue_ns, ticks, lots)
     if worst < 0:
         return worst
     if ticks == 0:
         return OUT_OF_RANGE
-    write_trade(slot, index, venue_ns, low, ticks, lots, 1 if side == _SELL else 0)
-    record_at(slot, TRADE_DTYPE).trade_id_high = high
+    write_trade(slot_address, index, venue_ns, low, ticks, lots, 1 if side == _SELL else 0)
+    record_at(slot_address, TRADE_DTYPE).trade_id_high = high
     return 1

@@ -23,27 +23,27 @@ def client_order_id(run_id: int, epoch: int, order_id: int) -> str:
 
 
 @compiled
-def _write_letter(address: int, letter: int) -> int:
-    store_byte(address, letter)
+def _write_letter(address: int, character: int) -> int:
+    store_byte(address, character)
     return address + 1
 
 
 @compiled
-def write_client_id(address: int, letter: int, run_id: int, epoch: int, number: int) -> int:
+def write_client_id(address: int, character: int, run_id: int, epoch: int, number: int) -> int:
     """Write an id of ours; return the address behind it."""
-    address = _write_letter(address, letter)
+    address = _write_letter(address, character)
     address = _write_letter(write_hexadecimal(address, run_id, 8), _DASH)
     address = _write_letter(write_hexadecimal(address, epoch, 4), _DASH)
     return write_hexadecimal(address, number, 12)
 
 
 @compiled
-def parse_client_id(session: Record, letter: int, text_address: int, text_bytes: int) -> int:
+def parse_client_id(session: Record, character: int, text_address: int, text_bytes: int) -> int:
     """Return the number in an id of this run; 0 when the text is none.
 
     An id of an earlier epoch of the run is ours too.
     """
-    if text_bytes != CLIENT_ID_BYTES or load_byte(text_address) != letter:
+    if text_bytes != CLIENT_ID_BYTES or load_byte(text_address) != character:
         return 0
     if load_byte(text_address + 9) != _DASH or load_byte(text_address + 14) != _DASH:
         return 0

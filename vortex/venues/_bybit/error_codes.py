@@ -122,11 +122,11 @@ def is_fate_unknown(code: int) -> bool:
 
 
 @compiled
-def reject_of_reason(position: int, end: int) -> int:
-    """Return codes.Reject of the ``rejectReason`` at ``position``; NONE for none."""
-    if position == 0:
+def reject_of_reason(address: int, end_address: int) -> int:
+    """Return codes.Reject of the ``rejectReason`` at ``address``; NONE for none."""
+    if address == 0:
         return Reject.NONE
-    text, text_bytes = read_string(position, end)
+    text, text_bytes = read_string(address, end_address)
     if text_bytes <= _PREFIX_BYTES:
         return Reject.NONE
     name = text_words(text + _PREFIX_BYTES, min(text_bytes - _PREFIX_BYTES, 24))

@@ -31,26 +31,34 @@ def decode_market(
     ``out_address`` holds ``out_count_max`` slots of 128 bytes.  What is not in the form that the
     venue sends today is counted in the catalog: many of them mean that the venue changed its form.
     """
-    end = payload_address + payload_bytes
-    record_count = decode_usual(payload_address, end, catalog_address, out_address, out_count_max)
+    end_address = payload_address + payload_bytes
+    record_count = decode_usual(
+        payload_address, end_address, catalog_address, out_address, out_count_max
+    )
     if record_count > 0:
         return record_count
     record_at(catalog_address, CATALOG_DTYPE).general_count += 1
-    return decode_any_form(payload_address, end, catalog_address, out_address, out_count_max)
+    return decode_any_form(
+        payload_address, end_address, catalog_address, out_address, out_count_max
+    )
 
 
 @compiled
 def decode_usual(
-    position: int, end: int, catalog_address: int, out_address: int, out_count_max: int
+    address: int, end_address: int, catalog_address: int, out_address: int, out_count_max: int
 ) -> int:
     """Return what ``decode_market`` returns if the message is as usual, else 0."""
-    if end - position < USUAL_BYTES_MIN or out_count_max < 1:
+    if end_address - address < USUAL_BYTES_MIN or out_count_max < 1:
         return 0
-    if load_word(position) != _TOPIC or load_byte(end - 1) != CLOSE_OBJECT:
+    if load_word(address) != _TOPIC or load_byte(end_address - 1) != CLOSE_OBJECT:
         return 0
-    word = load_word(position + 8)
-    if word == _ORDERBOOK and low_bytes(load_word(position + 16), 4) == _ORDERBOOK_1:
-        return decode_usual_book(position + 20, end, catalog_address, out_address, out_count_max)
-    if word == _TRADES and low_bytes(load_word(position + 16), 6) == _TRADES_1:
-        return decode_usual_trades(position + 22, end, catalog_address, out_address, out_count_max)
+    word = load_word(address + 8)
+    if word == _ORDERBOOK and low_bytes(load_word(address + 16), 4) == _ORDERBOOK_1:
+        return decode_usual_book(
+            address + 20, end_address, catalog_address, out_address, out_count_max
+        )
+    if word == _TRADES and low_bytes(load_word(address + 16), 6) == _TRADES_1:
+        return decode_usual_trades(
+            address + 22, end_address, catalog_address, out_address, out_count_max
+        )
     return 0

@@ -87,14 +87,14 @@ class PrivateRow(NamedTuple):
 
 
 @compiled
-def read_row(position: int, end: int) -> PrivateRow:
-    """Return the members of the object at ``position``, which was checked to be JSON."""
+def read_row(address: int, end_address: int) -> PrivateRow:
+    """Return the members of the object at ``address``, which was checked to be JSON."""
     category, symbol, order, link, side, price, qty, left = 0, 0, 0, 0, 0, 0, 0, 0
     status, filled, cancel_type, reason, time = 0, 0, 0, 0, 0
     fill, fill_price, fill_qty, fill_type, fee, fee_asset, maker = 0, 0, 0, 0, 0, 0, 0
-    position = open_object(position, end)
-    while load_byte(position) != CLOSE_OBJECT:
-        key, key_bytes, value, position = read_member(position, end)
+    address = open_object(address, end_address)
+    while load_byte(address) != CLOSE_OBJECT:
+        key, key_bytes, value, address = read_member(address, end_address)
         name = text_words(key, key_bytes)
         if name == _CATEGORY:
             category = value
@@ -145,56 +145,58 @@ def read_row(position: int, end: int) -> PrivateRow:
 
 @compiled
 def instrument_of_row(
-    row: PrivateRow, end: int, category: tuple[int, int, int], catalog_address: int
+    row: PrivateRow, end_address: int, category: tuple[int, int, int], catalog_address: int
 ) -> int:
     """Return the row's instrument; -1 when it is of another category, or none that we know."""
-    if words_given(row.category, end) != category:
+    if words_given(row.category, end_address) != category:
         return -1
-    first, second, third = words_given(row.symbol, end)
+    first, second, third = words_given(row.symbol, end_address)
     return find_words(catalog_address, first, second, third)
 
 
 @compiled
-def _fill_common(answer: Record, row: PrivateRow, end: int, index: int, session: Record) -> None:
+def _fill_common(
+    answer: Record, row: PrivateRow, end_address: int, index: int, session: Record
+) -> None:
     """Write which order a row is about."""
     answer.instrument_id = index
-    answer.order_id = order_given(row.link, end, session)
-    answer.venue_order_id = venue_order_given(row.order, end)
-    answer.side = side_given(row.side, end)
-    answer.venue_ns = nanoseconds_given(row.time, end)
+    answer.order_id = order_given(row.link, end_address, session)
+    answer.venue_order_id = venue_order_given(row.order, end_address)
+    answer.side = side_given(row.side, end_address)
+    answer.venue_ns = nanoseconds_given(row.time, end_address)
 
 
 @compiled
-def _end_of(row: PrivateRow, end: int) -> tuple[int, int]:
+def _end_of(row: PrivateRow, end_address: int) -> tuple[int, int]:
     """Return codes.Execution and codes.OrderState of an order that was cancelled.
 
     The venue calls cancelled what others call expired: a post-only order that would have taken, an
     IOC order that found nothing, and one of two orders of ours that would have traded together.
     """
-    if words_given(row.cancel_type, end) == _BY_PREVENTION:
+    if words_given(row.cancel_type, end_address) == _BY_PREVENTION:
         return Execution.PREVENTED, OrderState.EXPIRED
-    reason = words_given(row.reason, end)
+    reason = words_given(row.reason, end_address)
     if reason == _NOTHING_TO_HIT or reason == _NOT_WHOLE:
         return Execution.EXPIRED, OrderState.EXPIRED
-    if reject_of_reason(row.reason, end) == Reject.VENUE_WOULD_TAKE:
+    if reject_of_reason(row.reason, end_address) == Reject.VENUE_WOULD_TAKE:
         return Execution.EXPIRED, OrderState.EXPIRED
     return Execution.CANCELED, OrderState.CANCELED
 
 
 @compiled
-def _status_of(row: PrivateRow, end: int, filled_lots: int) -> tuple[int, int]:
+def _status_of(row: PrivateRow, end_address: int, filled_lots: int) -> tuple[int, int]:
     """Return codes.Execution and codes.OrderState of an order row; zeros for none of ours.
 
     Only a row of ``execution`` reports a fill: FILLED here means that no more will come.  An order
     that is filled in part and then rejected ends as cancelled.
     """
-    status = words_given(row.status, end)
+    status = words_given(row.status, end_address)
     if status == _NEW or status == _PARTIALLY_FILLED:
         return Execution.NEW, OrderState.RESTING
     if status == _FULL:
         return Execution.NEW, OrderState.FILLED
     if status == _CANCELED or status == _PARTLY_CANCELED or status == _DEACTIVATED:
-        return _end_of(row, end)
+        return _end_of(row, end_address)
     if status == _REJECTED:
         if filled_lots > 0:
             return Execution.CANCELED, OrderState.CANCELED
@@ -203,20 +205,25 @@ def _status_of(row: PrivateRow, end: int, filled_lots: int) -> tuple[int, int]:
 
 
 @compiled
-def fill_order_row(answer: Record, row: PrivateRow, end: int, index: int, steps: Steps) -> int:
+def fill_order_row(
+    answer: Record, row: PrivateRow, end_address: int, index: int, steps: Steps
+) -> int:
     """Write what an order row says of its order; return 1, or a Refusal."""
     if min(row.status, row.filled) == 0:
         return MISSING_KEY
-    price_ticks, qty_lots = ticks_given(row.price, end, steps), lots_given(row.qty, end, steps)
-    filled_lots = lots_given(row.filled, end, steps)
+    price_ticks, qty_lots = (
+        ticks_given(row.price, end_address, steps),
+        lots_given(row.qty, end_address, steps),
+    )
+    filled_lots = lots_given(row.filled, end_address, steps)
     worst = min(price_ticks, qty_lots, filled_lots)
     if worst < 0:
         return worst
-    execution, state = _status_of(row, end, filled_lots)
+    execution, state = _status_of(row, end_address, filled_lots)
     if execution == 0:
         return NOT_KNOWN
     answer.execution, answer.state = execution, state
-    answer.reject = reject_of_reason(row.reason, end)
+    answer.reject = reject_of_reason(row.reason, end_address)
     answer.price_ticks = price_ticks
     answer.qty_lots = qty_lots
     answer.filled_lots = filled_lots
@@ -227,7 +234,11 @@ def fill_order_row(answer: Record, row: PrivateRow, end: int, index: int, steps:
 
 @compiled
 def _fee_asset_of(
-    row: PrivateRow, end: int, side: int, category: tuple[int, int, int], instrument_address: int
+    row: PrivateRow,
+    end_address: int,
+    side: int,
+    category: tuple[int, int, int],
+    instrument_address: int,
 ) -> int:
     """Return codes.FeeAsset of a fill; where the venue does not name it, by its rules.
 
@@ -237,7 +248,7 @@ def _fee_asset_of(
         return FeeAsset.NONE
     if not is_given(row.fee_asset):
         return FeeAsset.BASE if category == SPOT and side == Side.BUY else FeeAsset.QUOTE
-    first, second, third = words_given(row.fee_asset, end)
+    first, second, third = words_given(row.fee_asset, end_address)
     base, quote = instrument_address + BASE_OFFSET_BYTES, instrument_address + QUOTE_OFFSET_BYTES
     if third == 0 and load_word(quote) == first and load_word(quote + 8) == second:
         return FeeAsset.QUOTE
@@ -247,7 +258,7 @@ def _fee_asset_of(
 
 
 @compiled
-def fill_execution_row(answer: Record, row: PrivateRow, end: int, steps: Steps) -> int:
+def fill_execution_row(answer: Record, row: PrivateRow, end_address: int, steps: Steps) -> int:
     """Write a fill; return 1, or a Refusal.
 
     Without the order's quantities (``execution.fast``) nobody knows what of it is left: refused.
@@ -256,13 +267,16 @@ def fill_execution_row(answer: Record, row: PrivateRow, end: int, steps: Steps) 
         return MISSING_KEY
     if not is_given(row.left) or not is_given(row.qty):
         return MISSING_KEY
-    text, text_bytes = read_string(row.fill, end)
+    text, text_bytes = read_string(row.fill, end_address)
     high, low, refusal = read_trade_id(text, text_bytes)
-    price_ticks, qty_lots = ticks_given(row.price, end, steps), lots_given(row.qty, end, steps)
-    left_lots = lots_given(row.left, end, steps)
-    fill_ticks = ticks_given(row.fill_price, end, steps)
-    fill_lots = lots_given(row.fill_qty, end, steps)
-    fee_e8, fee_refusal = fee_given(row.fee, end)
+    price_ticks, qty_lots = (
+        ticks_given(row.price, end_address, steps),
+        lots_given(row.qty, end_address, steps),
+    )
+    left_lots = lots_given(row.left, end_address, steps)
+    fill_ticks = ticks_given(row.fill_price, end_address, steps)
+    fill_lots = lots_given(row.fill_qty, end_address, steps)
+    fee_e8, fee_refusal = fee_given(row.fee, end_address)
     worst = min(refusal, price_ticks, qty_lots, left_lots, fill_ticks, fill_lots, fee_refusal)
     if worst < 0:
         return worst
@@ -282,7 +296,7 @@ def fill_execution_row(answer: Record, row: PrivateRow, end: int, steps: Steps) 
 def decode_row(
     answer: Record,
     row: PrivateRow,
-    end: int,
+    end_address: int,
     is_execution: int,
     index: int,
     category: tuple[int, int, int],
@@ -294,13 +308,13 @@ def decode_row(
     What is no trade (funding, liquidation, settlement) is an account event: the cold side then
     reads balances and positions.
     """
-    _fill_common(answer, row, end, index, session)
+    _fill_common(answer, row, end_address, index, session)
     steps = steps_of_row(catalog_address, index)
     if is_execution == 0:
-        return fill_order_row(answer, row, end, index, steps)
-    if row.fill_type and words_given(row.fill_type, end) != _TRADE:
+        return fill_order_row(answer, row, end_address, index, steps)
+    if row.fill_type and words_given(row.fill_type, end_address) != _TRADE:
         answer.kind = Answer.BALANCE
         return 1
     instrument_address = instrument_at(catalog_address, index)
-    answer.fee_asset = _fee_asset_of(row, end, answer.side, category, instrument_address)
-    return fill_execution_row(answer, row, end, steps)
+    answer.fee_asset = _fee_asset_of(row, end_address, answer.side, category, instrument_address)
+    return fill_execution_row(answer, row, end_address, steps)

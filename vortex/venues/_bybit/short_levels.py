@@ -43,55 +43,66 @@ def _whole(point_address: int, digit_count: int) -> int:
 
 
 @compiled
-def _fraction(point_address: int, point_distance: int) -> int:
+def _fraction(point_address: int, point_distance_bytes: int) -> int:
     """Return the digits behind the point as values, zeros behind them."""
-    return low_bytes(load_word(point_address + 1) ^ ZEROS, point_distance - 1)
+    return low_bytes(load_word(point_address + 1) ^ ZEROS, point_distance_bytes - 1)
 
 
 @compiled
 def _values(
-    window: int, points: int, start: int, middle: int, second: int, after: int
+    window_address: int,
+    point_mask: int,
+    start_index: int,
+    middle_index: int,
+    second_index: int,
+    after_index: int,
 ) -> ShortPair:
-    """Return the decimals at ``[start, middle)`` and ``[second, after)`` of the window.
+    """Return the decimals of the window: ``[start_index, middle_index)`` and ``second_index`` on.
 
-    ``points`` are the ``byte_bits`` of points at ``window``; ``after`` is below 64.
+    The second ends before ``after_index``, which is below 64.  ``point_mask`` are the ``byte_bits``
+    of points at ``window_address``.
     """
-    first_point = min(middle, count_trailing_zeros(points & (-1 << start)))
-    second_point = min(after, count_trailing_zeros(points & (-1 << second)))
-    first_count, second_count = first_point - start, second_point - second
-    first_distance, second_distance = middle - first_point, after - second_point
+    first_point = min(middle_index, count_trailing_zeros(point_mask & (-1 << start_index)))
+    second_point = min(after_index, count_trailing_zeros(point_mask & (-1 << second_index)))
+    first_count, second_count = first_point - start_index, second_point - second_index
+    first_distance, second_distance = middle_index - first_point, after_index - second_point
     # Both at once: a count outside 1 to 8 is 0 to 7 no more once one is taken away.
     is_long = ((first_count - 1) | (second_count - 1)) & ~7
     is_placed = (_POINT_PLACES >> (first_distance & 63)) & (_POINT_PLACES >> (second_distance & 63))
-    first_lead, second_lead = load_byte(window + start), load_byte(window + second)
+    first_lead, second_lead = (
+        load_byte(window_address + start_index),
+        load_byte(window_address + second_index),
+    )
     needless = (first_lead == ZERO and first_count > 1) or (
         second_lead == ZERO and second_count > 1
     )
     if is_long or is_placed & 1 == 0 or needless:
         return ShortPair(-1, 0, 0, 0)
     first_e8, second_e8 = two_decimals(
-        _whole(window + first_point, first_count),
-        _fraction(window + first_point, first_distance),
-        _whole(window + second_point, second_count),
-        _fraction(window + second_point, second_distance),
+        _whole(window_address + first_point, first_count),
+        _fraction(window_address + first_point, first_distance),
+        _whole(window_address + second_point, second_count),
+        _fraction(window_address + second_point, second_distance),
     )
-    return ShortPair(first_e8, second_e8, window + middle, window + after)
+    return ShortPair(
+        first_e8, second_e8, window_address + middle_index, window_address + after_index
+    )
 
 
 @compiled
-def short_pair(position: int, end: int, start: int, between_bytes: int) -> ShortPair:
-    """Return the two decimals in quotes, the first at ``position + start``, both before ``end``.
+def short_pair(address: int, end_address: int, start_index: int, between_bytes: int) -> ShortPair:
+    """Return two decimals in quotes, the first at ``address + start_index``, both before the end.
 
     ``between_bytes`` are between the numbers, from the quote behind the first on.  What these say
-    is not looked at.  64 bytes before ``position`` are readable.
+    is not looked at.  64 bytes before ``address`` are readable.
     """
-    quotes, points = byte_bits(position, QUOTE), byte_bits(position, POINT)
-    middle = count_trailing_zeros(quotes & (-1 << start))
-    second = min(middle + between_bytes, WINDOW_BYTES - 1)
-    after = count_trailing_zeros(quotes & (-1 << second))
-    if after >= WINDOW_BYTES or position + after >= end:
+    quote_mask, point_mask = byte_bits(address, QUOTE), byte_bits(address, POINT)
+    middle_index = count_trailing_zeros(quote_mask & (-1 << start_index))
+    second_index = min(middle_index + between_bytes, WINDOW_BYTES - 1)
+    after_index = count_trailing_zeros(quote_mask & (-1 << second_index))
+    if after_index >= WINDOW_BYTES or address + after_index >= end_address:
         return ShortPair(-1, 0, 0, 0)
-    return _values(position, points, start, middle, second, after)
+    return _values(address, point_mask, start_index, middle_index, second_index, after_index)
 
 
 @compiled
@@ -106,49 +117,54 @@ def _begin_record(address: int, kind: int, instrument_id: int) -> Record:
 
 @compiled
 def write_short_levels(
-    position: int,
-    end: int,
+    address: int,
+    end_address: int,
     kind: int,
     instrument_id: int,
     steps: Steps,
     out_address: int,
     out_count_max: int,
 ) -> tuple[int, int]:
-    """Write the levels behind the bracket before ``position``: the next position and the records.
+    """Write the levels behind the bracket before ``address``: the next address and the records.
 
-    The position is -1 when anything is not as it usually is: nothing was decided,
+    The address is -1 when anything is not as it usually is: nothing was decided,
     ``levels.write_levels`` has to say what it is.
     """
-    if load_byte(position) == CLOSE_ARRAY:
-        return position + 1, 0
-    slot = out_address - MARKET_SLOT_BYTES
+    if load_byte(address) == CLOSE_ARRAY:
+        return address + 1, 0
+    slot_address = out_address - MARKET_SLOT_BYTES
     out_end = out_address + out_count_max * MARKET_SLOT_BYTES
     index = LEVELS_PER_RECORD
-    if load_word(position) & 0xFFFF != _OPEN:
+    if load_word(address) & 0xFFFF != _OPEN:
         return -1, 0
     # The quotes of the next 63 characters are found at once, and used up level by level.
-    window, quotes, points = position, 0, 0
-    while position < end:
-        start = count_trailing_zeros(quotes) + 1
-        rest = quotes & (quotes - 1)
-        middle = count_trailing_zeros(rest)
+    window_address, quote_mask, point_mask = address, 0, 0
+    while address < end_address:
+        start_index = count_trailing_zeros(quote_mask) + 1
+        rest = quote_mask & (quote_mask - 1)
+        middle_index = count_trailing_zeros(rest)
         rest &= rest - 1
-        second = count_trailing_zeros(rest) + 1
+        second_index = count_trailing_zeros(rest) + 1
         rest &= rest - 1
         if rest == 0:
-            if quotes != 0 and window == position:
+            if quote_mask != 0 and window_address == address:
                 return -1, 0
-            window = position
+            window_address = address
             # Without its sign bit the word is the same number in plain Python.
-            quotes, points = byte_bits(window, QUOTE) & INT64_MAX, byte_bits(window, POINT)
-            if quotes == 0:
+            quote_mask, point_mask = (
+                byte_bits(window_address, QUOTE) & INT64_MAX,
+                byte_bits(window_address, POINT),
+            )
+            if quote_mask == 0:
                 return -1, 0
             continue
-        after = count_trailing_zeros(rest)
-        position = window + after
-        if position >= end:
+        after_index = count_trailing_zeros(rest)
+        address = window_address + after_index
+        if address >= end_address:
             return -1, 0
-        pair = _values(window, points, start, middle, second, after)
+        pair = _values(
+            window_address, point_mask, start_index, middle_index, second_index, after_index
+        )
         if pair.first_e8 <= 0 or load_word(pair.middle) & 0xFFFFFF != _BETWEEN:
             return -1, 0
         ticks = to_ticks(steps, pair.first_e8)
@@ -156,22 +172,22 @@ def write_short_levels(
         if (ticks | lots) < 0:
             return -1, 0
         if index == LEVELS_PER_RECORD:
-            if slot >= out_address:
-                record_at(slot, LEVELS_DTYPE).level_count = index
-            slot += MARKET_SLOT_BYTES
+            if slot_address >= out_address:
+                record_at(slot_address, LEVELS_DTYPE).level_count = index
+            slot_address += MARKET_SLOT_BYTES
             index = 0
-            if slot == out_end:
+            if slot_address == out_end:
                 return -1, 0
-            _begin_record(slot, kind, instrument_id)
-        store_word(slot + PRICE_OFFSET_BYTES + index * 8, ticks)
-        store_word(slot + QTY_OFFSET_BYTES + index * 8, lots)
+            _begin_record(slot_address, kind, instrument_id)
+        store_word(slot_address + PRICE_OFFSET_BYTES + index * 8, ticks)
+        store_word(slot_address + QTY_OFFSET_BYTES + index * 8, lots)
         index += 1
-        closing = load_word(position)
+        closing = load_word(address)
         if closing & 0xFFFFFF == _LAST:
-            record_at(slot, LEVELS_DTYPE).level_count = index
-            return position + 3, (slot - out_address) // MARKET_SLOT_BYTES + 1
+            record_at(slot_address, LEVELS_DTYPE).level_count = index
+            return address + 3, (slot_address - out_address) // MARKET_SLOT_BYTES + 1
         if closing & 0xFFFFFFFFFF != _NEXT:
             return -1, 0
-        position += 3
-        quotes = rest & (rest - 1)
+        address += 3
+        quote_mask = rest & (rest - 1)
     return -1, 0

@@ -67,14 +67,14 @@ class TradeReply(NamedTuple):
 
 
 @compiled
-def _read_order(position: int, end: int) -> tuple[int, int]:
-    """Return where ``orderId`` and ``orderLinkId`` of the value at ``position`` begin."""
+def _read_order(address: int, end_address: int) -> tuple[int, int]:
+    """Return where ``orderId`` and ``orderLinkId`` of the value at ``address`` begin."""
     order, link = 0, 0
-    if position == 0 or load_byte(position) != OPEN_OBJECT:
+    if address == 0 or load_byte(address) != OPEN_OBJECT:
         return order, link
-    position = open_object(position, end)
-    while load_byte(position) != CLOSE_OBJECT:
-        key, key_bytes, value, position = read_member(position, end)
+    address = open_object(address, end_address)
+    while load_byte(address) != CLOSE_OBJECT:
+        key, key_bytes, value, address = read_member(address, end_address)
         name = text_words(key, key_bytes)
         if name == _ORDER:
             order = value
@@ -84,14 +84,14 @@ def _read_order(position: int, end: int) -> tuple[int, int]:
 
 
 @compiled
-def _read_header(position: int, end: int) -> tuple[int, int, int]:
-    """Return where the members of the value at ``position`` begin that say what fits the rate."""
+def _read_header(address: int, end_address: int) -> tuple[int, int, int]:
+    """Return where the members of the value at ``address`` begin that say what fits the rate."""
     left, reset, now = 0, 0, 0
-    if position == 0 or load_byte(position) != OPEN_OBJECT:
+    if address == 0 or load_byte(address) != OPEN_OBJECT:
         return left, reset, now
-    position = open_object(position, end)
-    while load_byte(position) != CLOSE_OBJECT:
-        key, key_bytes, value, position = read_member(position, end)
+    address = open_object(address, end_address)
+    while load_byte(address) != CLOSE_OBJECT:
+        key, key_bytes, value, address = read_member(address, end_address)
         name = text_words(key, key_bytes if key_bytes != _RESET_BYTES else 24)
         if name == _LEFT:
             left = value
@@ -103,15 +103,15 @@ def _read_header(position: int, end: int) -> tuple[int, int, int]:
 
 
 @compiled
-def _read_reply(position: int, end: int) -> TradeReply:
-    """Return the members of the reply at ``[position, end)``."""
+def _read_reply(address: int, end_address: int) -> TradeReply:
+    """Return the members of the reply at ``[address, end_address)``."""
     request_id, code, operation, data, header = 0, 0, 0, 0, 0
-    root = check_text(position, end)
-    position = open_object(root, end) if root > 0 else NOT_JSON
-    if position < 0:
+    root = check_text(address, end_address)
+    address = open_object(root, end_address) if root > 0 else NOT_JSON
+    if address < 0:
         return TradeReply(NOT_JSON if root < 0 else NOT_KNOWN, 0, 0, 0, 0, 0, 0, 0, 0)
-    while load_byte(position) != CLOSE_OBJECT:
-        key, key_bytes, value, position = read_member(position, end)
+    while load_byte(address) != CLOSE_OBJECT:
+        key, key_bytes, value, address = read_member(address, end_address)
         name = text_words(key, key_bytes)
         if name == _REQUEST:
             request_id = value
@@ -123,37 +123,37 @@ def _read_reply(position: int, end: int) -> TradeReply:
             data = value
         elif name == _HEADER:
             header = value
-    order, link = _read_order(data, end)
-    left, reset, now = _read_header(header, end)
+    order, link = _read_order(data, end_address)
+    left, reset, now = _read_header(header, end_address)
     return TradeReply(root, request_id, code, operation, order, link, left, reset, now)
 
 
 @compiled
 def decode_trade_reply(
-    position: int, end: int, session: Record, out_address: int, out_count_max: int
+    address: int, end_address: int, session: Record, out_address: int, out_count_max: int
 ) -> int:
     """Write the ANSWERs of a message of the connection of requests; return how many, or a Refusal.
 
     A good reply means that the request was accepted: the order's state comes on the private
     connection.
     """
-    reply = _read_reply(position, end)
+    reply = _read_reply(address, end_address)
     if reply.root < 0:
         return reply.root
     if out_count_max < 1:
         return TOO_LARGE
-    code = number_given(reply.code, end, _NOT_AN_INTEGER)
+    code = number_given(reply.code, end_address, _NOT_AN_INTEGER)
     if code == _NOT_AN_INTEGER:
         return NOT_KNOWN
-    operation = words_given(reply.operation, end)
+    operation = words_given(reply.operation, end_address)
     if operation != _CREATE and operation != _AMEND and operation != _CANCEL:
         is_over = operation == _AUTH and code != OK
         begin_answer(out_address, Answer.STREAM_ENDED if is_over else Answer.OTHER)
         return 1
     answer = begin_answer(out_address, Answer.REPLY)
-    _fill_ids(answer, reply, end, session)
+    _fill_ids(answer, reply, end_address, session)
     _fill_outcome(answer, code, operation)
-    _fill_rate(answer, reply, end)
+    _fill_rate(answer, reply, end_address)
     if code != RESTARTING:
         return 1
     if out_count_max < 2:
@@ -163,15 +163,15 @@ def decode_trade_reply(
 
 
 @compiled
-def _fill_ids(answer: Record, reply: TradeReply, end: int, session: Record) -> None:
+def _fill_ids(answer: Record, reply: TradeReply, end_address: int, session: Record) -> None:
     """Write which request it answers, and about which order."""
     if reply.request_id:
-        text, text_bytes = read_string(reply.request_id, end)
+        text, text_bytes = read_string(reply.request_id, end_address)
         if text_bytes > 0:
             answer.request_id = parse_client_id(session, REQUEST_LETTER, text, text_bytes)
-    answer.order_id = order_given(reply.link, end, session)
-    answer.venue_order_id = venue_order_given(reply.order, end)
-    answer.venue_ns = number_given(reply.now, end, 0) * 1_000_000
+    answer.order_id = order_given(reply.link, end_address, session)
+    answer.venue_order_id = venue_order_given(reply.order, end_address)
+    answer.venue_ns = number_given(reply.now, end_address, 0) * 1_000_000
 
 
 @compiled
@@ -201,13 +201,13 @@ def _fill_outcome(answer: Record, code: int, operation: tuple[int, int, int]) ->
 
 
 @compiled
-def _fill_rate(answer: Record, reply: TradeReply, end: int) -> None:
+def _fill_rate(answer: Record, reply: TradeReply, end_address: int) -> None:
     """Write what still fits the rate, and until when the venue takes nothing."""
-    answer.limit_left_count = number_given(reply.left, end, -1)
+    answer.limit_left_count = number_given(reply.left, end_address, -1)
     if answer.reject != Reject.VENUE_THROTTLED:
         return
-    now_ms = number_given(reply.now, end, 0)
-    reset_ms = number_given(reply.reset, end, 0)
+    now_ms = number_given(reply.now, end_address, 0)
+    reset_ms = number_given(reply.reset, end_address, 0)
     if reset_ms <= now_ms and now_ms > 0:
         reset_ms = now_ms + THROTTLE_MS
     answer.retry_after_ms = reset_ms

@@ -30,33 +30,33 @@ _DEPTH_1, _DEPTH_50, _DEPTH_200, _DEPTH_1000 = (word_of(d) for d in (b"1", b"50"
 
 @compiled
 def decode_usual_book(
-    position: int, end: int, catalog_address: int, out_address: int, out_count_max: int
+    address: int, end_address: int, catalog_address: int, out_address: int, out_count_max: int
 ) -> int:
-    """Write the usual book message whose number of levels is at ``position``."""
-    word = load_word(position)
+    """Write the usual book message whose number of levels is at ``address``."""
+    word = load_word(address)
     digit_count = count_trailing_zeros(byte_marks(word, POINT)) >> 3
     levels = low_bytes(word, digit_count)
-    symbol = position + digit_count + 1
+    symbol = address + digit_count + 1
     symbol_bytes = symbol_length(symbol)
     if symbol_bytes > SYMBOL_BYTES_MAX:
         return 0
     head = read_usual_head(symbol + symbol_bytes)
     if head.is_snapshot < 0 or low_bytes(load_word(head.data), 6) != _SYMBOL:
         return 0
-    position = head.data + 6
-    if not is_same_text(symbol, position, symbol_bytes):
+    address = head.data + 6
+    if not is_same_text(symbol, address, symbol_bytes):
         return 0
-    position += symbol_bytes
+    address += symbol_bytes
     index = find_instrument(catalog_address, symbol, symbol_bytes)
-    if index < 0 or low_bytes(load_word(position), 7) != _BIDS:
+    if index < 0 or low_bytes(load_word(address), 7) != _BIDS:
         return 0
     steps = steps_of_row(catalog_address, index)
     if levels == _DEPTH_200 or levels == _DEPTH_50 or levels == _DEPTH_1000:
         return _usual_depth(
-            position + 7, end, head.is_snapshot, index, steps, out_address, out_count_max
+            address + 7, end_address, head.is_snapshot, index, steps, out_address, out_count_max
         )
     if levels == _DEPTH_1 and head.is_snapshot:
-        return _usual_touch(position + 7, end, index, steps, out_address)
+        return _usual_touch(address + 7, end_address, index, steps, out_address)
     return 0
 
 
@@ -69,20 +69,20 @@ class BookTail(NamedTuple):
 
 
 @compiled
-def _read_tail(position: int, end: int) -> BookTail:
-    """Return the numbers behind the asks of the book message that ends at ``end``."""
+def _read_tail(address: int, end_address: int) -> BookTail:
+    """Return the numbers behind the asks of the book message that ends at ``end_address``."""
     nothing = BookTail(-1, 0, 0)
-    if position >= end or low_bytes(load_word(position), 5) != _UPDATE:
+    if address >= end_address or low_bytes(load_word(address), 5) != _UPDATE:
         return nothing
-    update_id, position = plain_integer(position + 5)
-    if position >= end or low_bytes(load_word(position), 7) != _SEQUENCE:
+    update_id, address = plain_integer(address + 5)
+    if address >= end_address or low_bytes(load_word(address), 7) != _SEQUENCE:
         return nothing
-    sequence, position = plain_integer(position + 7)
-    if sequence < 0 or load_word(position) != _MATCHED:
+    sequence, address = plain_integer(address + 7)
+    if sequence < 0 or load_word(address) != _MATCHED:
         return nothing
-    matched_ms, position = plain_integer(position + 8)
+    matched_ms, address = plain_integer(address + 8)
     venue_ns = to_nanoseconds_of(matched_ms)
-    if venue_ns < 0 or position + 1 != end:
+    if venue_ns < 0 or address + 1 != end_address:
         return nothing
     return BookTail(update_id, sequence, venue_ns)
 
@@ -111,28 +111,28 @@ def write_book_head(
 
 @compiled
 def _usual_depth(
-    position: int,
-    end: int,
+    address: int,
+    end_address: int,
     is_snapshot: int,
     index: int,
     steps: Steps,
     out_address: int,
     out_count_max: int,
 ) -> int:
-    """Write the book message whose bids begin at ``position``; return its slots, or 0."""
+    """Write the book message whose bids begin at ``address``; return its slots, or 0."""
     slot = out_address + MARKET_SLOT_BYTES
-    position, bid_count = write_short_levels(
-        position, end, Kind.BIDS, index, steps, slot, out_count_max - 1
+    address, bid_count = write_short_levels(
+        address, end_address, Kind.BIDS, index, steps, slot, out_count_max - 1
     )
-    if position < 0 or position >= end or low_bytes(load_word(position), 6) != _ASKS:
+    if address < 0 or address >= end_address or low_bytes(load_word(address), 6) != _ASKS:
         return 0
     slot += bid_count * MARKET_SLOT_BYTES
-    position, ask_count = write_short_levels(
-        position + 6, end, Kind.ASKS, index, steps, slot, out_count_max - 1 - bid_count
+    address, ask_count = write_short_levels(
+        address + 6, end_address, Kind.ASKS, index, steps, slot, out_count_max - 1 - bid_count
     )
-    if position < 0:
+    if address < 0:
         return 0
-    tail = _read_tail(position, end)
+    tail = _read_tail(address, end_address)
     if tail.update_id < 0:
         return 0
     return write_book_head(
@@ -141,31 +141,31 @@ def _usual_depth(
 
 
 @compiled
-def _only_level(position: int, end: int, steps: Steps) -> tuple[int, int, int]:
-    """Return ticks, lots and the next position of a side of one level or none; ticks -1: more."""
-    if load_byte(position) == CLOSE_ARRAY:
-        return 0, 0, position + 1
-    if position >= end or low_bytes(load_word(position), 2) != _OPEN_LEVEL:
-        return -1, 0, position
-    pair = short_pair(position, end, 2, 3)
+def _only_level(address: int, end_address: int, steps: Steps) -> tuple[int, int, int]:
+    """Return ticks, lots and the next address of a side of one level or none; ticks -1: more."""
+    if load_byte(address) == CLOSE_ARRAY:
+        return 0, 0, address + 1
+    if address >= end_address or low_bytes(load_word(address), 2) != _OPEN_LEVEL:
+        return -1, 0, address
+    pair = short_pair(address, end_address, 2, 3)
     if pair.first_e8 <= 0 or low_bytes(load_word(pair.middle), 3) != _BETWEEN:
-        return -1, 0, position
+        return -1, 0, address
     if low_bytes(load_word(pair.after), 3) != _END_LEVEL:
-        return -1, 0, position
+        return -1, 0, address
     ticks, lots = to_ticks(steps, pair.first_e8), to_lots_shown(steps, pair.second_e8)
     return (ticks if lots >= 0 else -1), lots, pair.after + 3
 
 
 @compiled
-def _usual_touch(position: int, end: int, index: int, steps: Steps, out_address: int) -> int:
-    """Write the book of one level whose bids begin at ``position`` as a TICKER; 1, or 0."""
-    bid_ticks, bid_lots, position = _only_level(position, end, steps)
-    if bid_ticks < 0 or position >= end or low_bytes(load_word(position), 6) != _ASKS:
+def _usual_touch(address: int, end_address: int, index: int, steps: Steps, out_address: int) -> int:
+    """Write the book of one level whose bids begin at ``address`` as a TICKER; 1, or 0."""
+    bid_ticks, bid_lots, address = _only_level(address, end_address, steps)
+    if bid_ticks < 0 or address >= end_address or low_bytes(load_word(address), 6) != _ASKS:
         return 0
-    ask_ticks, ask_lots, position = _only_level(position + 6, end, steps)
+    ask_ticks, ask_lots, address = _only_level(address + 6, end_address, steps)
     if ask_ticks < 0:
         return 0
-    tail = _read_tail(position, end)
+    tail = _read_tail(address, end_address)
     if tail.update_id < 0:
         return 0
     return write_ticker(

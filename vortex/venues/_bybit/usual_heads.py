@@ -57,31 +57,31 @@ def is_same_text(first_address: int, second_address: int, byte_count: int) -> bo
 
 
 @compiled
-def _read_kind(position: int) -> tuple[int, int]:
-    """Return 1 for ``:"snapshot"``, 0 for ``:"delta"``, -1 for neither; and the position behind."""
-    word = load_word(position)
+def _read_kind(address: int) -> tuple[int, int]:
+    """Return 1 for ``:"snapshot"``, 0 for ``:"delta"``, -1 for neither; and the address behind."""
+    word = load_word(address)
     if word == _DELTA:
-        return 0, position + 8
-    if word == _SNAPSHOT and low_bytes(load_word(position + 8), 3) == _SNAPSHOT_1:
-        return 1, position + 11
-    return -1, position
+        return 0, address + 8
+    if word == _SNAPSHOT and low_bytes(load_word(address + 8), 3) == _SNAPSHOT_1:
+        return 1, address + 11
+    return -1, address
 
 
 @compiled
-def read_usual_head(position: int) -> UsualHead:
-    """Return what is said between the quote behind the topic, at ``position``, and the data."""
-    if load_word(position) == _TYPE:
-        is_snapshot, position = _read_kind(position + 8)
-        if low_bytes(load_word(position), 6) != _TIME_SECOND:
+def read_usual_head(address: int) -> UsualHead:
+    """Return what is said between the quote behind the topic, at ``address``, and the data."""
+    if load_word(address) == _TYPE:
+        is_snapshot, address = _read_kind(address + 8)
+        if low_bytes(load_word(address), 6) != _TIME_SECOND:
             return UsualHead(-1, 0)
-        venue_ms, position = plain_integer(position + 6)
-    elif low_bytes(load_word(position), 7) == _TIME:
-        venue_ms, position = plain_integer(position + 7)
-        if low_bytes(load_word(position), 7) != _TYPE_SECOND:
+        venue_ms, address = plain_integer(address + 6)
+    elif low_bytes(load_word(address), 7) == _TIME:
+        venue_ms, address = plain_integer(address + 7)
+        if low_bytes(load_word(address), 7) != _TYPE_SECOND:
             return UsualHead(-1, 0)
-        is_snapshot, position = _read_kind(position + 7)
+        is_snapshot, address = _read_kind(address + 7)
     else:
         return UsualHead(-1, 0)
-    if venue_ms < 0 or load_word(position) != _DATA:
+    if venue_ms < 0 or load_word(address) != _DATA:
         return UsualHead(-1, 0)
-    return UsualHead(is_snapshot, position + 8)
+    return UsualHead(is_snapshot, address + 8)

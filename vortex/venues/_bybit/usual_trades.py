@@ -53,58 +53,58 @@ def _no_trade() -> UsualTrade:
 
 
 @compiled
-def _read_side(position: int) -> tuple[int, int]:
-    """Return codes.Side of the taker (0: none) at ``position``, and where its quote is."""
-    word = load_word(position)
+def _read_side(address: int) -> tuple[int, int]:
+    """Return codes.Side of the taker (0: none) at ``address``, and where its quote is."""
+    word = load_word(address)
     if low_bytes(word, 4) == _BUY:
-        return Side.BUY, position + 3
-    return (Side.SELL, position + 4) if low_bytes(word, 5) == _SELL else (0, position)
+        return Side.BUY, address + 3
+    return (Side.SELL, address + 4) if low_bytes(word, 5) == _SELL else (0, address)
 
 
 @compiled
-def _read_flags(position: int) -> int:
-    """Return the position behind ``","BT":false,"RPI":`` and its flag, or 0."""
-    if load_word(position) != _BLOCK or load_word(position + 8) != _BLOCK_1:
+def _read_flags(address: int) -> int:
+    """Return the address behind ``","BT":false,"RPI":`` and its flag, or 0."""
+    if load_word(address) != _BLOCK or load_word(address + 8) != _BLOCK_1:
         return 0
-    word = load_word(position + 16)
+    word = load_word(address + 16)
     if word == _HIDDEN:
-        return position + 24
-    return position + 23 if low_bytes(word, 7) == _HIDDEN_1 else 0
+        return address + 24
+    return address + 23 if low_bytes(word, 7) == _HIDDEN_1 else 0
 
 
 @compiled
-def _linear_trade(position: int, end: int, symbol: int, symbol_bytes: int) -> UsualTrade:
-    """Return the trade of the linear form at ``position``."""
-    venue_ms, position = plain_integer(position + 5)
-    if venue_ms < 0 or low_bytes(load_word(position), 6) != _THEN_SYMBOL:
+def _linear_trade(address: int, end_address: int, symbol: int, symbol_bytes: int) -> UsualTrade:
+    """Return the trade of the linear form at ``address``."""
+    venue_ms, address = plain_integer(address + 5)
+    if venue_ms < 0 or low_bytes(load_word(address), 6) != _THEN_SYMBOL:
         return _no_trade()
-    if not is_same_text(symbol, position + 6, symbol_bytes):
+    if not is_same_text(symbol, address + 6, symbol_bytes):
         return _no_trade()
-    position += 6 + symbol_bytes
-    if low_bytes(load_word(position), 7) != _THEN_SIDE:
+    address += 6 + symbol_bytes
+    if low_bytes(load_word(address), 7) != _THEN_SIDE:
         return _no_trade()
-    side, position = _read_side(position + 7)
-    position += 1
-    if side == 0 or low_bytes(load_word(position), 6) != _THEN_VALUE:
+    side, address = _read_side(address + 7)
+    address += 1
+    if side == 0 or low_bytes(load_word(address), 6) != _THEN_VALUE:
         return _no_trade()
-    pair = short_pair(position, end, 6, 7)
+    pair = short_pair(address, end_address, 6, 7)
     if pair.first_e8 < 0 or low_bytes(load_word(pair.middle), 7) != _THEN_PRICE:
         return _no_trade()
-    if pair.after + 8 > end or low_bytes(load_word(pair.after), 7) != _THEN_TICK:
+    if pair.after + 8 > end_address or low_bytes(load_word(pair.after), 7) != _THEN_TICK:
         return _no_trade()
     # The direction of the tick is a word of up to 13 letters, which nobody needs.
     word_bytes = count_trailing_zeros(byte_bits(pair.after + 7, QUOTE))
-    position = pair.after + 8 + word_bytes
+    address = pair.after + 8 + word_bytes
     if not _is_plain_word(pair.after + 7, word_bytes):
         return _no_trade()
-    identity = position + 6
-    if identity + UUID_BYTES > end or low_bytes(load_word(position), 6) != _THEN_ID:
+    identity = address + 6
+    if identity + UUID_BYTES > end_address or low_bytes(load_word(address), 6) != _THEN_ID:
         return _no_trade()
-    position = _read_flags(identity + UUID_BYTES)
-    if position == 0 or low_bytes(load_word(position), 7) != _SEQUENCE:
+    address = _read_flags(identity + UUID_BYTES)
+    if address == 0 or low_bytes(load_word(address), 7) != _SEQUENCE:
         return _no_trade()
-    sequence, position = plain_integer(position + 7)
-    after = position if sequence >= 0 else 0
+    sequence, address = plain_integer(address + 7)
+    after = address if sequence >= 0 else 0
     return UsualTrade(venue_ms, side, pair.second_e8, pair.first_e8, identity, UUID_BYTES, after)
 
 
@@ -128,31 +128,33 @@ def _are_letters(word: int, byte_count: int) -> bool:
 
 
 @compiled
-def _spot_trade(position: int, end: int, symbol: int, symbol_bytes: int) -> UsualTrade:
-    """Return the trade of the spot form at ``position``."""
-    identity = position + 6
+def _spot_trade(address: int, end_address: int, symbol: int, symbol_bytes: int) -> UsualTrade:
+    """Return the trade of the spot form at ``address``."""
+    identity = address + 6
     identity_bytes = count_trailing_zeros(byte_bits(identity, QUOTE))
-    position = identity + identity_bytes
-    if low_bytes(load_word(position), 6) != _ID_TIME:
+    address = identity + identity_bytes
+    if low_bytes(load_word(address), 6) != _ID_TIME:
         return _no_trade()
-    venue_ms, position = plain_integer(position + 6)
-    if venue_ms < 0 or low_bytes(load_word(position), 6) != _PRICE:
+    venue_ms, address = plain_integer(address + 6)
+    if venue_ms < 0 or low_bytes(load_word(address), 6) != _PRICE:
         return _no_trade()
-    pair = short_pair(position, end, 6, 7)
+    pair = short_pair(address, end_address, 6, 7)
     if pair.first_e8 < 0 or low_bytes(load_word(pair.middle), 7) != _THEN_QTY:
         return _no_trade()
     if low_bytes(load_word(pair.after), 7) != _THEN_SIDE:
         return _no_trade()
-    side, position = _read_side(pair.after + 7)
-    position += 1
-    if side == 0 or low_bytes(load_word(position), 7) != _SEQUENCE:
+    side, address = _read_side(pair.after + 7)
+    address += 1
+    if side == 0 or low_bytes(load_word(address), 7) != _SEQUENCE:
         return _no_trade()
-    sequence, position = plain_integer(position + 7)
-    if sequence < 0 or low_bytes(load_word(position), 6) != _THEN_SYMBOL:
+    sequence, address = plain_integer(address + 7)
+    if sequence < 0 or low_bytes(load_word(address), 6) != _THEN_SYMBOL:
         return _no_trade()
-    if position + TRADE_END_BYTES > end or not is_same_text(symbol, position + 6, symbol_bytes):
+    if address + TRADE_END_BYTES > end_address or not is_same_text(
+        symbol, address + 6, symbol_bytes
+    ):
         return _no_trade()
-    after = _read_flags(position + 6 + symbol_bytes)
+    after = _read_flags(address + 6 + symbol_bytes)
     return UsualTrade(
         venue_ms, side, pair.first_e8, pair.second_e8, identity, identity_bytes, after
     )
@@ -160,7 +162,7 @@ def _spot_trade(position: int, end: int, symbol: int, symbol_bytes: int) -> Usua
 
 @compiled
 def decode_usual_trades(
-    symbol: int, end: int, catalog_address: int, out_address: int, out_count_max: int
+    symbol: int, end_address: int, catalog_address: int, out_address: int, out_count_max: int
 ) -> int:
     """Write the usual trades of the symbol at ``symbol``; return how many, or 0."""
     symbol_bytes = symbol_length(symbol)
@@ -171,37 +173,39 @@ def decode_usual_trades(
     if index < 0 or head.is_snapshot != 1 or load_byte(head.data) != OPEN_ARRAY:
         return 0
     steps = steps_of_row(catalog_address, index)
-    position = head.data + 1
+    address = head.data + 1
     count = 0
-    while position + TRADE_BYTES_MIN <= end and count < out_count_max:
-        if low_bytes(load_word(position), 5) == _FIRST_TIME:
-            trade = _linear_trade(position, end, symbol, symbol_bytes)
-        elif low_bytes(load_word(position), 6) == _FIRST_ID:
-            trade = _spot_trade(position, end, symbol, symbol_bytes)
+    while address + TRADE_BYTES_MIN <= end_address and count < out_count_max:
+        if low_bytes(load_word(address), 5) == _FIRST_TIME:
+            trade = _linear_trade(address, end_address, symbol, symbol_bytes)
+        elif low_bytes(load_word(address), 6) == _FIRST_ID:
+            trade = _spot_trade(address, end_address, symbol, symbol_bytes)
         else:
             return 0
-        slot = out_address + count * MARKET_SLOT_BYTES
-        if trade.after == 0 or not _write_usual(trade, index, steps, slot):
+        slot_address = out_address + count * MARKET_SLOT_BYTES
+        if trade.after == 0 or not _write_usual(trade, index, steps, slot_address):
             return 0
         count += 1
-        position = trade.after + 2
+        address = trade.after + 2
         if load_byte(trade.after) != CLOSE_OBJECT:
             return 0
-        if load_byte(position - 1) == CLOSE_ARRAY:
-            return count if position + 1 == end else 0
-        if load_byte(position - 1) != COMMA:
+        if load_byte(address - 1) == CLOSE_ARRAY:
+            return count if address + 1 == end_address else 0
+        if load_byte(address - 1) != COMMA:
             return 0
     return 0
 
 
 @compiled
-def _write_usual(trade: UsualTrade, index: int, steps: Steps, slot: int) -> bool:
+def _write_usual(trade: UsualTrade, index: int, steps: Steps, slot_address: int) -> bool:
     """Write a TRADE; return whether its numbers fit."""
     high, low, refusal = read_trade_id(trade.identity, trade.identity_bytes)
     ticks, lots = to_ticks(steps, trade.price_e8), to_lots_shown(steps, trade.qty_e8)
     venue_ns = to_nanoseconds_of(trade.venue_ms)
     if ticks <= 0 or (lots | venue_ns | refusal) < 0:
         return False
-    write_trade(slot, index, venue_ns, low, ticks, lots, 1 if trade.side == Side.SELL else 0)
-    record_at(slot, TRADE_DTYPE).trade_id_high = high
+    write_trade(
+        slot_address, index, venue_ns, low, ticks, lots, 1 if trade.side == Side.SELL else 0
+    )
+    record_at(slot_address, TRADE_DTYPE).trade_id_high = high
     return True
