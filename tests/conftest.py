@@ -1,6 +1,5 @@
 """What tests of all floors share."""
 
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -13,11 +12,10 @@ from hypothesis import settings
 
 from ipc.compiled import PLAIN_PYTHON
 
-ROOT = Path(__file__).resolve().parent.parent
-
 # Tests are not a package; what they share is imported by its plain name.
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from recordings import make, recorded_folder
 
 # How long an example takes says nothing on a machine that others share.
 settings.register_profile("shared machine", deadline=None)
@@ -86,10 +84,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def shared() -> Path:
-    """Return the folder of recorded frames and vectors; skip where there is none."""
-    folder = Path(os.environ.get("VORTEX_SHARED") or ROOT.parent / "shared")
-    if not folder.is_dir():
-        pytest.skip("no recorded frames: set VORTEX_SHARED to their folder")
-    return folder
+@pytest.fixture(scope="session", params=("made", "recorded") if recorded_folder() else ("made",))
+def recordings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of recordings: of our own making, and the real ones where they are."""
+    real = recorded_folder()
+    if request.param == "made" or real is None:
+        return make(tmp_path_factory.mktemp("recordings"))
+    return real

@@ -1,4 +1,4 @@
-"""The whole engine on a recording of the real venue, at its own pace and faster (recipe M27)."""
+"""The whole engine on a recording, at its own pace and faster (recipe M27)."""
 
 import gzip
 import json
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from engines import Engine, Exchange, strategy_of, until
+from recordings import SPOT
 from running import Running, started
 
 from procs.stages.book_stage import BookCounter as Book
@@ -16,7 +17,6 @@ from procs.stages.strategy_inputs import StrategyCounter
 
 pytestmark = pytest.mark.timeout(1000)  # it may be the first to need the compiler
 
-CAPTURE = "captures/binance_spot/btcusdt_20240808.jsonl.gz"
 #: How much of it is played, in the recording's time, at each pace.
 SPANS_S = {"1": 5, "10": 60, "max": 10_000}
 
@@ -33,11 +33,11 @@ def beginning_of(source: Path, target: Path, span_s: float) -> list[bytes]:
 
 @pytest.fixture(params=SPANS_S)
 def played(
-    request: pytest.FixtureRequest, shared: Path, tmp_path: Path
+    request: pytest.FixtureRequest, recordings: Path, tmp_path: Path
 ) -> Iterator[tuple[Running, list[bytes]]]:
     """An engine on the recording, at one pace, and the lines that are played."""
     path = tmp_path / "capture.jsonl.gz"
-    lines = beginning_of(shared / CAPTURE, path, SPANS_S[request.param])
+    lines = beginning_of(recordings / SPOT, path, SPANS_S[request.param])
     exchange = Exchange(tmp_path, "--capture", str(path), "--speed", request.param)
     engine = Engine.on(tmp_path, exchange, strategies=[strategy_of("BTCUSDT", 100, 2000)])
     engine.config["sources"][0]["symbols"] = ["BTCUSDT"]

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from bybit_client import BybitClient, bybit_config, limit_order, market_order, now_ms, sign
+from recordings import BYBIT_MESSAGES, BYBIT_SYMBOLS, loaded
 
 CREATE = "/v5/order/create"
 
@@ -63,9 +64,8 @@ def test_the_clock_and_the_symbols(venue):
     assert code(venue.http("GET", path)) == 10001
 
 
-def test_symbols_have_the_recorded_fields(venue, shared):
-    path = shared / "captures/exchange_info/bybit_instruments_20260809.json"
-    recorded = json.loads(path.read_text())
+def test_symbols_have_the_recorded_fields(venue, recordings):
+    recorded = loaded(recordings / BYBIT_SYMBOLS)
     for category in ("linear", "spot"):
         mine = venue.get("/v5/market/instruments-info", {"category": category})["list"][0]
         theirs = recorded[category][0]
@@ -74,9 +74,9 @@ def test_symbols_have_the_recorded_fields(venue, shared):
             assert set(mine[name]) == set(theirs[name]), name
 
 
-def test_private_messages_have_the_recorded_fields(venue, shared):
+def test_private_messages_have_the_recorded_fields(venue, recordings):
     """Orders, executions, positions and balances have every field of the recorded ones."""
-    folder = shared / "captures/fixtures/bybit"
+    folder = recordings / BYBIT_MESSAGES
     private = venue.private("order", "execution", "execution.fast", "position", "wallet")
     assert code(venue.http("POST", CREATE, market_order())) == 0
     mine = {}

@@ -1,13 +1,13 @@
 """Bybit's public topics, read from the wire by a client that shares nothing with the exchange."""
 
 import json
-import subprocess
 import time
 from decimal import Decimal
 from itertools import pairwise
 from uuid import UUID
 
 import pytest
+from recordings import linear_texts
 
 BOOK_50, TRADES, TICKERS = "orderbook.50.BTCUSDT", "publicTrade.BTCUSDT", "tickers.BTCUSDT"
 
@@ -230,16 +230,6 @@ def test_a_linear_ticker_is_a_snapshot_and_then_what_changed(venue):
     assert kinds == {"snapshot"}
 
 
-def recorded(shared):
-    """Return the messages of a recording, in order."""
-    path = shared / "captures/bybit_linear/bybit_linear_20260809.jsonl.zst"
-    if not path.exists():
-        pytest.skip("the recording is not there")
-    text = subprocess.run(["zstd", "-dc", str(path)], capture_output=True, check=True).stdout
-    rows = [json.loads(line) for line in text.splitlines()]
-    return [json.loads(row["data"]) for row in rows if row["t"] == "recv"]
-
-
 def form(value):
     """Return the form of a message: its names in order, and the kinds of what they name."""
     if isinstance(value, dict):
@@ -249,25 +239,25 @@ def form(value):
     return type(value).__name__
 
 
-def test_messages_have_the_recorded_forms(venue, shared):
+def test_messages_have_the_recorded_forms(venue, recordings):
     """Books, trades and answers: the same names in the same order, the same decimals."""
-    frames = recorded(shared)
+    frames = [json.loads(text) for text in linear_texts(recordings)]
     socket = venue.public("linear")
     mine = [socket.ask(op="subscribe", args=["orderbook.200.BTCUSDT", TRADES, TICKERS])]
-    while (
-        not {"orderbook.200.BTCUSDT", TRADES} <= {m.get("topic") for m in mine[1:]}
-        or len(mine) < 30
-    ):
-        mine.append(socket.until(lambda m: True))
+    wanted = [("orderbook.200.BTCUSDT", "snapshot"), ("orderbook.200.BTCUSDT", "delta")]
+    wanted.append((TRADES, "snapshot"))
+
+    def all_of(messages, topic, kind):
+        """Return the messages of a kind with something in each of their fields."""
+        found = [m for m in messages if (m.get("topic"), m.get("type")) == (topic, kind)]
+        return [m for m in found if "b" not in m["data"] or (m["data"]["b"] and m["data"]["a"])]
 
     def first(messages, topic, kind):
-        return next(m for m in messages if m.get("topic") == topic and m.get("type") == kind)
+        return all_of(messages, topic, kind)[0]
 
-    for topic, kind in (
-        ("orderbook.200.BTCUSDT", "snapshot"),
-        ("orderbook.200.BTCUSDT", "delta"),
-        (TRADES, "snapshot"),
-    ):
+    while not all(all_of(mine, *each) for each in [*wanted, (TICKERS, "snapshot")]):
+        mine.append(socket.until(lambda m: True))
+    for topic, kind in wanted:
         theirs, ours = first(frames, topic, kind), first(mine, topic, kind)
         assert json.dumps(form(ours)) == json.dumps(form(theirs)), topic
     theirs, ours = (first(each, "orderbook.200.BTCUSDT", "snapshot") for each in (frames, mine))

@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+from recordings import SPOT, spot_texts
 
 SYMBOL = "btcusdt"
 FIRST_NS = 1_700_000_000_000_000_000
@@ -160,11 +161,10 @@ def test_orders_fill_as_the_recording_trades(start_exchange, tmp_path):
         assert api.until_execution("TRADE", "above")["L"] == "50010.00000000"
 
 
-def test_the_recorded_capture_is_served_whole(start_exchange, shared):
-    """A real recording: every frame verbatim, the tick and lot of its symbol, its snapshot."""
-    path = shared / "captures" / "binance_spot" / "btcusdt_20240808.jsonl.gz"
-    with gzip.open(path, "rt") as file:
-        lines = [line.rstrip("\n").partition(" ")[2] for line in file]
+def test_the_recorded_capture_is_served_whole(start_exchange, recordings):
+    """A long recording: every frame verbatim, the tick and lot of its symbol, its snapshot."""
+    path = recordings / SPOT
+    lines = [text.decode() for text in spot_texts(recordings)]
     wanted = [line for line in lines if not line.startswith('{"lastUpdateId"')]
     with start_exchange("--capture", str(path), "--speed", "max") as client:
         _, info = client.rest("GET", "/api/v3/exchangeInfo", signed=False)

@@ -1,17 +1,17 @@
-"""Six recorded minutes of a real venue: golden states are reached, and the ticker agrees.
+"""Recorded minutes of a market: golden states are reached, and the ticker agrees.
 
 The frames are decoded here, slowly, by ``json`` and ``decimal``: this tests the book alone.  One
 lot is 1e-8 here, because three levels far from the touch are no multiple of the venue's own step of
 1e-5 (25.42618900 at 200000, for one): resting orders may be older than the step.
 """
 
-import gzip
 import json
 import zlib
 from decimal import Decimal
 
 import pytest
 from builders import BookBlock, diff, snapshot, ticker
+from recordings import SPOT_NAME, SPOT_STATES, loaded, spot_texts
 
 from vortex.books import book as books
 from vortex.books import sync
@@ -36,21 +36,20 @@ def wire(pair):
     return f"{pair[0] * TICK:.8f}:{pair[1] * LOT:.8f}"
 
 
-def messages_of(path):
+def messages_of(recordings):
     """Yield (kind, message) of every frame that concerns the book."""
-    with gzip.open(path, "rt") as lines:
-        for line in lines:
-            frame = json.loads(line.split(" ", 1)[1])
-            data = frame.get("data", frame)
-            if "lastUpdateId" in data:
-                sides = [[level(pair) for pair in data[key]] for key in ("bids", "asks")]
-                yield "snapshot", snapshot(data["lastUpdateId"], *sides)
-            elif data.get("e") == "depthUpdate":
-                sides = [[level(pair) for pair in data[key]] for key in ("b", "a")]
-                yield "diff", diff(data["U"], data["u"], *sides)
-            elif "e" not in data:
-                touch = [level((data[key], data[key.upper()])) for key in ("b", "a")]
-                yield "ticker", ticker(data["u"], *touch)
+    for text in spot_texts(recordings):
+        frame = json.loads(text)
+        data = frame.get("data", frame)
+        if "lastUpdateId" in data:
+            sides = [[level(pair) for pair in data[key]] for key in ("bids", "asks")]
+            yield "snapshot", snapshot(data["lastUpdateId"], *sides)
+        elif data.get("e") == "depthUpdate":
+            sides = [[level(pair) for pair in data[key]] for key in ("b", "a")]
+            yield "diff", diff(data["U"], data["u"], *sides)
+        elif "e" not in data:
+            touch = [level((data[key], data[key.upper()])) for key in ("b", "a")]
+            yield "ticker", ticker(data["u"], *touch)
 
 
 def state_of(block):
@@ -78,17 +77,15 @@ def state_of(block):
 
 
 @pytest.fixture(scope="module")
-def replayed(shared):
+def replayed(recordings):
     """Replay the capture; return what it showed on the way, and the header at its end."""
-    golden = json.loads((shared / "vectors" / "book_checkpoints.json").read_text())
-    golden = golden["hft_spot_btcusdt_20240808"]
+    golden = loaded(recordings / SPOT_STATES)[SPOT_NAME]
     wanted_ids = {point["u"] for point in golden["checkpoints"]} | {golden["final"]["u"]}
     block = BookBlock(level_capacity=4096, pending_capacity=4096)
     offset = (block.address - block.array.ctypes.data) // 8
     header = block.array[offset : offset + books.BOOK_BYTES // 8].view(books.BOOK_DTYPE)[0]
     seen, codes = {}, []
-    path = shared / "captures" / "binance_spot" / "btcusdt_20240808.jsonl.gz"
-    for kind, message in messages_of(path):
+    for kind, message in messages_of(recordings):
         code = sync.on_message(block.address, message.address)
         codes.append((kind, code))
         if header["update_id"] in wanted_ids and code in (Sync.UPDATED, Sync.WENT_LIVE):
@@ -119,4 +116,4 @@ def test_the_book_goes_live_once_and_stays_so(replayed):
 def test_the_ticker_agrees_with_the_levels_wherever_both_show_one_update(replayed):
     _, _, _, header = replayed
     assert header["mismatch_count"] == 0
-    assert header["agreed_count"] > 100
+    assert header["agreed_count"] > 50

@@ -3,10 +3,13 @@
 import json
 import random
 import string
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from recordings import SPOT_SYMBOLS
 
 from ipc.memory import address_of
 from vortex.codes import ContractDirection, InstrumentKind, TradingStatus
@@ -144,11 +147,16 @@ def test_two_connections_may_have_the_same_symbol() -> None:
         assert tables.size
 
 
-def test_a_recorded_row_is_read(shared: Any) -> None:
-    body = (shared / "captures/exchange_info/binance_spot_TSLABUSDT_20260926.json").read_bytes()
-    row = read_instruments([body], ["TSLABUSDT"])[0]
-    assert (row["tick_e8"], row["lot_e8"]) == (1_000_000, 100_000)
-    assert (row["price_ticks_max"], row["qty_lots_max"]) == (10_000_000, 922_327_000)
+def test_a_recorded_row_is_read(recordings: Path) -> None:
+    body = (recordings / SPOT_SYMBOLS).read_bytes()
+    (listed,) = json.loads(body)["symbols"]
+    filters = {each["filterType"]: each for each in listed["filters"]}
+    prices, lots = filters["PRICE_FILTER"], filters["LOT_SIZE"]
+    tick, lot = Decimal(prices["tickSize"]), Decimal(lots["stepSize"])
+    row = read_instruments([body], [listed["symbol"]])[0]
+    assert (row["tick_e8"], row["lot_e8"]) == (tick.scaleb(8), lot.scaleb(8))
+    assert row["price_ticks_max"] == Decimal(prices["maxPrice"]) / tick
+    assert row["qty_lots_max"] == Decimal(lots["maxQty"]) / lot
 
 
 def test_hundreds_of_symbols_are_found_and_no_others() -> None:

@@ -1,11 +1,11 @@
 """The matching engine, against published vectors and an obvious twin."""
 
-import json
 import random
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from recordings import SEQUENCES, loaded
 
 from ipc.memory import address_of, record_at, records_at
 from vortex.codes import Side
@@ -101,13 +101,9 @@ class Engine:
         }
 
 
-def load_vectors(shared):
-    return json.loads((shared / "vectors" / "matching_vectors.json").read_text())
-
-
-def test_published_vectors(shared):
+def test_published_vectors(recordings):
     """Each case of the vectors gives the expected events and the expected book."""
-    vectors = load_vectors(shared)
+    vectors = loaded(recordings / SEQUENCES)
     assert len(vectors["cases"]) > 20
     for case in vectors["cases"]:
         engine = Engine()

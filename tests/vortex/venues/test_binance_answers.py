@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from recordings import SPOT_USER_DATA
 
 from ipc.memory import address_of
 from vortex.codes import (
@@ -349,14 +351,13 @@ def test_what_cannot_be_read_is_refused(desk: Desk) -> None:
         assert desk.decode(whole[:size]) == Refusal.NOT_JSON
 
 
-def test_recorded_user_data_is_read(desk: Desk, shared: Any) -> None:
-    folder = shared / "captures/fixtures/binance/spot/user_data_json"
+def test_recorded_user_data_is_read(desk: Desk, recordings: Path) -> None:
     desk = Desk()
     desk.instruments[0]["symbol"], desk.instruments[1]["symbol"] = b"ETHUSDT", b"ETHBTC"
     desk.instruments[1]["symbol_bytes"], desk.instruments[1]["tick_e8"] = 6, 10
     desk.catalog, desk.slots = build_catalog(desk.instruments)
     kinds = {}
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted((recordings / SPOT_USER_DATA).glob("*.json")):
         kinds[path.stem] = desk.decode(path.read_bytes())["kind"]
     assert len(kinds) == 11
     for name, kind in kinds.items():

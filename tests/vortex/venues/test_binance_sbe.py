@@ -1,8 +1,8 @@
 """Binance Spot's binary messages: equal to a slow codec built on struct, and to its JSON."""
 
-import gzip
 import json
 import xml.etree.ElementTree as ET
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from binary_messages import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recordings import SPOT_SCHEMA, spot_kinds, spot_texts
 
 from ipc.memory import address_of
 from tools.fuzz.market import two_instruments
@@ -253,9 +254,8 @@ def layout_of_xml(path: Path) -> tuple[schema.MessageLayout, ...]:
     return tuple(found)
 
 
-def test_the_table_is_the_venues_schema(shared: Path) -> None:
-    path = shared / "captures/binance_sbe_schemas/stream_1_0.xml"
-    assert layout_of_xml(path) == schema.MESSAGES
+def test_the_table_is_the_venues_schema(recordings: Path) -> None:
+    assert layout_of_xml(recordings / SPOT_SCHEMA) == schema.MESSAGES
 
 
 def test_the_slow_codec_has_the_tables_offsets() -> None:
@@ -498,19 +498,18 @@ def binary_of(frame: bytes) -> bytes:
     return encode(Message(TICKER_ID, (0, data["u"], -8, -8, *touch), (), symbol))
 
 
-def test_the_recording_reads_the_same_in_binary_as_in_json(bench: Bench, shared: Path) -> None:
+def test_the_recording_reads_the_same_in_binary_as_in_json(bench: Bench, recordings: Path) -> None:
     """Diffs, tickers and trades as they were, packed by the slow codec."""
-    counts = {kind: 0 for kind in Kind}
-    with gzip.open(shared / "captures/binance_spot/btcusdt_20240808.jsonl.gz") as lines:
-        for line in lines:
-            frame = line.partition(b" ")[2].strip()
-            if frame.startswith(b'{"lastUpdateId"'):
-                continue
-            expected = bench.decode(frame, venue=binance_spot)
-            assert bench.decode(binary_of(frame)) == expected, frame
-            assert bench.decode(frame) == expected
-            counts[expected[0][0]] += 1
-    assert (counts[Kind.DEPTH], counts[Kind.TICKER], counts[Kind.TRADE]) == (3451, 28040, 9757)
+    read = Counter[Kind]()
+    for frame in spot_texts(recordings):
+        if frame.startswith(b'{"lastUpdateId"'):
+            continue
+        expected = bench.decode(frame, venue=binance_spot)
+        assert bench.decode(binary_of(frame)) == expected, frame
+        assert bench.decode(frame) == expected
+        read[expected[0][0]] += 1
+    assert read == spot_kinds(recordings) - Counter({Kind.SNAPSHOT: 1})
+    assert all(read[kind] > 200 for kind in (Kind.DEPTH, Kind.TICKER, Kind.TRADE))
 
 
 quantities = st.integers(0, 10**13)

@@ -1,12 +1,14 @@
 """What Bybit says on its order connections, in the forms of its documents and of recordings."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recordings import BYBIT_MESSAGES
 
 from ipc.memory import address_of
 from tests.vortex.venues.bybit_rows import linear_rows, spot_rows
@@ -435,8 +437,8 @@ def test_a_cut_message_is_refused(message: Any, size: int) -> None:
     assert LINEAR.decode(connection, text[: size % len(text)]) == Refusal.NOT_JSON
 
 
-def test_single_messages_of_another_source_are_of_the_kind_that_they_say(shared: Any) -> None:
-    folder = shared / "captures/fixtures/bybit"
+def test_single_messages_of_another_source_are_of_the_kind_that_they_say(recordings: Path) -> None:
+    folder = recordings / BYBIT_MESSAGES
     for path in sorted(folder.glob("ws_account_*.json")):
         root = json.loads(path.read_text())
         if "topic" not in root:
@@ -448,5 +450,5 @@ def test_single_messages_of_another_source_are_of_the_kind_that_they_say(shared:
             assert [answer["kind"] for answer in answers] == [Answer.BALANCE]
     reply = json.loads((folder / "ws_order_response.json").read_text())
     (answer,) = LINEAR.decode(REQUESTS, reply)
-    assert answer["venue_order_id"] == 1726025498520715008
+    assert answer["venue_order_id"] == int(reply["data"]["orderId"])
     assert answer["place_outcome"] == Outcome.SUCCESS

@@ -3,10 +3,12 @@
 import hashlib
 import hmac
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from recordings import BYBIT_SYMBOLS, loaded
 
 from tests.vortex.venues.bybit_rows import linear_listing, linear_rows, page, spot_listing
 from vortex.codes import OrderState, Side
@@ -156,9 +158,8 @@ def test_a_symbol_that_cannot_be_traded_is_refused(body: bytes, words: str) -> N
         read_linear([body], ["BTCUSDT"])
 
 
-def test_the_rows_of_the_venue_become_instruments(shared: Any) -> None:
-    path = shared / "captures/exchange_info/bybit_instruments_20260809.json"
-    listed = json.loads(path.read_text())
+def test_the_rows_of_the_venue_become_instruments(recordings: Path) -> None:
+    listed = loaded(recordings / BYBIT_SYMBOLS)
     for category, read in (("linear", read_linear), ("spot", read_spot)):
         names = [row["symbol"] for row in listed[category] if row["status"] == "Trading"]
         rows = read([page(category, listed[category])], names)

@@ -3,15 +3,15 @@
 import itertools
 import json
 import random
-import shutil
-import subprocess
-from functools import cache
+from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from recordings import BYBIT_MESSAGES, linear_texts
 
 from tests.vortex.venues.bybit_rows import linear_rows
 from tools.fuzz.bybit_market import (
@@ -201,29 +201,23 @@ def test_a_message_that_does_not_fit_its_room_is_refused() -> None:
                 assert BENCH.decode(text, room) == Refusal.TOO_LARGE
 
 
-@cache
-def recorded(shared: Path) -> list[bytes]:
-    """Return the frames that the recorded connection received."""
-    path = shared / "captures/bybit_linear/bybit_linear_20260809.jsonl.zst"
-    if not path.exists() or shutil.which("zstd") is None:
-        pytest.skip("no recording of Bybit, or no zstd to open it with")
-    text = subprocess.run(["zstd", "-dc", str(path)], capture_output=True, check=True).stdout
-    records = [json.loads(line) for line in text.splitlines()]
-    return [record["data"].encode() for record in records if record["t"] == "recv"]
+def topic_of(text: bytes) -> str:
+    """Return the first word of a message's topic."""
+    return str(json.loads(text).get("topic", "")).partition(".")[0]
 
 
-def recorded_bench(shared: Path) -> BybitBench:
+def recorded_bench() -> BybitBench:
     """Return a bench with the four instruments of the recording."""
     return BybitBench(linear_rows(["BTCUSDT", "ETHUSDT", "SOLUSDT", "DOGEUSDT"]))
 
 
 def test_every_recorded_frame_reads_on_both_paths_and_the_books_keep_200_levels(
-    shared: Path,
+    recordings: Path,
 ) -> None:
-    bench = recorded_bench(shared)
+    bench = recorded_bench()
     books: dict[int, Any] = {}
-    book_count = trade_count = 0
-    for text in recorded(shared):
+    topics = Counter[str]()
+    for text in linear_texts(recordings):
         got = bench.decode(text)
         if b'"topic":"orderbook' not in text and b'"topic":"publicTrade' not in text:
             assert got in (Refusal.IGNORED, Refusal.NOT_KNOWN)
@@ -231,9 +225,10 @@ def test_every_recorded_frame_reads_on_both_paths_and_the_books_keep_200_levels(
         assert got == bench.decode_by(decode_usual, text) == bench.decode_by(decode_any_form, text)
         assert got == slow_decode(bench, text)
         if isinstance(got, list):
-            trade_count += len(got)
+            topics["publicTrade"] += 1
+            assert len(got) == text.count(b'"i":"')
             continue
-        book_count += 1
+        topics["orderbook"] += 1
         kind, index, _, _, number, *sides = got
         if kind == Kind.SNAPSHOT:
             books[index] = [number, {}, {}]
@@ -246,13 +241,15 @@ def test_every_recorded_frame_reads_on_both_paths_and_the_books_keep_200_levels(
                 del kept[ticks]
             assert len(kept) == 200
         assert max(books[index][1]) < min(books[index][2])
-    assert book_count == 1598
-    assert trade_count > 102
+    sent = Counter(topic_of(text) for text in linear_texts(recordings))
+    assert topics == Counter({name: sent[name] for name in ("orderbook", "publicTrade")})
+    assert min(topics.values()) > 20
 
 
-def test_recorded_frames_with_a_byte_changed_mean_what_json_says(shared: Path) -> None:
-    frames = [text for text in recorded(shared) if b"BTCUSDT" in text and len(text) < 2_000]
-    chosen = random.Random(5).sample(frames, 200)
+def test_recorded_frames_with_a_byte_changed_mean_what_json_says(recordings: Path) -> None:
+    texts = linear_texts(recordings)
+    frames = [text for text in texts if b"BTCUSDT" in text and len(text) < 2_000]
+    chosen = random.Random(5).sample(frames, min(200, len(frames)))
 
     @settings(max_examples=600)
     @given(st.sampled_from(chosen), st.integers(0, 10**4), st.integers(0, 255))
@@ -264,9 +261,14 @@ def test_recorded_frames_with_a_byte_changed_mean_what_json_says(shared: Path) -
     check()
 
 
-def test_the_single_frames_of_another_source_read_as_json_reads_them(shared: Path) -> None:
-    folder = shared / "captures/fixtures/bybit"
+def test_the_single_frames_of_another_source_read_as_json_reads_them(recordings: Path) -> None:
+    folder = recordings / BYBIT_MESSAGES
     texts = [(folder / f"ws_orderbook_{kind}.json").read_bytes() for kind in ("snapshot", "delta")]
     # Of the book of one level: two levels a side, of which the best count, and an old delta.
-    assert BENCH.decode(texts[0])[4:] == (274500, 500, 274510, 750)
+    data = json.loads(texts[0])["data"]
+    (bid, bid_qty), (ask, ask_qty) = data["b"][0], data["a"][0]
+    prices = (int(Decimal(price) / Decimal("0.1")) for price in (bid, ask))
+    lots = (int(Decimal(qty) / Decimal("0.001")) for qty in (bid_qty, ask_qty))
+    (bid_ticks, ask_ticks), (bid_lots, ask_lots) = prices, lots
+    assert BENCH.decode(texts[0])[4:] == (bid_ticks, bid_lots, ask_ticks, ask_lots)
     assert BENCH.decode(texts[1]) == Refusal.NOT_KNOWN
