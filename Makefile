@@ -37,8 +37,8 @@ check: $(STAMP) ## style, types, floors, generated documents
 	$(BIN)/python -m pytest -q tests/tidy
 	$(BIN)/python -m tools.documents --check
 
-test: $(STAMP) vectors ## all tests: those without an engine, in parallel with those that start one
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-units test-systems
+test: $(STAMP) vectors ## all tests: those without an engine, as machine code and as plain Python, in parallel with those that start one
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-systems test-units test-python
 
 test-units: $(STAMP)
 	$(BIN)/python -m pytest -q tests/tidy tests/ipc tests/vortex tests/conformance tests/procs/exchange
@@ -47,7 +47,7 @@ test-units: $(STAMP)
 test-python: export NUMBA_DISABLE_JIT = 1
 test-python: export VORTEX_CHECK_BOUNDS = 1
 test-python: $(STAMP) ## ipc and vortex as plain Python with bounds checked, and what of it was run
-	$(BIN)/python -m coverage run -m pytest -q --timeout=0 tests/ipc tests/vortex
+	$(BIN)/python -m coverage run -m pytest -q tests/ipc tests/vortex
 	$(BIN)/python -m coverage report
 
 test-systems: $(STAMP)

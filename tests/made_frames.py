@@ -7,13 +7,17 @@ and pongs follow; the status codes that the client may close with.
 import json
 from typing import Any
 
+from scale import scaled
+
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+#: Beyond what fits a connection's buffers, and beyond what it takes at all.
+LARGE = scaled(1 << 20, 70_000), scaled(1 << 24, 90_000)
 ECHO_CASES = {
     # opcode, unit, sizes with fragment and write sizes, how often
-    1: [(size, None, None, 1) for size in (65_536, 262_144, 1 << 22, 1 << 24)],
-    3: [(1 << 20, part, None, 1) for part in (64, 4096, 1 << 18, 1 << 20)],
-    5: [(1 << 18, None, part, 1) for part in (64, 1000, 4096)],
-    7: [(size, None, None, 300) for size in (0, 16, 125, 126, 4096)],
+    1: [(size, None, None, 1) for size in (65_536, 65_537, *LARGE)],
+    3: [(LARGE[0], part, None, 1) for part in (64, 4096, LARGE[0] // 2, LARGE[0])],
+    5: [(LARGE[0], None, part, 1) for part in (64, 1000, 4096)],
+    7: [(size, None, None, scaled(300, 10)) for size in (0, 16, 125, 126, 4096)],
 }
 VALID_UTF8 = ["", "plain", "κόσμε", "\x00\x7f", "\u0080\u07ff\u0800\uffff", "\U00010000\U0010ffff"]
 INVALID_UTF8 = [

@@ -17,6 +17,7 @@ import made_frames
 import made_market
 import made_messages
 import made_orders
+from scale import scaled
 
 from vortex.codes import Kind
 
@@ -34,7 +35,7 @@ SESSIONS = Path("vectors/autobahn.json")
 SEQUENCES = Path("vectors/matching_vectors.json")
 
 #: How much is made: 30 s of a spot market, 300 messages of four contracts.
-SPOT_STEPS, LINEAR_FRAMES = 300, 300
+SPOT_STEPS, LINEAR_FRAMES = scaled(300, 40), scaled(300, 40)
 
 
 def recorded_folder() -> Path | None:

@@ -9,6 +9,8 @@ from types import TracebackType
 from typing import Self
 
 ROOT = Path(__file__).resolve().parents[2]
+#: Where a child finds the packages, and what tests share.
+PATH = f"{ROOT}{os.pathsep}{ROOT / 'tests'}"
 
 
 class Child:
@@ -18,7 +20,7 @@ class Child:
         self.process = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+            env={**os.environ, "PYTHONPATH": PATH, **environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -5,9 +5,12 @@ import subprocess
 import sys
 
 import pytest
+from scale import compiled_only
 
 from ipc.bounds import KnownMemory, OutOfBoundsError
 from tests.ipc.processes import ROOT
+
+pytestmark = compiled_only("it starts plain Python itself")
 
 PROGRAM = """
 import os

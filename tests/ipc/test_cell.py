@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from scale import scaled
 
 from ipc.cell import begin_write, end_write, read_cell, try_read
 from ipc.compiled import compiled
@@ -70,7 +71,7 @@ def test_no_copy_is_torn_or_older_than_the_one_before(instance: str) -> None:
     table = SharedTable.create(segment_name(instance, "cell"), CELL, 1, run_id=1)
     copy = np.zeros(1, CELL_DTYPE)
     assert read_until(table.address, address_of(copy), 0) == (0, 0)
-    value_count = 1_000_000
+    value_count = scaled(1_000_000, 20_000)
     with Child("-m", "tests.ipc.test_cell", table.segment.name, str(value_count)) as writer:
         assert writer.hear() == ["ready"]
         writer.say()

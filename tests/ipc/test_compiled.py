@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from scale import compiled_only
 
 from ipc import code_cache
-from ipc.compiled import PLAIN_PYTHON
 from tests.ipc.processes import ROOT
 
-pytestmark = pytest.mark.skipif(PLAIN_PYTHON, reason="nothing is compiled")
+pytestmark = compiled_only("it is about the compiler")
 
 INNER = """
 from ipc.compiled import compiled

@@ -13,15 +13,15 @@ from typing import Any
 import numba
 import pytest
 from numba import types
+from scale import compiled_only
 
 import ipc
 from ipc import cell, control, counters, ring
 from ipc.atomics import load_acquire, load_relaxed, store_relaxed
-from ipc.compiled import PLAIN_PYTHON
 
 pytestmark = [
     pytest.mark.skipif(platform.machine() != "x86_64", reason="written for x86-64 code"),
-    pytest.mark.skipif(PLAIN_PYTHON, reason="nothing is compiled"),
+    compiled_only("it is about the compiler"),
 ]
 INT = types.int64
 

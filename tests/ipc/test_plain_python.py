@@ -1,5 +1,7 @@
 """The same functions as plain Python: for a debugger, and as a second meaning of each intrinsic."""
 
+from scale import compiled_only
+
 from ipc.segment import segment_name
 from tests.ipc.processes import Child
 
@@ -67,6 +69,7 @@ print("done", flush=True)
 """
 
 
+@compiled_only("it starts plain Python itself")
 def test_all_of_it_runs_without_a_compiler(instance: str) -> None:
     name = segment_name(instance, "ring")
     with Child("-W", "error", "-c", PROGRAM, name, NUMBA_DISABLE_JIT="1") as child:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numba import types
+from scale import compiled_only
 
 from ipc.compiled import compiled
 from ipc.layout import Field, Layout
@@ -84,6 +85,7 @@ def test_records_are_passed_by_their_address() -> None:
     assert pairs[0].tolist() == (3, 4)
 
 
+@compiled_only("it starts plain Python itself")
 def test_it_means_the_same_as_plain_python() -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-k", "not plain_python", __file__]
     done = subprocess.run(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from scale import scaled
 
 from ipc import ring
 from ipc.errors import RoleTaken, SegmentMismatch
@@ -206,7 +207,7 @@ def test_observers_are_shown_what_each_of_several_lives_published(
     Then all of it is overwritten, so that each place of a hole is free, and they live again.
     """
     name = segment_name(instance, "lives")
-    spec = replace(SPEC, capacity_count=512, has_reader=False)
+    spec = replace(SPEC, capacity_count=scaled(512, 128), has_reader=False)
     observer = SharedRing.create(name, spec, run_id=1, first_seq=first_seq)
     copy = np.zeros(1, RECORD_DTYPE)
     try:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from scale import compiled_only
 
 from tests.ipc.interleavings import Explorer, Life, Operation, Party
 from tests.ipc.ring_model import KEPT, Rules, observe, read, read_cell, write, write_cell
@@ -119,6 +120,8 @@ def three_writers(rules: Rules, observed_seqs: tuple[int, ...]) -> list[Life]:
         observer(*observed_seqs, rules=rules),
     ]
 
+
+pytestmark = compiled_only("a model of the ring, which is plain Python anyway")
 
 Scenario = Callable[[Rules], list[Life]]
 

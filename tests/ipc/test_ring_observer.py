@@ -1,6 +1,7 @@
 """An observer beside a ring at full speed sees whole records or learns that it was overtaken."""
 
 import pytest
+from scale import compiled_only
 
 from ipc.segment import segment_name
 from ipc.shared import SharedRing
@@ -10,6 +11,7 @@ from tests.ipc.processes import Child
 VALUE_COUNT = 50_000 * SPEC.capacity_count
 
 
+@compiled_only("it needs a writer that is faster than its observer")
 @pytest.mark.timeout(60)
 def test_an_observer_accepts_no_torn_record(instance: str) -> None:
     """It chases a writer that overwrites the ring without a pause, at most half a ring behind."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from scale import scaled
 
 from ipc import ring
 from ipc.memory import address_of, record_at
@@ -15,7 +16,7 @@ from tests.ipc.processes import Child
 
 CAPACITY = SPEC.capacity_count
 MAX = SPEC.message_count_max
-VALUE_COUNT = 2_000 * CAPACITY
+VALUE_COUNT = scaled(2_000, 20) * CAPACITY
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -56,12 +57,12 @@ def test_a_reader_that_was_killed_at_full_speed_is_followed_by_one_that_starts_a
             reader.hear()
             reader.say()
             writer.say()
-            while observer.consumed_seq < 20 * CAPACITY:
+            while observer.consumed_seq < scaled(20, 3) * CAPACITY:
                 pass
             reader.kill()
         shared = SharedRing.attach_reader(name, SPEC)
         first_value = int(shared.handle[0]["next_seq"])
-        end_value = first_value + 100 * CAPACITY
+        end_value = first_value + scaled(100, 5) * CAPACITY
         assert read_values(shared.address, first_value, end_value) >= end_value
         shared.close()
 
@@ -76,7 +77,8 @@ def test_a_writer_that_was_killed_at_full_speed_leaves_only_whole_messages(
         writer.hear()
         ring.enter_epoch(shared.address)
         writer.say()
-        assert read_values(shared.address, 0, 50 * CAPACITY) >= 50 * CAPACITY
+        count = scaled(50, 5) * CAPACITY
+        assert read_values(shared.address, 0, count) >= count
         writer.kill()
     read_count = observer.consumed_seq
     published_count = observer.published_seq

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from scale import compiled_only
 
 from ipc import sockets
 from ipc.memory import address_of
@@ -49,6 +50,7 @@ def test_bytes_arrive_as_they_were_sent_and_fill_no_more_than_the_room(pair: Pai
     assert receive_some(ours, receiver, 5) == b"fgh"
 
 
+@compiled_only("plain Python asks for no stamps")
 def test_the_kernel_stamps_a_read_between_send_and_receipt_in_wall_time(pair: Pair) -> None:
     """The kernel starts stamping a while after it was asked to; then every read has a stamp."""
     ours, theirs = pair

@@ -116,4 +116,4 @@ def test_the_book_goes_live_once_and_stays_so(replayed):
 def test_the_ticker_agrees_with_the_levels_wherever_both_show_one_update(replayed):
     _, _, _, header = replayed
     assert header["mismatch_count"] == 0
-    assert header["agreed_count"] > 50
+    assert header["agreed_count"] > header["update_count"] // 10

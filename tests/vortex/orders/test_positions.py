@@ -7,6 +7,7 @@ from builders import record_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from order_side import row_of, zeros
+from scale import compiled_only
 
 from ipc.memory import address_of
 from vortex.codes import FeeAsset, Side
@@ -145,6 +146,7 @@ def test_a_fill_counts_once_in_whatever_order_it_is_reported(ids, random):
     assert account.position["fill_count"][0] == len(counted)
 
 
+@compiled_only("as many steps as the square of the ids that are kept")
 def test_the_last_ids_are_kept_and_older_ones_forgotten():
     account = Account()
     # Every id of one bucket: the chain is as long as it can be.

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from recordings import SEQUENCES, loaded
+from scale import scaled
 
 from ipc.memory import address_of, record_at, records_at
 from vortex.codes import Side
@@ -241,7 +242,7 @@ def test_random_operations_equal_the_twin(seed):
     draw = random.Random(seed)
     engine, twin = Engine(), Twin()
     mirror = {Side.BUY: {}, Side.SELL: {}}
-    for step in range(2500):
+    for step in range(scaled(2500, 500)):
         operation = random_operation(draw, [r[0] for r in twin.resting])
         engine.all_events.clear()
         expected = twin.run(operation)
@@ -263,7 +264,7 @@ def test_numbers_are_consecutive_and_tops_differ():
     """Update ids and trade ids rise by one; no TOP repeats the one before."""
     draw = random.Random(7)
     engine = Engine()
-    for _ in range(1500):
+    for _ in range(scaled(1500, 400)):
         engine.run(random_operation(draw, list(range(0, 3000 * 65_537, 65_537))))
     updates = [e["update_id"] for e in engine.all_events if e["kind"] == MatchEvent.LEVEL]
     trades = [e["trade_id"] for e in engine.all_events if e["kind"] == MatchEvent.TRADE]

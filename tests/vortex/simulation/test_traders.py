@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scale import compiled_only, scaled
 
 from ipc.memory import address_of, record_at, records_at
 from vortex.codes import Side
@@ -61,12 +62,14 @@ def frame_count(rows):
 def test_the_same_seed_is_the_same_market():
     """Two markets of one seed tell the same events; another seed tells others."""
     first, same, other = Market("a"), Market("a"), Market("b")
-    one = np.concatenate([first.step() for _ in range(2000)])
-    assert np.array_equal(one, np.concatenate([same.step() for _ in range(2000)]))
-    two = np.concatenate([other.step() for _ in range(2000)])
+    count = scaled(2000, 60)
+    one = np.concatenate([first.step() for _ in range(count)])
+    assert np.array_equal(one, np.concatenate([same.step() for _ in range(count)]))
+    two = np.concatenate([other.step() for _ in range(count)])
     assert not np.array_equal(one[:1000], two[:1000])
 
 
+@compiled_only("statistics of a minute")
 def test_frames_bursts_spread_and_depth():
     """Half the promised thousand frames a second from each symbol, bursts, a spread of ticks."""
     market = Market()
@@ -88,6 +91,7 @@ def test_frames_bursts_spread_and_depth():
     assert market.head.order_count > 1000
 
 
+@compiled_only("statistics of twenty minutes")
 def test_the_price_wanders_but_returns():
     """Twenty minutes move the price by tens to thousands of ticks, not by percents."""
     market = Market("wander", anchor=300_000)
@@ -102,6 +106,7 @@ def test_the_price_wanders_but_returns():
     assert market.head.order_count < 1_400
 
 
+@compiled_only("statistics of half a minute")
 @pytest.mark.parametrize("behind_ticks", [0, 10, 20])
 def test_a_quoting_stranger_is_filled_on_both_sides(behind_ticks):
     """Quoting small size at and behind the touch is filled at least 20 times in 30 seconds."""
@@ -127,8 +132,8 @@ def test_a_quoting_stranger_is_filled_on_both_sides(behind_ticks):
     assert min(fills.values()) >= 5
 
 
-def test_random_numbers_are_those_of_the_paper_and_evenly_spread():
-    """The words are xorshift128's; draws keep to their bounds, the bell to its deviation."""
+def test_random_numbers_are_those_of_the_paper():
+    """The words are xorshift128's."""
     state = np.zeros(1, dtype=RANDOM.dtype)
     address = address_of(state)
     seed_random(address, "x")
@@ -137,6 +142,17 @@ def test_random_numbers_are_those_of_the_paper_and_evenly_spread():
         t = (x ^ (x << 11)) & 0xFFFFFFFF
         x, y, z, w = y, z, w, w ^ (w >> 19) ^ t ^ (t >> 8)
         assert draw_word(address) == w
+    assert {draw_below(address, 10) for _ in range(500)} == set(range(10))
+    assert min(draw_heavy(address, 100) for _ in range(500)) >= 1
+    assert abs(np.mean([draw_bell(address, 1000) for _ in range(500)])) < 300
+
+
+@compiled_only("statistics of many draws")
+def test_random_numbers_are_evenly_spread():
+    """Draws keep to their bounds, the bell to its deviation."""
+    state = np.zeros(1, dtype=RANDOM.dtype)
+    address = address_of(state)
+    seed_random(address, "x")
     draws = np.array([draw_below(address, 10) for _ in range(20_000)])
     assert set(np.bincount(draws, minlength=10) // 100) <= set(range(17, 24))
     bells = np.array([draw_bell(address, 1000) for _ in range(20_000)])

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from recordings import spot_kinds, spot_texts
+from scale import scaled
 
 from tools.fuzz.market import (
     FRAMES,
@@ -78,21 +79,23 @@ def test_every_recorded_frame_reads_on_both_paths_as_json_and_decimal_read_it(
         read[expected[0]] += 1
     assert read == spot_kinds(recordings)
     assert read[Kind.SNAPSHOT] == 1
-    assert all(read[kind] > 200 for kind in (Kind.DEPTH, Kind.TICKER, Kind.TRADE))
+    assert all(read[kind] >= scaled(200, 40) for kind in (Kind.DEPTH, Kind.TICKER, Kind.TRADE))
 
 
-def some_frames(recordings: Path, seed: int, count: int) -> list[bytes]:
+def some_frames(recordings: Path, seed: int) -> list[bytes]:
     """Return frames from all over the recording; print the seed that chose them."""
     print(f"seed {seed}")
     texts = spot_texts(recordings)
-    return [text for text in random.Random(seed).sample(texts, count) if len(text) < 10_000]
+    return [
+        text for text in random.Random(seed).sample(texts, scaled(400, 40)) if len(text) < 10_000
+    ]
 
 
 def test_a_recorded_frame_means_the_same_in_any_order_and_with_any_spacing(
     bench: Bench, recordings: Path
 ) -> None:
     @settings(max_examples=60)
-    @given(data=st.data(), frame=st.sampled_from(some_frames(recordings, 11, 400)))
+    @given(data=st.data(), frame=st.sampled_from(some_frames(recordings, 11)))
     def check(data: st.DataObject, frame: bytes) -> None:
         text = data.draw(same_meaning(json.loads(frame)))
         expected = bench.decode(frame)
@@ -108,7 +111,7 @@ def test_a_recorded_frame_with_a_byte_changed_is_refused_or_means_what_json_says
 ) -> None:
     @settings(max_examples=1500)
     @given(
-        frame=st.sampled_from([*FRAMES, *some_frames(recordings, 12, 400)]),
+        frame=st.sampled_from([*FRAMES, *some_frames(recordings, 12)]),
         place=st.integers(0, 10**4),
         byte=st.integers(0, 255),
     )
@@ -130,7 +133,7 @@ def test_a_cut_message_is_refused(bench: Bench, frame: bytes) -> None:
 def test_any_changed_byte_is_refused_or_read_as_json_reads_it(bench: Bench, frame: bytes) -> None:
     changed = b'"\\{}[],:019.-e tuB\x00\xff'
     before = bench.decode(frame)
-    for offset, byte in itertools.product(range(len(frame)), changed):
+    for offset, byte in itertools.product(range(0, len(frame), scaled(1, 13)), changed):
         text = frame[:offset] + bytes([byte]) + frame[offset + 1 :]
         try:
             expected = slow_decode(bench, text)

@@ -24,6 +24,7 @@ from binary_messages import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from recordings import SPOT_SCHEMA, spot_kinds, spot_texts
+from scale import scaled
 
 from ipc.memory import address_of
 from tools.fuzz.market import two_instruments
@@ -307,7 +308,7 @@ def test_any_changed_byte_is_refused_or_read_as_the_slow_decoder_reads_it(
     bench: Bench, message: Message
 ) -> None:
     data = encode(message)
-    for offset in range(len(data)):
+    for offset in range(0, len(data), scaled(1, 13)):
         for byte in (0, 1, 2, 8, 15, 16, 17, 25, 127, 128, 255):
             same(bench, data[:offset] + bytes([byte]) + data[offset + 1 :])
 
@@ -509,7 +510,7 @@ def test_the_recording_reads_the_same_in_binary_as_in_json(bench: Bench, recordi
         assert bench.decode(frame) == expected
         read[expected[0][0]] += 1
     assert read == spot_kinds(recordings) - Counter({Kind.SNAPSHOT: 1})
-    assert all(read[kind] > 200 for kind in (Kind.DEPTH, Kind.TICKER, Kind.TRADE))
+    assert all(read[kind] >= scaled(200, 40) for kind in (Kind.DEPTH, Kind.TICKER, Kind.TRADE))
 
 
 quantities = st.integers(0, 10**13)

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from scale import scaled
 
 from ipc.bounds import KNOWN
 from ipc.memory import address_of, copy_bytes, load_byte, load_word
@@ -40,6 +41,8 @@ from vortex.wire.websocket import FRAMER, Incoming, begin_framing, next_message,
 PAD_BYTES = 64
 PAGES = 64
 PROT_NONE = 0
+#: How far apart the places are where a text is cut or changed.
+STEP_BYTES = scaled(1, 17)
 FILLINGS = (b"\0", b"9", b'"', b"\\", b"[", b"}", b" ", b"\xff")
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -70,7 +73,7 @@ class Guarded:
 def with_cuts(texts: list[bytes]) -> Iterator[tuple[bytes, bytes]]:
     """Yield each text, whole and cut anywhere, before all that may follow it."""
     for text in texts:
-        for size in range(len(text) + 1):
+        for size in {*range(0, len(text) + 1, STEP_BYTES), len(text)}:
             fillings = FILLINGS if size % 7 == 0 or size > len(text) - 2 else FILLINGS[:2]
             for behind in (*fillings, text[size:] or text):
                 yield text[:size], behind
@@ -119,7 +122,7 @@ def read_market(memory: Guarded) -> None:
     changed = [
         text[:at] + byte + text[at + 1 :]
         for text in (*FRAMES, snapshot)
-        for at in range(len(text))
+        for at in range(0, len(text), STEP_BYTES)
         for byte in (b'"', b"\\", b"9", b"}", b"]")
     ]
     whole = ((text, behind) for text in changed for behind in (b"9", b'"', text))
@@ -136,7 +139,7 @@ def read_bybit(memory: Guarded) -> None:
     changed = [
         text[:at] + byte + text[at + 1 :]
         for text in bybit_market.FRAMES
-        for at in range(len(text))
+        for at in range(0, len(text), STEP_BYTES)
         for byte in (b'"', b"9", b"}", b"]")
     ]
     whole = ((text, behind) for text in changed for behind in (b"9", b'"', text))
