@@ -141,7 +141,7 @@ def counter_is_invariant() -> bool:
     if PLAIN_PYTHON:
         return False
     try:
-        flags = Path("/proc/cpuinfo").read_text().split()
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
     except OSError:
         return False
     return "constant_tsc" in flags and "nonstop_tsc" in flags

@@ -6,6 +6,7 @@ is, nothing is kept.  numba's own folder (``NUMBA_CACHE_DIR``, or ``__pycache__`
 sources) is never used: numba does not notice a change in another file.
 """
 
+import functools
 import hashlib
 import os
 import pickle
@@ -132,12 +133,26 @@ def read(path: Path) -> Any:
         return None
 
 
-def write(path: Path, kept: Any) -> None:
-    """Write a file atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def write(path: Path, kept: Any) -> bool:
+    """Write a file atomically; return False, and say why once, where the disk refuses it."""
     part = path.with_name(f"{hashlib.blake2b(path.name.encode()).hexdigest()[:16]}.{os.getpid()}")
-    part.write_bytes(dumps(kept))
-    part.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(dumps(kept))
+        part.replace(path)
+        return True
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        say_not_kept(error.strerror or str(error))
+        return False
+
+
+@functools.cache
+def say_not_kept(why: str) -> None:
+    """Warn that some machine code is compiled again by the next process."""
+    text = f"not all machine code can be kept in {CACHE_DIRECTORY} ({why}): free some space there"
+    print(text, file=sys.stderr, flush=True)
 
 
 def mark_used(folder: Path) -> None:

@@ -274,8 +274,8 @@ class CodeDispatcher(CPUDispatcher):
             is_whole = all(each.is_kept for each in library.callees)
             if is_whole and not library.has_dynamic_globals and self._is_as_read():
                 code = library._final_module.as_bitcode()
-                code_cache.write(path, Kept.of(found, code, library.callees))
-                library.is_kept = True
+                kept = Kept.of(found, code, library.callees)
+                library.is_kept = code_cache.write(path, kept)
         return found
 
     def _is_as_read(self) -> bool:

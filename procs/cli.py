@@ -6,10 +6,12 @@ A command's module is imported only when it is called, so that each begins at on
 """
 
 import importlib
+from typing import Any
 
 import click
 
 from procs.commands.common import EXIT_USAGE, fail
+from procs.logs.text_streams import accept_terminal
 
 #: Every command, in the order of ``--help``; each is the module of that name.
 COMMANDS = (
@@ -21,6 +23,11 @@ COMMANDS = (
 
 class Commands(click.Group):
     """The commands of the table above."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """Run one command, on any terminal."""
+        accept_terminal()
+        return super().main(*arguments, **options)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""

@@ -21,6 +21,7 @@ import click
 import msgspec
 
 from procs import recorded_run
+from procs.logs.text_streams import accept_terminal, utf8_environment
 from procs.machine import scheduling, throttle
 from procs.observe.samples import report
 from procs.observe.samples.view import RunView, open_view
@@ -71,8 +72,8 @@ class Demo:
             names = (KEY_VARIABLE + suffix, SECRET_VARIABLE + suffix)
             keys |= dict(zip(names, pair, strict=True))
         self.exchange = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, env={**os.environ, **keys},
-            start_new_session=True,
+            command, stdout=subprocess.PIPE, encoding="utf-8",
+            env=utf8_environment({**os.environ, **keys}), start_new_session=True,
         )  # fmt: skip
 
     def stop_exchange(self) -> dict[str, Any]:
@@ -80,7 +81,9 @@ class Demo:
         assert self.exchange is not None
         self.exchange.send_signal(signal.SIGTERM)
         self.exchange.wait()
-        report: dict[str, Any] = json.loads((self.folder / "exchange.json").read_text())
+        report: dict[str, Any] = json.loads(
+            (self.folder / "exchange.json").read_text(encoding="utf-8")
+        )
         return report
 
     def ready(self) -> dict[str, Any]:
@@ -245,6 +248,7 @@ def main(
     speed: str, seed: int, use_tls: bool, has_dashboard: bool,
 ) -> None:  # fmt: skip
     """Run the demonstration."""
+    accept_terminal()
     try:
         usual = recorded_run.USUAL["binance"]
         if capture is not None:
@@ -294,10 +298,10 @@ def main(
     finally:
         demo.close()
     assert mark is not None
-    facts = json.loads((Path(mark.run_folder) / "report.json").read_text())
+    facts = json.loads((Path(mark.run_folder) / "report.json").read_text(encoding="utf-8"))
     click.echo("\n".join(["", *report.lines(facts)]))
     if report_path is not None:
-        report_path.write_text(json.dumps(facts, indent=2) + "\n")
+        report_path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     faults = verdict(facts, ran_s, capture is None)
     if faults:
         raise click.ClickException("; ".join(faults))

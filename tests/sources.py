@@ -26,7 +26,7 @@ def all_modules() -> list[Path]:
 @cache
 def parsed(path: Path) -> ast.Module:
     """Return the syntax tree of a file."""
-    return ast.parse(path.read_text(), str(path))
+    return ast.parse(path.read_text("utf-8"), str(path))
 
 
 def functions_of(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -54,7 +54,7 @@ def layouts() -> dict[str, Layout]:
     found: dict[str, Layout] = {}
     for floor in PACKAGES:
         for path in modules_of(floor):
-            if "Layout(" not in path.read_text() or path.stem == "__main__":
+            if "Layout(" not in path.read_text("utf-8") or path.stem == "__main__":
                 continue
             module = importlib.import_module(module_name(path))
             for node in parsed(path).body:

@@ -41,7 +41,7 @@ def standing_client_ids(orders: Sequence[dict[str, Any]]) -> list[str]:
 
 def final_position(run_folder: Path) -> dict[str, str]:
     """Return the final position by the engine's own account."""
-    report = json.loads((run_folder / "report.json").read_text())
+    report = json.loads((run_folder / "report.json").read_text(encoding="utf-8"))
     held: dict[str, str] = report["position"]
     return held
 

@@ -26,7 +26,7 @@ class Document:
     @property
     def is_stale(self) -> bool:
         """Whether the file is missing, or has another text."""
-        return not self.path.is_file() or self.path.read_text() != self.text()
+        return not self.path.is_file() or self.path.read_text(encoding="utf-8") != self.text()
 
 
 DOCUMENTS = [
@@ -42,7 +42,7 @@ def main(check: bool) -> None:
     """Write the documents, or check that they match the code."""
     if not check:
         for document in DOCUMENTS:
-            document.path.write_text(document.text())
+            document.path.write_text(document.text(), encoding="utf-8")
         return
     stale = [document.path.name for document in DOCUMENTS if document.is_stale]
     if stale:

@@ -104,7 +104,7 @@ def record(watch: Watch, role: str, path: Path, count_max: int | None) -> None:
     process_of(watch, role)
     try:
         recorder = Recorder(watch.view, role, launch_of(watch.view, role), count_max)
-        with suppress(KeyboardInterrupt), path.open("w") as out:
+        with suppress(KeyboardInterrupt), path.open("w", encoding="utf-8") as out:
             recorder.run(out)
     except NotRepeatable as error:
         fail(str(error), EXIT_USAGE)

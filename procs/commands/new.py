@@ -31,7 +31,7 @@ def strategy(name: str, folder: Path) -> None:
         )
     path = folder / f"{name}.py"
     try:
-        with path.open("x") as file:
+        with path.open("x", encoding="utf-8") as file:
             file.write(text_of(name))
     except FileExistsError:
         raise click.ClickException(f"{path} exists already; choose another name") from None
@@ -41,4 +41,4 @@ def strategy(name: str, folder: Path) -> None:
 
 def text_of(name: str) -> str:
     """Return the template with the strategy's own name."""
-    return TEMPLATE.read_text().replace(TEMPLATE.stem, name)
+    return TEMPLATE.read_text(encoding="utf-8").replace(TEMPLATE.stem, name)

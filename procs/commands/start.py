@@ -16,6 +16,7 @@ from procs.commands.common import (
     fail,
     output_option,
 )
+from procs.logs.text_streams import utf8_environment
 from procs.supervision.control.control_socket import StartStage
 
 
@@ -55,7 +56,8 @@ def command(
         os.execv(sys.executable, [*supervise, "--foreground", str(config_path.resolve())])
     process = subprocess.Popen(
         [*supervise, str(config_path.resolve())], stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE if wait else subprocess.DEVNULL, text=True, start_new_session=True,
+        stdout=subprocess.PIPE if wait else subprocess.DEVNULL, encoding="utf-8",
+        env=utf8_environment(), start_new_session=True,
     )  # fmt: skip
     if not wait:
         click.echo(f"starting; pid {process.pid}")

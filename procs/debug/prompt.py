@@ -97,7 +97,7 @@ def place_of_line(file_name: str, line: int) -> BreakPlace:
     if len(paths) != 1:
         which = ", ".join(sorted(map(str, paths))) or "no file of that name is part of the stage"
         raise BadBreak(f"--break {file_name}:{line}: which one? {which}")
-    source = paths[0].read_text()
+    source = paths[0].read_text(encoding="utf-8")
     lines = sorted(set(lines_of(compile(source, str(paths[0]), "exec"))))
     if line not in lines:
         nearest = next((each for each in lines if each > line), lines[-1])

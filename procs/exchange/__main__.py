@@ -157,7 +157,7 @@ def main(
     ports |= {"bybit.rest": bybit_rest_port, "bybit.ws": bybit_ws_port}
     asyncio.run(serve(server, ports))
     if report is not None:
-        report.write_text(json.dumps(exchange.report(), indent=1))
+        report.write_text(json.dumps(exchange.report(), indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -50,6 +50,6 @@ def redirect(path: Path) -> None:
 def last_lines(path: Path, count: int) -> list[str]:
     """Return the last ``count`` lines of a log, or all of them when it is 0."""
     try:
-        return path.read_text(errors="replace").splitlines()[-count:]
+        return path.read_text(errors="replace", encoding="utf-8").splitlines()[-count:]
     except FileNotFoundError:
         return []

@@ -50,7 +50,7 @@ def rcu_offloaded(machine: Machine) -> Seen:
 def interrupts(machine: Machine) -> Seen:
     """Device interrupts delivered elsewhere."""
     found = {
-        path.parent.name: cpus_of(path.read_text(errors="replace"))
+        path.parent.name: cpus_of(path.read_text(errors="replace", encoding="utf-8"))
         for path in machine.glob("proc/irq/*/effective_affinity_list")
     }
     default = machine.text("proc/irq/default_smp_affinity")
@@ -102,7 +102,7 @@ def other_threads(machine: Machine) -> Seen:
 def foreign_thread(path: Path, machine: Machine) -> str | None:
     """Return the name of a thread that last ran on a hot CPU; None for the kernel's and ours."""
     try:
-        text = path.read_text(errors="replace")
+        text = path.read_text(errors="replace", encoding="utf-8")
     except OSError:
         return None  # the thread has ended
     name = text.partition("(")[2].rpartition(")")[0]
@@ -194,7 +194,7 @@ def placement(machine: Machine) -> Seen:
 def numa(machine: Machine) -> Seen:
     """One node."""
     nodes = {
-        path.parent.name: cpus_of(path.read_text(errors="replace"))
+        path.parent.name: cpus_of(path.read_text(errors="replace", encoding="utf-8"))
         for path in machine.glob("sys/devices/system/node/node*/cpulist")
     }
     used = sorted(name for name, cpus in nodes.items() if cpus & machine.hot_cpus)
@@ -203,7 +203,7 @@ def numa(machine: Machine) -> Seen:
     cards = {
         text
         for path in machine.glob("sys/class/net/*/device/numa_node")
-        if (text := path.read_text(errors="replace").strip()) not in ("-1", "")
+        if (text := path.read_text(errors="replace", encoding="utf-8").strip()) not in ("-1", "")
     }
     strangers = sorted(f"a card on node{card}" for card in cards if f"node{card}" not in used)
     return Seen(", ".join([*used, *strangers]) or "none", len(used) <= 1 and not strangers)
@@ -214,5 +214,7 @@ def throttling(machine: Machine) -> Seen:
     paths = machine.glob(f"{CPU}/cpu[0-9]*/thermal_throttle/*_throttle_count")
     if not paths:
         return not_here()
-    counts = [int_or_zero(path.read_text(errors="replace").strip()) for path in paths]
+    counts = [
+        int_or_zero(path.read_text(errors="replace", encoding="utf-8").strip()) for path in paths
+    ]
     return Seen(f"{sum(counts)} times since the boot", sum(counts) == 0)

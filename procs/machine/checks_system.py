@@ -222,7 +222,10 @@ def tcp(machine: Machine) -> Seen:
 
 def mitigations(machine: Machine) -> Seen:
     """Reported only; on a machine with one tenant the owner decides."""
-    texts = [path.read_text(errors="replace") for path in machine.glob(f"{VULNERABILITIES}/*")]
+    texts = [
+        path.read_text(errors="replace", encoding="utf-8")
+        for path in machine.glob(f"{VULNERABILITIES}/*")
+    ]
     if not texts:
         return not_here()
     count = sum(text.startswith("Mitigation") for text in texts)

@@ -35,7 +35,7 @@ class Machine:
     def text(self, path: str) -> str | None:
         """Return the stripped text of a file; None when it does not exist."""
         try:
-            return (self.root / path).read_text(errors="replace").strip()
+            return (self.root / path).read_text(errors="replace", encoding="utf-8").strip()
         except OSError:
             return None
 

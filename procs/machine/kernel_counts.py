@@ -59,7 +59,7 @@ def thread_waited_ns(pid: int, thread_id: int, proc: Path = PROC) -> int:
 def text_of(path: Path) -> str:
     """Return a file's text; empty when there is no such file."""
     try:
-        return path.read_text(errors="replace")
+        return path.read_text(errors="replace", encoding="utf-8")
     except OSError:
         return ""
 

@@ -76,11 +76,11 @@ def lifted(say: Callable[[str], object], machine: Machine = HERE) -> Iterator[No
     if not bounds(machine) or not os.access(path, os.W_OK):
         yield
         return
-    before = path.read_text().strip()
+    before = path.read_text(encoding="utf-8").strip()
     with subprocess.Popen(
         ["sh", "-c", SET_BACK, "sh", before, str(path)],
         stdin=subprocess.PIPE, start_new_session=True,
     ):  # fmt: skip
-        path.write_text(str(NO_BOUND))
+        path.write_text(str(NO_BOUND), encoding="utf-8")
         say(f"{SETTING}: {NO_BOUND} for this run, then {before} again")
         yield

@@ -378,7 +378,7 @@ def load(path: Path) -> Config:
         Naming the key's path, the value found and the value expected.
     """
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     try:

@@ -134,7 +134,7 @@ def credentials_of(config: "Config", account: "AccountConfig") -> Credentials:
     path = Path(account.secrets)
     try:
         mode = path.stat().st_mode
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{where}: cannot read {path}: {error.strerror}") from error
     if stat.S_IMODE(mode) & 0o077:

@@ -13,8 +13,10 @@ from procs.supervision.children import nursery
 def main() -> int:
     """Open the nursery, then supervise."""
     nursery.open_nursery()
+    from procs.logs.text_streams import accept_terminal
     from procs.supervision import one_run
 
+    accept_terminal()
     *options, config_path = sys.argv[1:]
     return one_run.main(Path(config_path), to_log="--foreground" not in options)
 

@@ -70,7 +70,7 @@ def test_without_an_invariant_counter_clock_gettime_is_asked() -> None:
 def test_a_machine_without_the_flags_has_no_invariant_counter(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(clock.Path, "read_text", lambda _: "flags : fpu constant_tsc")
+    monkeypatch.setattr(clock.Path, "read_text", lambda *_, **__: "flags : fpu constant_tsc")
     assert not counter_is_invariant()
     record = np.zeros(1, CLOCK.dtype)
     clock.calibrate(record, 1)

@@ -241,6 +241,19 @@ def test_folders_that_nobody_used_for_long_are_removed(
     assert sorted(folder.name[0] for folder in tmp_path.iterdir()) == ["a", "b", "n"]
 
 
+def test_a_disk_that_takes_no_more_is_said_once_and_the_code_is_right(project: Path) -> None:
+    outer = project / "vortex" / "outer.py"
+    no_room = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+    outer.write_text(no_room + outer.read_text())
+    for amount in (1, 2):
+        edit(project, amount)
+        said = run(project)
+        assert said[:2] == (100 * (amount + 1), True)
+        assert said.errors.count("can be kept") == 1
+        assert "File too large" in said.errors
+    assert not [path for path in (project.parent / "cache").rglob("*") if path.is_file()]
+
+
 # Files outside the project.
 
 ELSEWHERE = """

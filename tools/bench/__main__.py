@@ -43,7 +43,7 @@ def main(only: str | None, json_path: Path | None, seconds: float | None) -> Non
         for name in [only] if only else NAMES:
             results[name] = run_one(name, seconds)
     if json_path is not None:
-        json_path.write_text(json.dumps(results, indent=1) + "\n")
+        json_path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ class Side:
             environment["VORTEX_CACHE_DIR"] = str(cache)
         self.process = subprocess.Popen(
             [str(python), "-P", str(SEGMENTS), name], cwd=checkout, env=environment, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8",
         )  # fmt: skip
         self.what = f"{name} of {checkout}"
 
@@ -125,7 +125,7 @@ def in_turns(old: Side, new: Side, seconds: float) -> dict[str, list[float]]:
 def run(*arguments: object, folder: Path = ROOT) -> str:
     """Run a command; return what it printed."""
     words = [str(each) for each in arguments]
-    done = subprocess.run(words, cwd=folder, check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(words, cwd=folder, check=True, stdout=subprocess.PIPE, encoding="utf-8")
     return done.stdout.strip()
 
 
@@ -213,7 +213,7 @@ def main(
                 if bound is not None and ratio.low > bound:
                     worse.append(f"{name} {case}")
     if json_path is not None:
-        json_path.write_text(json.dumps(results, indent=1) + "\n")
+        json_path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     if worse:
         raise click.ClickException(f"over {bound} of the old: {', '.join(worse)}")
 

@@ -138,7 +138,7 @@ class EngineRun:
             stream_url=self.venue.stream_url, symbol=SYMBOL, together=json.dumps(layout.together),
             tls=f'ca_file = "{ca_path}"' if tls else "", **params,
         )  # fmt: skip
-        self.config_path.write_text(text)
+        self.config_path.write_text(text, encoding="utf-8")
         self.pids: set[int] = set()
         self.placement: dict[str, Any] = {}
 
@@ -146,7 +146,7 @@ class EngineRun:
         """Begin one vortexctl command."""
         return subprocess.Popen(
             [sys.executable, "-m", "procs.cli", *arguments], env=self.environment, cwd=ROOT,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",
         )  # fmt: skip
 
     def show(self) -> None:

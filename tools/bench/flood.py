@@ -112,7 +112,12 @@ class Memory:
         """Return how many pages were faulted in so far, for the first time or from disk."""
         total = 0
         for process in self.processes:
-            fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+            fields = (
+                Path(f"/proc/{process.pid}/stat")
+                .read_text(encoding="utf-8")
+                .rpartition(")")[2]
+                .split()
+            )
             total += int(fields[7]) + int(fields[9])
         return total
 

@@ -59,7 +59,7 @@ def measure(flood: Flood, seconds: float, *, has_tls: bool) -> dict[str, Any]:
         context = server_context(ca_path) if has_tls else None
         url = f"ws{'s' if has_tls else ''}://127.0.0.1:{server.getsockname()[1]}/stream"
         command = [sys.executable, "-m", "tools.bench.flood_picows", url, str(ca_path)]
-        client = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        client = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, encoding="utf-8")
         try:
             os.sched_setaffinity(client.pid, {engine_cpu()})
             side = Side(server.accept()[0], context)

@@ -8,11 +8,13 @@ from pathlib import Path
 def machine_line() -> str:
     """Return processor, cores and kernel."""
     model = platform.processor() or platform.machine()
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         if line.startswith("model name"):
             model = line.partition(":")[2].strip()
             break
-    hypervisor = " (virtual)" if "hypervisor" in Path("/proc/cpuinfo").read_text() else ""
+    hypervisor = (
+        " (virtual)" if "hypervisor" in Path("/proc/cpuinfo").read_text(encoding="utf-8") else ""
+    )
     return f"{model}{hypervisor}, {os.cpu_count()} cores, {platform.system()} {platform.release()}"
 
 

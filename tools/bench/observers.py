@@ -67,7 +67,7 @@ class Observers:
         """Begin one process, on the housekeeping CPU."""
         self.processes[name] = subprocess.Popen(
             ["taskset", "-c", str(house_cpu()), *words], cwd=ROOT, text=True,
-            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.DEVNULL, encoding="utf-8",
         )  # fmt: skip
         return self.processes[name]
 

@@ -157,7 +157,7 @@ class Simdjson:
         self.indexes = {name: index for index, name in enumerate(cases)}
         self.process = subprocess.Popen(
             [str(program), str(TICK_E8), str(LOT_E8), *paths],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8",
         )  # fmt: skip
 
     def run(self, name: str) -> tuple[float, list[int]]:

@@ -130,7 +130,7 @@ class Reference:
 
     def _run(self, *arguments: object) -> list[float]:
         command = [self.program, *map(str, arguments)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        done = subprocess.run(command, check=True, capture_output=True, encoding="utf-8")
         return [float(word) for word in done.stdout.split()]
 
     def throughput(self, value_count: int) -> float:

@@ -192,7 +192,7 @@ ALWAYS_COLD = ("compile",)
 
 def main() -> None:
     """Serve segments until the input ends."""
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)  # what a benchmark prints is no answer
     with BENCHMARKS[sys.argv[1]]() as segment:
         if sys.argv[1] not in ALWAYS_COLD:

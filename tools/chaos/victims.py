@@ -75,7 +75,10 @@ def traces(name: str) -> Traces | None:
 def is_stopped(pid: int) -> bool:
     """Return whether a signal has stopped a process."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+        return (
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+            == "T"
+        )
     except FileNotFoundError:
         return False
 

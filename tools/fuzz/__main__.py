@@ -26,7 +26,8 @@ def run(module: str, *arguments: str, plain: bool) -> "subprocess.CompletedProce
     environment = os.environ | {"NUMBA_DISABLE_JIT": "1" if plain else "0"}
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],
-        cwd=ROOT, env=environment, capture_output=True, text=True, errors="replace", check=False,
+        cwd=ROOT, env=environment, capture_output=True, check=False,
+        encoding="utf-8", errors="replace",
     )  # fmt: skip
 
 

@@ -101,7 +101,7 @@ def collections(run_folder: Path) -> dict[str, str]:
     """Return how often the garbage collector ran in each stage, by generation, from the logs."""
     found = {}
     for path in sorted((run_folder / "logs").glob("*.log")):
-        said = re.findall(r"garbage collections: (.+)", path.read_text())
+        said = re.findall(r"garbage collections: (.+)", path.read_text(encoding="utf-8"))
         if said:
             found[path.stem] = said[-1]
     return found
@@ -232,7 +232,9 @@ def main(
         "\n".join(f"FAULT: {fault}" for fault in soak.faults) or "nothing is left; positions agree"
     )
     if json_path is not None:
-        json_path.write_text(json.dumps(as_json(soak, rows, speed, seed), indent=1) + "\n")
+        json_path.write_text(
+            json.dumps(as_json(soak, rows, speed, seed), indent=1) + "\n", encoding="utf-8"
+        )
     sys.exit(1 if soak.faults or any(row.is_good is False for row in rows) else 0)
 
 

@@ -23,7 +23,7 @@ class Interrupts(NamedTuple):
 def read_text(path: Path) -> str:
     """Return a file of /proc; empty when it does not exist."""
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8")
     except OSError:
         return ""
 

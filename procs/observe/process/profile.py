@@ -69,18 +69,18 @@ def record(pid: int, thread_id: int, seconds: float, folder: Path, title: str) -
     command = [perf, "record", "-q", "-F", str(SAMPLES_PER_S), "-g", "-t", str(thread_id),
                "-o", str(data), "--", "sleep", str(seconds)]  # fmt: skip
     # If the stage ends first, perf continues until its sleep ends.
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, check=False, encoding="utf-8")
     if done.returncode != 0 or not data.exists():
         raise NoProfile(f"perf: {last_line(done.stderr)}")
     script = subprocess.run(
         [perf, "script", "-i", str(data), "-F", "ip,sym"],
-        capture_output=True, text=True, errors="replace", check=False,
+        capture_output=True, check=False, encoding="utf-8", errors="replace",
     )  # fmt: skip
     folded = fold(script.stdout, symbols)
     if not folded:
         raise NoProfile("perf took no sample: the thread did not run")
-    (folder / "folded.txt").write_text(flame.folded_text(folded))
-    (folder / "flame.svg").write_text(flame.svg(folded, title))
+    (folder / "folded.txt").write_text(flame.folded_text(folded), encoding="utf-8")
+    (folder / "flame.svg").write_text(flame.svg(folded, title), encoding="utf-8")
     return Profile(folded, folder)
 
 

@@ -32,7 +32,7 @@ def python_stacks(pid: int) -> list[str]:
         return ["Python stacks need py-spy: pip install 'vortex-mm[top]'"]
     done = subprocess.run(
         [py_spy, "dump", "--nonblocking", "--pid", str(pid)],
-        capture_output=True, text=True, check=False,
+        capture_output=True, check=False, encoding="utf-8",
     )  # fmt: skip
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
@@ -59,7 +59,7 @@ def _stack_words(pid: int, thread_id: int) -> tuple[int, ...] | None:
     """Return the words on a thread's stack; None when it was never seen in a system call."""
     path = f"/proc/{pid}/task/{thread_id}/syscall"
     for _ in range(TRY_COUNT):
-        fields = Path(path).read_text().split()
+        fields = Path(path).read_text(encoding="utf-8").split()
         if len(fields) < 3:
             continue  # "running"
         with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:

@@ -73,7 +73,7 @@ def compiled_functions(pid: int) -> list[CodeSymbol]:
 
 def _library(pid: int) -> tuple[str, int]:
     """Return the file of LLVM that a process has mapped, and its start address."""
-    for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+    for line in Path(f"/proc/{pid}/maps").read_text(encoding="utf-8").splitlines():
         fields = line.split(maxsplit=5)
         if len(fields) == 6 and LIBRARY in fields[5] and int(fields[2], 16) == 0:
             return fields[5], int(fields[0].split("-")[0], 16)
@@ -162,5 +162,5 @@ def write_perf_map(symbols: list[CodeSymbol], path: Path) -> None:
     # The folder may be writable for all users: do not follow a link that another user put there.
     path.unlink(missing_ok=True)
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with open(fd, "w") as file:
+    with open(fd, "w", encoding="utf-8") as file:
         file.writelines(f"{s.address:x} {s.size:x} {s.name}\n" for s in symbols)

@@ -34,9 +34,9 @@ def look(pid: int, thread_id: int, proc: Path = PROC) -> Thread | None:
     """
     folder = proc / str(pid) / "task" / str(thread_id)
     try:
-        stat = (folder / "stat").read_text().rpartition(")")[2].split()
-        status = (folder / "status").read_text()
-        pages = int((proc / str(pid) / "statm").read_text().split()[1])
+        stat = (folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        status = (folder / "status").read_text(encoding="utf-8")
+        pages = int((proc / str(pid) / "statm").read_text(encoding="utf-8").split()[1])
     except (OSError, IndexError):
         return None
     switches = dict.fromkeys(("voluntary_ctxt_switches", "nonvoluntary_ctxt_switches"), 0)
@@ -61,7 +61,7 @@ def look(pid: int, thread_id: int, proc: Path = PROC) -> Thread | None:
 def _times(folder: Path, stat: list[str]) -> tuple[int, int]:
     """Return the time on a CPU and the time spent waiting for one."""
     try:
-        cpu, runnable, _ = (folder / "schedstat").read_text().split()
+        cpu, runnable, _ = (folder / "schedstat").read_text(encoding="utf-8").split()
         return int(cpu), int(runnable)
     except (OSError, ValueError):  # a kernel without it still counts jiffies
         return (int(stat[USER_JIFFIES]) + int(stat[SYSTEM_JIFFIES])) * NS_PER_JIFFY, 0

@@ -141,5 +141,5 @@ def output(path: Path | None) -> Iterator[IO[str]]:
     if path is None:
         yield sys.stdout
         return
-    with path.open("w") as file:
+    with path.open("w", encoding="utf-8") as file:
         yield file

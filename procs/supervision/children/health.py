@@ -22,8 +22,8 @@ def health_of(pid: int, heartbeat_age_ns: int) -> Health:
     if heartbeat_age_ns < LATE_NS:
         return Health.WELL
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-        status = Path(f"/proc/{pid}/status").read_text()
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     except FileNotFoundError:
         return Health.WELL  # it has ended; its pidfd reports that
     state = stat.rpartition(")")[2].split()[0]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from procs.logs.text_streams import utf8_environment
 from procs.plan.errors import StartError
 
 
@@ -29,7 +30,11 @@ class Compiler:
         self._fail_if_ended()
         command = [sys.executable, "-m", "procs.supervision.compiling.warm", str(launch_path)]
         with subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, start_new_session=True
+            command,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+            env=utf8_environment(),
+            start_new_session=True,
         ) as process:
             self._process = process
             if self._was_ended:
