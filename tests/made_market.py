@@ -1,7 +1,7 @@
 """Recordings of a market of our own: the files that a recorder would write, and what they hold.
 
-A random market of price levels is told as Binance Spot and as Bybit tell theirs.  The states of the
-book that must be reached are computed beside it, by dictionaries.
+A random market of price levels becomes the messages of Binance Spot and of Bybit.  The states of
+the book that must be reached are computed beside it, by dictionaries.
 """
 
 import gzip

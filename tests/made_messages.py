@@ -2,7 +2,7 @@
 
 from typing import Any
 
-#: Binance: what the account's stream tells of an order, and of money.
+#: Binance: what the account's stream says of an order, and of money.
 SPOT_REPORT: dict[str, Any] = {
     "e": "executionReport", "E": 1_700_000_000_500, "s": "ETHUSDT", "c": "made-1", "S": "SELL",
     "o": "LIMIT", "f": "GTC", "q": "2.00000000", "p": "1500.25000000", "P": "0.00000000",

@@ -1,4 +1,4 @@
-"""What a first look at a recording tells of each symbol."""
+"""What a first look at a recording shows of each symbol."""
 
 import math
 from collections import Counter

@@ -132,7 +132,7 @@ def remark_of(row: SymbolConfig, place: str, seen: SeenSymbol) -> str:
             "recorded numbers; name reference data to be sure"
         )
     if not seen.snapshots:
-        remark += "; no snapshot: the book begins empty, and knows what the diffs have told"
+        remark += "; no snapshot: the book begins empty and holds what the diffs say"
     return remark
 
 

@@ -127,14 +127,12 @@ def write_short_levels(
 ) -> tuple[int, int]:
     """Write the levels behind the bracket before ``address``: the next address and the records.
 
-    The address is -1 when anything is not as it usually is: nothing was decided,
-    ``levels.write_levels`` has to say what it is.
+    The address is -1 when the text has another form: ``levels.write_levels`` must read it.
     """
     if load_byte(address) == CLOSE_ARRAY:
         return address + 1, 0
-    slot_address = out_address - MARKET_SLOT_BYTES
+    slot_address, index = out_address - MARKET_SLOT_BYTES, LEVELS_PER_RECORD
     out_end = out_address + out_count_max * MARKET_SLOT_BYTES
-    index = LEVELS_PER_RECORD
     if load_word(address) & 0xFFFF != _OPEN:
         return -1, 0
     # The quotes of the next 63 characters are found at once, and used up level by level.
@@ -150,11 +148,9 @@ def write_short_levels(
             if quote_mask != 0 and window_address == address:
                 return -1, 0
             window_address = address
-            # Without its sign bit the word is the same number in plain Python.
-            quote_mask, point_mask = (
-                byte_bits(window_address, QUOTE) & INT64_MAX,
-                byte_bits(window_address, POINT),
-            )
+            # Without the sign bit: alike in plain Python.
+            quote_mask = byte_bits(window_address, QUOTE) & INT64_MAX
+            point_mask = byte_bits(window_address, POINT)
             if quote_mask == 0:
                 return -1, 0
             continue

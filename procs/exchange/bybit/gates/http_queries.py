@@ -57,7 +57,7 @@ def page(query: Query, rows: list[dict[str, Any]], limit: int) -> dict[str, Any]
 
 
 class ToldFeed(Protocol):
-    """One symbol's market, as HTTP tells of it."""
+    """One symbol's market, as HTTP shows it."""
 
     def book(self, limit: int) -> dict[str, Any]:
         """Return the best levels of the book."""
