@@ -31,6 +31,8 @@ def command(folder: Path) -> None:
     try:
         for _ in run.repeat():
             pass
+        for line in run.notes():
+            click.echo(line)
     except (Differs, BadRecording) as error:
         fail(str(error))
     finally:

@@ -333,7 +333,7 @@ class WholeRun:
     def __init__(self, run_folder: Path) -> None:
         """Raise NotRepeatable or BadRecording, and say why, when the folder does not suffice."""
         launch, wires = launch_of(run_folder)
-        self.wires, self.counts = wires, RepeatCounts()
+        self.run_folder, self.wires, self.counts = run_folder, wires, RepeatCounts()
         self.memory = GatedMemory(wires)
         self.stages: list[RepeatedStage] = []
         self._stack = ExitStack()
@@ -400,6 +400,19 @@ class WholeRun:
                 return found
             waiting = found
 
+    def notes(self) -> list[str]:
+        """Return what of the run was not repeated, a line each."""
+        again = [
+            f"{role} started again: its second life, and what was made of it, is not repeated"
+            for role in self.wires.roles
+            if intake_path(self.run_folder, role, 2).exists()
+        ]
+        return again + [
+            f"{stage.role} took more turns, which read what no intake holds"
+            for stage in self.stages
+            if stage.next_turn is not None
+        ]
+
     def count(self, stage: RepeatedStage, turn: Turn) -> None:
         """Count what a turn took and made; check the bytes that its peers got."""
         counts = self.counts
@@ -438,8 +451,6 @@ def launch_of(run_folder: Path) -> tuple[Launch, Wiring]:
             raise NotRepeatable(
                 f"{role} kept no intake in {run_folder}; start a run with `[record] intake_mb`"
             )
-        if intake_path(run_folder, role, 2).exists():
-            raise NotRepeatable(f"{role} started again in this run; only whole lives are repeated")
     return launch, wires
 
 

@@ -134,7 +134,7 @@ def test_a_whole_run_is_repeated_byte_for_byte(ran: Ran, copied: Path) -> None:
         for stage, turn in run.repeat():
             if stage.role == "gateway":
                 sent += b"".join(turn.of_kind(Entry.SENDING))
-        assert all(stage.next_turn is None for stage in run.stages)
+        assert run.notes() == []
         for name in COMPARED:
             assert ring_of(run, name) == ran.rings[name], name
     finally:
@@ -174,15 +174,20 @@ def troubled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         troubles: list[tuple[str, int, list[tuple[str, dict[str, Any]]]]] = [
             ("book", BookCounter.GAPS, [("lose", {"lane": "diffs", "count": 1})]),
             ("ingest", IngestCounter.CONNECTIONS, [("cut", {"kind": "streams"})]),
-            ("gateway", GatewayCounter.CONNECTIONS, [("cut", {"kind": "orders"})]),
             ("gateway", GatewayCounter.STATUS_ASKED, lost),
+            # A fill whose report was lost is fetched by the next connection.
+            ("gateway", GatewayCounter.CONNECTIONS, [("cut", {"kind": "orders"})]),
         ]
         for role, counter, faults in troubles:
             has_struck = changed(role, counter)
             for fault, settings in faults:
                 exchange.arm(fault, **settings)
             until(has_struck, f"{faults} had struck")
-            trades()
+            exchange.control("DELETE", "faults")
+        trades()
+        assert engine.run("restart", "strategy", "-n", engine.name).exit_code == 0
+        trades()
+        engine.remember()
         for name, value in engine.environment.items():
             monkeypatch.setenv(name, value)
         for pid in engine.pids:
@@ -194,7 +199,10 @@ def troubled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_a_run_in_trouble_is_repeated_as_well(troubled: Path) -> None:
-    """Snapshots, reconciliation by REST, status queries and new connections are on record too."""
+    """Snapshots, reconciliation, status queries and new connections are on record too.
+
+    What follows the second life of a stage is not repeated.
+    """
     run = WholeRun(troubled)
     try:
         for _ in run.repeat():
@@ -203,6 +211,7 @@ def test_a_run_in_trouble_is_repeated_as_well(troubled: Path) -> None:
         assert counters[GatewayCounter.CONNECTIONS] > 1
         assert counters[GatewayCounter.STATUS_ASKED] > 0
         assert run.counts.letters > 10
+        assert run.notes()[0].startswith("strategy started again")
     finally:
         run.close()
     print("\n".join(run.counts.lines()))
@@ -278,7 +287,6 @@ def remove(name: str) -> Callable[[Path], None]:
         (remove("book.1.intake"), NotRepeatable, "book kept no intake"),
         (remove("begun.npz"), BadRecording, "holds no whole run"),
         (remove("book.launch.json"), BadRecording, "not the folder of a run"),
-        (lambda f: (f / "book.2.intake").touch(), NotRepeatable, "started again"),
         (lambda f: (f / "book.1.intake").write_bytes(b""), BadRecording, "is empty"),
     ],
 )
