@@ -14,7 +14,6 @@ from procs.exchange.accounts.linear_money import Holding
 from procs.exchange.accounts.venue import Market, Venue
 from procs.exchange.bybit.desk.bybit_rows import (
     category_of,
-    coin_row,
     execution_row,
     execution_rows,
     fast_row,
@@ -22,8 +21,9 @@ from procs.exchange.bybit.desk.bybit_rows import (
     mark_ticks,
     order_row,
     position_row,
-    unrealised_e8,
 )
+from procs.exchange.bybit.desk.order_rules import check_price, check_qty, check_value
+from procs.exchange.bybit.desk.wallet_rows import wallet_row
 from procs.exchange.bybit.texts.budgets import Budgets
 from procs.exchange.bybit.texts.bybit_refusals import (
     NOTHING_CHANGES,
@@ -32,7 +32,6 @@ from procs.exchange.bybit.texts.bybit_refusals import (
     bad_parameter,
     refused,
 )
-from procs.exchange.bybit.texts.number_texts import stripped
 from procs.exchange.bybit.texts.order_requests import (
     CreateRequest,
     Parameters,
@@ -44,14 +43,9 @@ from procs.exchange.bybit.texts.order_requests import (
 from procs.exchange.bybit.texts.public_ids import funding_text_id, order_text_id
 from procs.exchange.core.exchange_config import BybitConfig
 from procs.exchange.core.exchange_order import Expiry, Order
-from procs.exchange.core.instrument import E8, Instrument, to_e8
-from vortex.codes import Side
+from procs.exchange.core.instrument import Instrument, to_e8
 
 EXECUTIONS_KEPT_MAX = 20_000
-#: How far from the mark an order may take, as a share of it: one twentieth.
-BAND_DIVISOR = 20
-#: Assets that count as the unit of account.
-DOLLARS = ("USDT", "USDC", "USD")
 
 
 class News(NamedTuple):
@@ -157,43 +151,15 @@ class BybitDesk(Ledger):
         ):
             raise refused("too_many", is_linear=is_linear)
         if not request.is_market:
-            self._check_price(market, order.side, request.price_e8)
+            check_price(market, order.side, request.price_e8)
         if request.qty_e8:
-            self._check_qty(instrument, request.qty_e8)
+            check_qty(instrument, request.qty_e8)
         if order.is_reduce_only:
             order.qty_lots = min(order.qty_lots, self._reducible_lots(order))
             if order.qty_lots <= 0:
                 raise NOTHING_TO_REDUCE
         else:
-            self._check_value(market, order)
-
-    def _check_price(self, market: Market, side: int, price_e8: int) -> None:
-        instrument = market.instrument
-        is_linear = instrument.is_linear
-        if price_e8 <= 0 or price_e8 % instrument.tick_e8 or price_e8 > instrument.price_max_e8:
-            raise refused("price", is_linear=is_linear)
-        mark_e8 = mark_ticks(market) * instrument.tick_e8
-        band_e8 = mark_e8 // BAND_DIVISOR
-        if mark_e8 and side == Side.BUY and price_e8 > mark_e8 + band_e8:
-            raise refused("price_high", is_linear=is_linear)
-        if mark_e8 and side == Side.SELL and price_e8 < mark_e8 - band_e8:
-            raise refused("price_low", is_linear=is_linear)
-
-    @staticmethod
-    def _check_qty(instrument: Instrument, qty_e8: int) -> None:
-        if qty_e8 % instrument.lot_e8:
-            raise refused("qty", is_linear=instrument.is_linear)
-        if qty_e8 > instrument.qty_max_e8:
-            raise refused("qty_high", is_linear=instrument.is_linear)
-
-    @staticmethod
-    def _check_value(market: Market, order: Order) -> None:
-        instrument = market.instrument
-        if order.qty_lots <= 0:
-            raise refused("qty_low", is_linear=instrument.is_linear)
-        price_ticks = order.price_ticks or market.last_ticks()
-        if instrument.quote_e8(price_ticks, order.qty_lots) < instrument.notional_min_e8:
-            raise refused("value", is_linear=instrument.is_linear)
+            check_value(market, order)
 
     def _reducible_lots(self, order: Order) -> int:
         """Return what is left to reduce beside the reducing orders that rest."""
@@ -265,11 +231,11 @@ class BybitDesk(Ledger):
         price_ticks, qty_lots = order.price_ticks, order.qty_lots
         if read_text(parameters, "price") not in ("", "0"):
             price_e8 = read_amount_e8(parameters, "price")
-            self._check_price(market, order.side, price_e8)
+            check_price(market, order.side, price_e8)
             price_ticks = price_e8 // instrument.tick_e8
         if read_text(parameters, "qty") not in ("", "0"):
             qty_e8 = read_amount_e8(parameters, "qty")
-            self._check_qty(instrument, qty_e8)
+            check_qty(instrument, qty_e8)
             qty_lots = qty_e8 // instrument.lot_e8
         if (price_ticks, qty_lots) == (order.price_ticks, order.qty_lots):
             raise NOTHING_CHANGES
@@ -391,45 +357,9 @@ class BybitDesk(Ledger):
             if market.instrument.is_linear
         ]
 
-    def usd_e8(self, asset: str) -> int:
-        """Return what one of an asset is worth, in 1e-8; 0 when no market says so."""
-        if asset in DOLLARS:
-            return E8
-        for market in self.venue.markets.values():
-            instrument = market.instrument
-            if instrument.base_asset == asset and instrument.quote_asset in DOLLARS:
-                return mark_ticks(market) * instrument.tick_e8
-        return 0
-
     def wallet_row(self, assets: tuple[str, ...] = ()) -> dict[str, Any]:
         """Return the account's totals in dollars, and the balances of these assets, or of all."""
-        markets = tuple(self.venue.markets.values())
-        equity_e8 = wallet_e8 = free_e8 = profit_e8 = margin_e8 = 0
-        coins = []
-        for asset, balance in self.account.balances.items():
-            asset_profit_e8 = unrealised_e8(self.linear, markets, asset)
-            usd_e8 = self.usd_e8(asset)
-            wallet_e8 += balance.total_e8 * usd_e8 // E8
-            equity_e8 += (balance.total_e8 + asset_profit_e8) * usd_e8 // E8
-            free_e8 += (balance.free_e8 - balance.margin_e8 + asset_profit_e8) * usd_e8 // E8
-            profit_e8 += asset_profit_e8 * usd_e8 // E8
-            margin_e8 += balance.margin_e8 * usd_e8 // E8
-            if not assets or asset in assets:
-                coins.append(coin_row(self.account, asset, asset_profit_e8, usd_e8))
-        return {
-            "accountIMRate": "0",
-            "accountMMRate": "0",
-            "accountLTV": "0",
-            "totalEquity": stripped(equity_e8),
-            "totalWalletBalance": stripped(wallet_e8),
-            "totalMarginBalance": stripped(wallet_e8 + profit_e8),
-            "totalAvailableBalance": stripped(free_e8),
-            "totalPerpUPL": stripped(profit_e8),
-            "totalInitialMargin": stripped(margin_e8),
-            "totalMaintenanceMargin": "0",
-            "coin": coins,
-            "accountType": "UNIFIED",
-        }
+        return wallet_row(self.account, self.linear, tuple(self.venue.markets.values()), assets)
 
     def _forget(self, orders: list[Order]) -> None:
         super()._forget(orders)
