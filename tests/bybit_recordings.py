@@ -12,7 +12,7 @@ STEPS = {"linear": ("0.10", "0.001"), "spot": ("0.01", "0.000001")}
 Levels = list[list[str]]
 
 
-class BybitRecording:
+class ScriptedRecording:
     """Grows line by line; the time goes on by ``every_ms`` with each message."""
 
     def __init__(self, category: str = "linear", every_ms: int = 2) -> None:
@@ -90,7 +90,7 @@ def instrument_row(
 
 
 def moving_market(
-    recording: BybitRecording, symbol: str, middle: float, tick: float, count: int, decimals: int
+    recording: ScriptedRecording, symbol: str, middle: float, tick: float, count: int, decimals: int
 ) -> None:
     """Add a book of ten levels a side whose middle goes up and down, and trades at its touch."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bybit_recordings import BybitRecording, moving_market
+from bybit_recordings import ScriptedRecording, moving_market
 from engines import ROOT, START_S, new_instance
 
 from ipc.segment import list_segments
@@ -154,7 +154,7 @@ def test_a_recording_of_bybit_can_be_served(
     demo: Callable[..., tuple[str, dict[str, Any]]], tmp_path: Path
 ) -> None:
     """Pushed snapshots and changes reach the book; orders are placed, amended and filled."""
-    recording = BybitRecording(every_ms=5)
+    recording = ScriptedRecording(every_ms=5)
     recording.instruments(("TESTUSDT", "TEST", "USDT", "0.10", "0.1"))
     moving_market(recording, "TESTUSDT", 100.0, 0.1, 300, 2)
     path = recording.save(tmp_path / "tiny.jsonl")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from bybit_recordings import BybitRecording
+from bybit_recordings import ScriptedRecording
 from engines import ROOT
 
 from procs import demo, recorded_run
@@ -81,7 +81,7 @@ def test_of_several_sources_and_accounts_those_of_the_venue_are_left() -> None:
 
 
 def test_what_is_usual_follows_from_the_recording(tmp_path: Path) -> None:
-    recording = BybitRecording()
+    recording = ScriptedRecording()
     path = recording.save(tmp_path / "a.jsonl")
     engine, exchange = recorded_run.usual_for(path)
     assert (engine.name, exchange.name) == ("demo_bybit.toml", "exchange_bybit.toml")

@@ -15,7 +15,7 @@ from procs.exchange.accounts.venue import Venue
 from procs.exchange.bybit.desk.bybit_desk import BybitDesk
 from procs.exchange.bybit.desk.bybit_rows import category_of
 from procs.exchange.bybit.gates.disconnect_watch import DisconnectWatch
-from procs.exchange.bybit.gates.http_queries import MarketQueries, ToldFeed
+from procs.exchange.bybit.gates.http_queries import MarketQueries, ShownFeed
 from procs.exchange.bybit.gates.http_routes import HttpRoutes
 from procs.exchange.bybit.gates.operations import Operations
 from procs.exchange.bybit.gates.private_connection import PrivateConnection
@@ -56,7 +56,7 @@ def active_s(query: str, default_s: float) -> float:
     return float(min(max(seconds, ACTIVE_S_MIN), ACTIVE_S_MAX))
 
 
-class SymbolFeed(ToldFeed, Protocol):
+class SymbolFeed(ShownFeed, Protocol):
     """What makes the messages of one symbol: a simulated market, or a recording."""
 
     def flush(self, step_count: int) -> None:

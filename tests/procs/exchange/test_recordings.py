@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from bybit_recordings import BybitRecording, instrument_row
+from bybit_recordings import ScriptedRecording, instrument_row
 
 from procs.exchange.core.exchange_config import ExchangeConfig, ExchangeConfigError, SymbolConfig
 from procs.exchange.exchange import look_at_recording
@@ -101,7 +101,7 @@ def test_what_cannot_be_served_says_why_in_one_line(tmp_path, lines, words):
 
 
 def test_a_category_that_is_not_served_is_named(tmp_path):
-    recording = BybitRecording("inverse")
+    recording = ScriptedRecording("inverse")
     recording.book("BTCUSD", "snapshot", [["60000", "1"]], [["60001", "1"]])
     path = recording.save(tmp_path / "inverse.jsonl")
     assert owner_of(path) == "bybit"
@@ -109,7 +109,7 @@ def test_a_category_that_is_not_served_is_named(tmp_path):
 
 
 def test_a_book_of_changes_without_a_snapshot_is_not_served(tmp_path):
-    recording = BybitRecording()
+    recording = ScriptedRecording()
     recording.book("BTCUSDT", "delta", [["60000", "1"]], [["60001", "1"]])
     refused(recording.save(tmp_path / "late.jsonl"), "BTCUSDT: no snapshot of its book")
 
@@ -146,7 +146,7 @@ def test_each_symbol_has_the_steps_of_its_own_numbers(tmp_path):
 
 def test_steps_come_from_reference_data_the_nearest_first(tmp_path):
     """The file that is named, the recording itself, a file beside it, the configuration."""
-    recording = BybitRecording()
+    recording = ScriptedRecording()
     recording.book("BTCUSDT", "snapshot", [["60000.00", "0.5"]], [["60001.00", "0.5"]])
     folder = tmp_path / "bybit_linear"
     folder.mkdir()
@@ -201,9 +201,9 @@ def test_binances_reference_data_is_read_and_that_of_futures_is_not(tmp_path):
     assert (found.notional_min, found.notional_max, found.qty_max) == ("1.0", "9000.0", "900.0")
 
 
-def test_every_shared_recording_is_served_or_refused_in_one_line(shared):
+def test_every_recording_is_served_or_refused_in_one_line(recordings):
     served = {"binance_spot": "BTCUSDT", "bybit_linear": "BTCUSDT DOGEUSDT ETHUSDT SOLUSDT"}
-    for folder in sorted((shared / "captures").iterdir()):
+    for folder in sorted((recordings / "captures").iterdir()):
         if not any(folder.glob("*.*l*")) or folder.name in ("exchange_info", "binance_sbe_schemas"):
             continue
         if folder.name not in served:
@@ -211,4 +211,4 @@ def test_every_shared_recording_is_served_or_refused_in_one_line(shared):
             continue
         found = look_at_recording(folder, ExchangeConfig())
         assert sorted(row.symbol for row in found.rows) == served[folder.name].split()
-        assert not any("guessed" in remark for remark in found.remarks)
+        assert any("BTCUSDT: tick" in each and "guessed" not in each for each in found.remarks)

@@ -1,4 +1,4 @@
-"""What an account is worth in dollars, and its balances, as the venue tells of them."""
+"""What an account is worth in dollars, and its balances, as the venue writes them."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -56,7 +56,7 @@ def page(query: Query, rows: list[dict[str, Any]], limit: int) -> dict[str, Any]
     return {"nextPageCursor": cursor, "list": rows[start : start + limit]}
 
 
-class ToldFeed(Protocol):
+class ShownFeed(Protocol):
     """One symbol's market, as HTTP shows it."""
 
     def book(self, limit: int) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class ToldFeed(Protocol):
 class MarketQueries:
     """What anybody may ask for."""
 
-    def __init__(self, venue: Venue, feeds: Mapping[str, ToldFeed]) -> None:
+    def __init__(self, venue: Venue, feeds: Mapping[str, ShownFeed]) -> None:
         self._venue = venue
         self._feeds = feeds
 
@@ -88,7 +88,7 @@ class MarketQueries:
             raise bad_parameter("params error: symbol invalid " + symbol)
         return found
 
-    def _feed(self, query: Query) -> tuple[Instrument, ToldFeed]:
+    def _feed(self, query: Query) -> tuple[Instrument, ShownFeed]:
         if not query.get("symbol"):
             raise bad_parameter("params error: symbol is required")
         instrument = self._instruments(query)[0]
