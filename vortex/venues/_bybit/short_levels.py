@@ -148,8 +148,7 @@ def write_short_levels(
             if quote_mask != 0 and window_address == address:
                 return -1, 0
             window_address = address
-            # Without the sign bit: alike in plain Python.
-            quote_mask = byte_bits(window_address, QUOTE) & INT64_MAX
+            quote_mask = byte_bits(window_address, QUOTE) & INT64_MAX  # alike in plain Python
             point_mask = byte_bits(window_address, POINT)
             if quote_mask == 0:
                 return -1, 0
