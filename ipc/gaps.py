@@ -18,6 +18,7 @@ from ipc.compiled import compiled
 from ipc.histogram import record_value
 from ipc.layout import Field, Layout, reserved
 from ipc.memory import record_at, store_word
+from ipc.types import Record
 from ipc.usage import fault_count_of, read_usage, switch_count_of
 
 GAP = Layout(
@@ -92,23 +93,21 @@ def measure_rounds(clock_address: int, rounds_address: int, count: int) -> None:
 
 
 @compiled
-def note_usage(spinner_address: int) -> None:
+def note_usage(spinner: Record) -> None:
     """Read the kernel's counts and keep them as the baseline."""
-    spinner = record_at(spinner_address, SPINNER_DTYPE)
     read_usage(spinner.usage_address)
     spinner.switch_count = switch_count_of(spinner.usage_address)
     spinner.fault_count = fault_count_of(spinner.usage_address)
 
 
 @compiled
-def take_gap(spinner_address: int, begin_ns: int, gap_ns: int) -> None:
+def take_gap(spinner: Record, begin_ns: int, gap_ns: int) -> None:
     """Count one gap; record it when it is an excursion."""
-    spinner = record_at(spinner_address, SPINNER_DTYPE)
     record_value(spinner.histogram_address, gap_ns, 1)
     spinner.lost_ns += gap_ns
     switches, faults = spinner.switch_count, spinner.fault_count
     if gap_ns >= SWITCH_NS_MIN:
-        note_usage(spinner_address)
+        note_usage(spinner)
     if gap_ns < spinner.excursion_ns:
         return
     if spinner.excursion_count < spinner.gap_capacity:
@@ -126,7 +125,7 @@ def watch(spinner_address: int) -> int:
     """Spin until the spinner's end, or until it is stopped; return the time spent, ns."""
     spinner = record_at(spinner_address, SPINNER_DTYPE)
     clock_address = spinner.clock_address
-    note_usage(spinner_address)
+    note_usage(spinner)
     round_count, watched_ns, is_over = 0, 0, False
     last_ns = now_ns(clock_address)
     while not is_over:
@@ -137,7 +136,7 @@ def watch(spinner_address: int) -> int:
         watched_ns += gap_ns
         is_over = is_over or now >= spinner.end_ns
         if gap_ns > spinner.threshold_ns:
-            take_gap(spinner_address, last_ns, gap_ns)
+            take_gap(spinner, last_ns, gap_ns)
             now = now_ns(clock_address)  # the time that counting takes is not a gap
         last_ns = now
         round_count += 1

@@ -17,6 +17,7 @@ from ipc.compiled import compiled
 from ipc.control import AWAY_BYTES, LOST_BYTES, STALLS_BYTES, heartbeat_ns
 from ipc.layout import Field, Layout
 from ipc.memory import load_word, record_at
+from ipc.types import Record
 from ipc.usage import fault_count_of, read_usage, switch_count_of, thread_cpu_ns
 from ipc.waiting import Wait
 
@@ -82,9 +83,8 @@ STALL_DTYPE = STALL.dtype
 
 
 @compiled
-def last_end_ns(meter_address: int) -> int:
+def last_end_ns(meter: Record) -> int:
     """Return when a loop of this CPU last ended a turn."""
-    meter = record_at(meter_address, METER_DTYPE)
     newest_ns = 0
     for index in range(meter.peer_count):
         newest_ns = max(newest_ns, heartbeat_ns(load_word(meter.peers_address + 8 * index)))
@@ -92,9 +92,8 @@ def last_end_ns(meter_address: int) -> int:
 
 
 @compiled
-def all_lost_ns(meter_address: int) -> int:
+def all_lost_ns(meter: Record) -> int:
     """Return the lost time that all loops of this CPU have published."""
-    meter = record_at(meter_address, METER_DTYPE)
     lost_ns = 0
     for index in range(meter.peer_count):
         lost_ns += load_relaxed(load_word(meter.peers_address + 8 * index) + LOST_BYTES)
@@ -102,9 +101,8 @@ def all_lost_ns(meter_address: int) -> int:
 
 
 @compiled
-def look(meter_address: int, now_ns: int) -> int:
+def look(meter: Record, now_ns: int) -> int:
     """Read the kernel's counts; return how long the turns since the last look had no CPU."""
-    meter = record_at(meter_address, METER_DTYPE)
     cpu_ns = thread_cpu_ns()
     read_usage(meter.usage_address)
     used_ns = cpu_ns - meter.cpu_ns
@@ -124,12 +122,11 @@ def look(meter_address: int, now_ns: int) -> int:
 
 @compiled
 def publish_stall(
-    meter_address: int, kind: int, begin_ns: int, end_ns: int, lost_ns: int, done_count: int
+    meter: Record, kind: int, begin_ns: int, end_ns: int, lost_ns: int, done_count: int
 ) -> None:
     """Publish one stall; ``lost_ns`` below 0 means: take the lost time from the kernel's counts."""
-    meter = record_at(meter_address, METER_DTYPE)
     turns, switches, faults = meter.turn_count, meter.switch_count, meter.fault_count
-    missing_ns = look(meter_address, end_ns)
+    missing_ns = look(meter, end_ns)
     if lost_ns < 0:
         lost_ns = min(missing_ns, end_ns - begin_ns)
     stalls_address = meter.status_address + STALLS_BYTES
@@ -153,41 +150,38 @@ def publish_stall(
 
 
 @compiled
-def publish_absence(meter_address: int, now_ns: int) -> None:
+def publish_absence(meter: Record, now_ns: int) -> None:
     """Publish the gap since the last turn: no loop ran, or only this one did not."""
-    meter = record_at(meter_address, METER_DTYPE)
-    end_ns = last_end_ns(meter_address)
+    end_ns = last_end_ns(meter)
     if now_ns - end_ns >= STALL_NS:
-        publish_stall(meter_address, Stall.GAP, end_ns, now_ns, now_ns - end_ns, 0)
+        publish_stall(meter, Stall.GAP, end_ns, now_ns, now_ns - end_ns, 0)
     if now_ns - meter.end_ns < AWAY_NS:
         return
     # Time that any loop already published as lost, the gap above included, does not count twice.
-    away_ns = now_ns - meter.end_ns - (all_lost_ns(meter_address) - meter.lost_ns)
+    away_ns = now_ns - meter.end_ns - (all_lost_ns(meter) - meter.lost_ns)
     if away_ns >= AWAY_NS:
         away_address = meter.status_address + AWAY_BYTES
         store_relaxed(away_address, load_relaxed(away_address) + 1)
-        publish_stall(meter_address, Stall.AWAY, meter.end_ns, now_ns, away_ns, 0)
+        publish_stall(meter, Stall.AWAY, meter.end_ns, now_ns, away_ns, 0)
 
 
 @compiled
-def begin_turn(meter_address: int, now_ns: int, wait: int) -> None:
+def begin_turn(meter: Record, now_ns: int, wait: int) -> None:
     """Begin a turn of a loop whose wait is ``wait`` (a Wait); a sleeping loop is not measured."""
-    meter = record_at(meter_address, METER_DTYPE)
     if wait != Wait.SPIN and wait != Wait.YIELD:
         meter.begin_ns = 0
         return
     meter.is_yielding = wait == Wait.YIELD
     if meter.begin_ns == 0:
-        look(meter_address, now_ns)
+        look(meter, now_ns)
     else:
-        publish_absence(meter_address, now_ns)
+        publish_absence(meter, now_ns)
     meter.begin_ns = now_ns
 
 
 @compiled
-def end_turn(meter_address: int, now_ns: int, done_count: int) -> None:
+def end_turn(meter: Record, now_ns: int, done_count: int) -> None:
     """End a turn; publish a STALL when it was slow."""
-    meter = record_at(meter_address, METER_DTYPE)
     if meter.begin_ns == 0:
         return
     took_ns = now_ns - meter.begin_ns
@@ -195,10 +189,10 @@ def end_turn(meter_address: int, now_ns: int, done_count: int) -> None:
     meter.took_ns += took_ns
     if took_ns >= STALL_NS:
         if done_count == 0:
-            publish_stall(meter_address, Stall.IDLE, meter.begin_ns, now_ns, took_ns, 0)
+            publish_stall(meter, Stall.IDLE, meter.begin_ns, now_ns, took_ns, 0)
         else:
-            publish_stall(meter_address, Stall.WORK, meter.begin_ns, now_ns, -1, done_count)
+            publish_stall(meter, Stall.WORK, meter.begin_ns, now_ns, -1, done_count)
     elif now_ns - meter.looked_ns >= (LOOK_NS if done_count == 0 else LOOK_NS_MAX):
-        look(meter_address, now_ns)
+        look(meter, now_ns)
     meter.end_ns = now_ns
-    meter.lost_ns = all_lost_ns(meter_address)
+    meter.lost_ns = all_lost_ns(meter)

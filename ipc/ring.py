@@ -42,6 +42,7 @@ from ipc.atomics import (
 from ipc.compiled import compiled
 from ipc.layout import Field, Layout, reserved
 from ipc.memory import record_at, store_word
+from ipc.types import Record
 
 PUBLISHED_BYTES = 0
 EPOCH_BYTES = 8
@@ -88,9 +89,8 @@ RING_BYTES = RING.dtype.itemsize
 
 
 @compiled
-def is_replaced(ring_address: int) -> bool:
+def is_replaced(ring: Record) -> bool:
     """Return whether another writer took over."""
-    ring = record_at(ring_address, RING_DTYPE)
     return bool(load_relaxed(ring.writer_address + PUBLISHED_BYTES) != ring.next_seq)
 
 
@@ -101,7 +101,7 @@ def claim(ring_address: int) -> int:
     Return 0 when the ring is full, and always after another writer took over.
     """
     ring = record_at(ring_address, RING_DTYPE)
-    if is_replaced(ring_address):
+    if is_replaced(ring):
         return 0
     first_seq = ring.next_seq + ring.pending_count
     end_seq = first_seq + ring.message_count_max
@@ -161,7 +161,7 @@ def unread_count(ring_address: int) -> int:
 def raise_epoch(ring_address: int) -> None:
     """Writer: drop all unread records; the reader skips them and knows of the loss."""
     ring = record_at(ring_address, RING_DTYPE)
-    if is_replaced(ring_address):
+    if is_replaced(ring):
         return
     ring.epoch += 1
     store_relaxed(ring.writer_address + EPOCH_START_BYTES, ring.next_seq)
@@ -221,9 +221,8 @@ def _publish_hole(ring_address: int, start_seq: int, end_seq: int, claimed_seq: 
 
 
 @compiled
-def _is_in_hole(ring_address: int, seq: int) -> bool:
+def _is_in_hole(ring: Record, seq: int) -> bool:
     """Observer: return whether ``seq`` is in a hole: a dead writer's successor skipped it."""
-    ring = record_at(ring_address, RING_DTYPE)
     for offset_bytes in range(HOLES_BYTES, HOLES_END_BYTES, HOLE_BYTES):
         hole_address = ring.writer_address + offset_bytes
         # pairs with: hole moved
@@ -348,7 +347,7 @@ def observe(ring_address: int, seq: int, copy_address: int) -> int:
     ring = record_at(ring_address, RING_DTYPE)
     if published_seq(ring_address) - seq <= 0:
         return 0
-    if _is_in_hole(ring_address, seq):
+    if _is_in_hole(ring, seq):
         return -1
     slot_address = ring.slots_address + (seq & (ring.capacity_count - 1)) * ring.slot_bytes
     for offset_bytes in range(0, ring.slot_bytes, 8):

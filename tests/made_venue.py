@@ -4,11 +4,17 @@ import random
 
 from builders import BookBlock, diff, snapshot, ticker, touch_block
 
+from ipc.memory import record_at
 from vortex.books import book as books
 from vortex.books import sync
+from vortex.books.book import BOOK
 from vortex.books.sync import Sync
 from vortex.codes import Side
 from vortex.records import TOUCH
+
+BOOK_DTYPE = BOOK.dtype
+
+TOUCH_DTYPE = TOUCH.dtype
 
 MS = 1_000_000
 SECOND = 1000 * MS
@@ -115,7 +121,7 @@ def levels_of(block):
 
 def touch_of(block):
     memory = touch_block()
-    sync.touch_into(block.address, memory.address)
+    sync.touch_into(block.address, record_at(memory.address, TOUCH_DTYPE))
     offset = (memory.address - memory.array.ctypes.data) // 8
     return memory.array[offset : offset + TOUCH.dtype.itemsize // 8].view(TOUCH.dtype)[0]
 
@@ -129,13 +135,13 @@ def live_book(venue, **capacities):
 
 
 def assert_live_and_equal(block, venue):
-    assert sync.is_valid(block.address)
+    assert sync.is_valid(record_at(block.address, BOOK_DTYPE))
     assert header(block)["update_id"] == venue.update_id
     assert levels_of(block) == venue.levels()
 
 
 def assert_nothing_shown(block):
     touch = touch_of(block)
-    assert not sync.is_valid(block.address)
+    assert not sync.is_valid(record_at(block.address, BOOK_DTYPE))
     assert touch["is_valid"] == 0
     assert [touch[name] for name in ("bid_ticks", "bid_lots", "ask_ticks", "ask_lots")] == [0] * 4

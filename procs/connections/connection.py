@@ -127,9 +127,8 @@ def end(connection_address: int) -> None:
 
 
 @compiled
-def fill(connection_address: int, now_ns: int) -> int:
+def fill(connection: Record, now_ns: int) -> int:
     """Read the available bytes: byte count, CLOSED, WOULD_BLOCK or FAILED."""
-    connection = record_at(connection_address, CONNECTION_DTYPE)
     room_bytes = min(connection.buffer_bytes - connection.filled_bytes, READ_BYTES_MAX)
     if room_bytes <= 0:
         return WOULD_BLOCK
@@ -175,14 +174,13 @@ def next_message(connection_address: int) -> int:
     elif incoming == Incoming.CLOSE:
         queue(connection_address, Opcode.CLOSE, framer.payload_address, framer.payload_bytes)
     elif incoming == Incoming.FAILED:
-        queue_close(connection_address, framer.close_code)
+        queue_close(connection, framer.close_code)
     return incoming
 
 
 @compiled
-def keep_rest(connection_address: int) -> None:
+def keep_rest(connection: Record) -> None:
     """Move the unparsed rest to the front, to make room for the next read."""
-    connection = record_at(connection_address, CONNECTION_DTYPE)
     connection.filled_bytes = websocket.compact(
         connection.framer_address, connection.buffer_address, connection.filled_bytes
     )
@@ -226,9 +224,8 @@ def queue(connection_address: int, opcode: int, payload_address: int, payload_by
 
 
 @compiled
-def queue_close(connection_address: int, close_code: int) -> None:
+def queue_close(connection: Record, close_code: int) -> None:
     """Queue a close frame with a code of ours."""
-    connection = record_at(connection_address, CONNECTION_DTYPE)
     key = take_mask(connection)
     room_bytes = connection.outbox_bytes - connection.queued_bytes
     if key >= 0 and room_bytes > 2 * FRAME_OVERHEAD_BYTES:

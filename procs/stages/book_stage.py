@@ -49,6 +49,7 @@ from procs.stages.base.stage import (
     rest,
 )
 from vortex.books import book, sync
+from vortex.books.book import BOOK
 from vortex.books.sync import Sync
 from vortex.codes import Kind, Side
 from vortex.records import (
@@ -65,6 +66,8 @@ from vortex.records import (
     TOUCH,
     TRADE,
 )
+
+BOOK_DTYPE = BOOK.dtype
 
 CONTEXT = Layout(
     "book_context",
@@ -279,7 +282,7 @@ def write_touch(context: Record, instrument_id: int, now_ns: int) -> None:
     touch_address = context.touches_address + instrument_id * TOUCH_BYTES
     touch = record_at(touch_address, TOUCH_DTYPE)
     cell.begin_write(touch_address)
-    sync.touch_into(book_of(context, instrument_id), touch_address)
+    sync.touch_into(book_of(context, instrument_id), touch)
     touch.epoch = context.epoch
     touch.kernel_ns = merge_of(context, instrument_id).newest_kernel_ns
     touch.publish_ns = now_ns
@@ -377,14 +380,13 @@ def refresh(context: Record, now_ns: int) -> None:
         return
     if context.next_refresh_ns != 0:
         for instrument_id in range(context.instrument_count):
-            sync.begin_refresh(book_of(context, instrument_id))
+            sync.begin_refresh(record_at(book_of(context, instrument_id), BOOK_DTYPE))
     context.next_refresh_ns = now_ns + context.refresh_ns
 
 
 @compiled
-def finish(context_address: int, begin_ns: int) -> None:
+def finish(context: Record, begin_ns: int) -> None:
     """Pass on every instrument that was touched; what finds no room stays for the next step."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     refresh(context, begin_ns)
     kept_count = 0
     for index in range(context.touched_count):
@@ -402,9 +404,8 @@ def finish(context_address: int, begin_ns: int) -> None:
 
 
 @compiled
-def drain(context_address: int, begin_ns: int) -> int:
+def drain(context: Record, begin_ns: int) -> int:
     """Take what waits on all rings, within the bounds of a drain; return how many messages."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     total_count = 0
     for ring_index in range(context.ring_count):
         taken_count = 0
@@ -450,9 +451,9 @@ def turn(context_address: int) -> int:
     """Make one iteration: drain and pass on; return how many messages were taken."""
     context = record_at(context_address, CONTEXT_DTYPE)
     begin_ns = begin_turn(context_address)
-    taken_count = drain(context_address, begin_ns)
+    taken_count = drain(context, begin_ns)
     if taken_count > 0 or context.touched_count > 0:
-        finish(context_address, begin_ns)
+        finish(context, begin_ns)
         publish_ns = now_ns(context.clock_address)
         ring.commit(context.tops_address, publish_ns)
         log_step(context_address, begin_ns, publish_ns, 0)
@@ -464,7 +465,7 @@ def loop(context_address: int) -> int:
     context = record_at(context_address, CONTEXT_DTYPE)
     begin(context_address)
     while not must_leave(context.command_address, context.leave_address):
-        rest(context_address, turn(context_address))
+        rest(context, turn(context_address))
     return 0
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from ipc.compiled import compile_entry, compiled
 from ipc.layout import Field, Layout
 from ipc.memory import address_of, record_at
-from ipc.types import RecordArray
+from ipc.types import Record, RecordArray
 from ipc.waiting import idle
 from procs.plan import wiring
 from procs.plan.launch import Launch
@@ -50,9 +50,8 @@ def is_told_to_leave(member_address: int) -> bool:
 
 
 @compiled
-def must_end(context_address: int) -> bool:
+def must_end(context: Record) -> bool:
     """Return whether any stage of the group was told to leave; none goes on without the others."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     return (
         is_told_to_leave(context.ingest_address)
         or is_told_to_leave(context.book_address)
@@ -62,9 +61,8 @@ def must_end(context_address: int) -> bool:
 
 
 @compiled
-def begin(context_address: int) -> None:
+def begin(context: Record) -> None:
     """Begin the life of each stage."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     if context.ingest_address != 0:
         ingest_stage.begin(context.ingest_address)
     if context.book_address != 0:
@@ -76,9 +74,8 @@ def begin(context_address: int) -> None:
 
 
 @compiled
-def turn(context_address: int) -> int:
+def turn(context: Record) -> int:
     """Make one iteration: what one stage passes on, the next takes in the same iteration."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     done_count = 0
     if context.ingest_address != 0:
         done_count += ingest_stage.turn(context.ingest_address)
@@ -95,9 +92,9 @@ def loop(context_address: int) -> int:
     """Iterate until told to leave."""
     context = record_at(context_address, CONTEXT_DTYPE)
     member = record_at(context.any_address, COMMON_DTYPE)
-    begin(context_address)
-    while not must_end(context_address):
-        idle(member.wait, turn(context_address))
+    begin(context)
+    while not must_end(context):
+        idle(member.wait, turn(context))
     return 0
 
 

@@ -189,9 +189,8 @@ def decide_one(context: Record, instrument_id: int, now_ns: int) -> bool:
 
 
 @compiled
-def finish(context_address: int, now_ns: int) -> int:
+def finish(context: Record, now_ns: int) -> int:
     """Decide on every instrument that was touched; return how many decisions were made."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     total_count = context.touched_count
     kept_count = 0
     for index in range(total_count):
@@ -206,12 +205,11 @@ def finish(context_address: int, now_ns: int) -> int:
 
 
 @compiled
-def drain(context_address: int, begin_ns: int) -> int:
+def drain(context: Record, begin_ns: int) -> int:
     """Take what waits, order events first and all of them; return how many messages.
 
     Timers that are due at ``begin_ns`` touch their instruments and count for nothing.
     """
-    context = record_at(context_address, CONTEXT_DTYPE)
     if context.next_wake_ns != 0 and begin_ns >= context.next_wake_ns:
         wake_due(context, begin_ns)
     event_count = 0
@@ -262,9 +260,9 @@ def turn(context_address: int) -> int:
     """Make one iteration: drain, decide and request; return how many records were taken."""
     context = record_at(context_address, CONTEXT_DTYPE)
     begin_ns = begin_turn(context_address)
-    taken_count = drain(context_address, begin_ns)
+    taken_count = drain(context, begin_ns)
     if context.touched_count > 0:
-        finish(context_address, begin_ns)
+        finish(context, begin_ns)
         publish_ns = now_ns(context.clock_address)
         commit_requests(context, publish_ns)
         record_decisions(context, publish_ns)
@@ -277,7 +275,7 @@ def loop(context_address: int) -> int:
     context = record_at(context_address, CONTEXT_DTYPE)
     begin(context_address)
     while not must_leave(context.command_address, context.leave_address):
-        rest(context_address, turn(context_address))
+        rest(context, turn(context_address))
     return 0
 
 

@@ -56,6 +56,8 @@ from vortex.venues.contract import (
 from vortex.wire.signers import HmacSigner
 from vortex.wire.signing import fill_session
 
+TOUCH_DTYPE = TOUCH.dtype
+
 FOLDER = Path(__file__).parent / "venues"
 MARKET_SCENES = {"book", "reset", "gap", "trades", "refused"}
 ANSWER_SCENES = {"accepted", "fill", "double fill", "reject", "throttle"}
@@ -198,7 +200,7 @@ class Bench:
     ) -> Took:
         """Return what a step did, with what a book shows now."""
         touch = np.zeros(1, TOUCH.dtype)
-        sync.touch_into(book_address, address_of(touch))
+        sync.touch_into(book_address, record_at(address_of(touch), TOUCH_DTYPE))
         book = record_at(book_address, BOOK.dtype)
         shown = [int(touch[0][f"{s}_{u}"]) for s in ("bid", "ask") for u in ("ticks", "lots")]
         return Took(

@@ -18,8 +18,11 @@ from ipc.atomics import load_acquire
 from ipc.compiled import compiled
 from ipc.layout import Field, Layout
 from ipc.memory import address_of, record_at
+from ipc.ring import RING
 from ipc.shared import RingSpec, SharedRing
 from ipc.waiting import Wait, idle
+
+RING_DTYPE = RING.dtype
 
 RECORD = Layout(
     "test_record",
@@ -87,7 +90,7 @@ def write_values(ring_address: int, first_value: int, end_value: int, size_max: 
     while value < end_value:
         count = min(message_size(value, size_max), end_value - value)
         while not write_message(ring_address, value, count):
-            if ring.is_replaced(ring_address):
+            if ring.is_replaced(record_at(ring_address, RING_DTYPE)):
                 return value
             idle(Wait.YIELD, 0)
         if not ring.commit(ring_address, value):

@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 
 from ipc import control, meter
 from ipc.clock import monotonic_ns
-from ipc.memory import address_of
+from ipc.memory import address_of, record_at
 from ipc.meter import AWAY_NS, METER, STALL, STALL_NS, Stall
 from ipc.ring import observe
 from ipc.segment import segment_name
 from ipc.shared import RingSpec, SharedRing
 from ipc.usage import USAGE_BYTES
 from ipc.waiting import Wait
+
+METER_DTYPE = METER.dtype
 
 SPEC = RingSpec((STALL,), STALL.dtype.itemsize, 256, 1, "publish_ns", False)
 START_NS = 10**12
@@ -47,11 +49,11 @@ class Cpu:
 
     def begin(self, index: int, now_ns: int, wait: Wait = Wait.SPIN) -> None:
         """Begin a turn of one loop."""
-        meter.begin_turn(address_of(self.meters[index:]), now_ns, wait)
+        meter.begin_turn(record_at(address_of(self.meters[index:]), METER_DTYPE), now_ns, wait)
 
     def end(self, index: int, now_ns: int, done_count: int = 0) -> None:
         """End it, as ``procs.stages.base.stage.end_turn`` does."""
-        meter.end_turn(address_of(self.meters[index:]), now_ns, done_count)
+        meter.end_turn(record_at(address_of(self.meters[index:]), METER_DTYPE), now_ns, done_count)
         control.beat(int(self.peers[index]), now_ns, done_count)
 
     def stalls(self, index: int) -> list[Any]:

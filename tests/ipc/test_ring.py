@@ -11,6 +11,7 @@ from scale import scaled
 from ipc import ring
 from ipc.errors import RoleTaken, SegmentMismatch
 from ipc.memory import address_of, record_at
+from ipc.ring import RING
 from ipc.segment import segment_name
 from ipc.shared import RingSpec, SharedRing
 from tests.ipc.drivers import (
@@ -23,6 +24,8 @@ from tests.ipc.drivers import (
     write_message,
     write_values,
 )
+
+RING_DTYPE = RING.dtype
 
 CAPACITY = SPEC.capacity_count
 MAX = SPEC.message_count_max
@@ -173,7 +176,7 @@ def test_a_new_writer_opens_an_epoch_and_the_old_one_publishes_nothing(ends: End
     successor = SharedRing.attach_writer(ends.name, SPEC)
     assert not ring.commit(ends.writer.address, 0)
     assert ring.claim(ends.writer.address) == 0
-    assert ring.is_replaced(ends.writer.address)
+    assert ring.is_replaced(record_at(ends.writer.address, RING_DTYPE))
     ring.raise_epoch(ends.writer.address)
     assert write_message(successor.address, 1, 2)
     assert ring.commit(successor.address, 0)

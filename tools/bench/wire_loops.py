@@ -8,6 +8,7 @@ from ipc.compiled import compiled
 from ipc.layout import Field, Layout
 from ipc.memory import copy_bytes, load_byte, load_word, record_at, store_byte, store_word
 from ipc.sockets import WOULD_BLOCK
+from ipc.types import Record
 from ipc.waiting import sleep_us
 from tools.bench.bytes_moved import receive, send_all
 from tools.bench.wire_texts import Field as Place
@@ -76,9 +77,8 @@ ORDER_DIGITS = 12
 
 
 @compiled
-def set_field(peer_address: int, field_index: int, address: int, byte_count: int) -> None:
+def set_field(peer: Record, field_index: int, address: int, byte_count: int) -> None:
     """Say what is filled in for one wire_texts.Field."""
-    peer = record_at(peer_address, PEER_DTYPE)
     store_word(peer.fields_address + 16 * field_index, address)
     store_word(peer.fields_address + 16 * field_index + 8, byte_count)
 
@@ -93,7 +93,7 @@ def value_bytes(address: int) -> int:
 
 
 @compiled
-def read_field(peer_address: int, address: int) -> None:
+def read_field(peer: Record, address: int) -> None:
     """Note the value of the member whose key begins at ``address``, if it is one of ours."""
     word = load_word(address)
     field, key_bytes = 0, 0
@@ -108,53 +108,50 @@ def read_field(peer_address: int, address: int) -> None:
     elif low_bytes(word, 7) == SIDE_WORD:
         field, key_bytes = SIDE_FIELD, 7
     elif word == TIME_WORD:
-        set_field(peer_address, TIME_FIELD, address + 11, 13)
+        set_field(peer, TIME_FIELD, address + 11, 13)
     if field != 0:
         value = address + key_bytes
-        set_field(peer_address, field, value, value_bytes(value))
+        set_field(peer, field, value, value_bytes(value))
 
 
 @compiled
-def read_fields(peer_address: int, payload_address: int, payload_bytes: int) -> int:
+def read_fields(peer: Record, payload_address: int, payload_bytes: int) -> int:
     """Note the fields of one request; return its template, -1 for a request of another kind."""
-    peer = record_at(peer_address, PEER_DTYPE)
-    set_field(peer_address, OLD_ID_FIELD, 0, 0)
+    set_field(peer, OLD_ID_FIELD, 0, 0)
     id_bytes = value_bytes(payload_address + ID_OFFSET)
-    set_field(peer_address, REQUEST_ID_FIELD, payload_address + ID_OFFSET, id_bytes)
+    set_field(peer, REQUEST_ID_FIELD, payload_address + ID_OFFSET, id_bytes)
     method = load_word(payload_address + ID_OFFSET + id_bytes + POINT_METHOD)
     for offset in range(ID_OFFSET + id_bytes, payload_bytes):
         if load_byte(payload_address + offset) == QUOTE:
-            read_field(peer_address, payload_address + offset + 1)
-    write_number(peer_address, ORDER_NUMBER_FIELD, NEW_ID_FIELD)
+            read_field(peer, payload_address + offset + 1)
+    write_number(peer, ORDER_NUMBER_FIELD, NEW_ID_FIELD)
     if method == PLACE_WORD:
         return PLACED
     if method == REPLACE_WORD and load_word(peer.fields_address + 16 * OLD_ID_FIELD) != 0:
-        write_number(peer_address, OLD_NUMBER_FIELD, OLD_ID_FIELD)
+        write_number(peer, OLD_NUMBER_FIELD, OLD_ID_FIELD)
         return REPLACED
     return -1
 
 
 @compiled
-def write_number(peer_address: int, field_index: int, id_field_index: int) -> None:
+def write_number(peer: Record, field_index: int, id_field_index: int) -> None:
     """Give an order the number that its client order id ends in."""
-    peer = record_at(peer_address, PEER_DTYPE)
     text = load_word(peer.fields_address + 16 * id_field_index)
     text_bytes = load_word(peer.fields_address + 16 * id_field_index + 8)
     number = read_hexadecimal(text + text_bytes - ORDER_DIGITS, ORDER_DIGITS)
-    write_text(peer_address, field_index, number)
+    write_text(peer, field_index, number)
 
 
 @compiled
-def write_text(peer_address: int, field_index: int, number: int) -> None:
+def write_text(peer: Record, field_index: int, number: int) -> None:
     """Fill in a number."""
-    out = record_at(peer_address, PEER_DTYPE).texts_address + TEXT_BYTES_MAX * field_index
-    set_field(peer_address, field_index, out, write_integer(out, number) - out)
+    out = peer.texts_address + TEXT_BYTES_MAX * field_index
+    set_field(peer, field_index, out, write_integer(out, number) - out)
 
 
 @compiled
-def swap_standing(peer_address: int, is_buy: bool) -> None:
+def swap_standing(peer: Record, is_buy: bool) -> None:
     """Fill in the open order of this side, and remember the new order in its place."""
-    peer = record_at(peer_address, PEER_DTYPE)
     row = peer.standing_address + (0 if is_buy else STANDING_BYTES)
     for turn in range(2):
         kept = row + turn * (TEXT_BYTES_MAX + 8)
@@ -162,7 +159,7 @@ def swap_standing(peer_address: int, is_buy: bool) -> None:
         new_field = PRICE_FIELD + turn
         out = peer.texts_address + TEXT_BYTES_MAX * old_field
         copy_bytes(out, kept, TEXT_BYTES_MAX)
-        set_field(peer_address, old_field, out, load_word(kept + TEXT_BYTES_MAX))
+        set_field(peer, old_field, out, load_word(kept + TEXT_BYTES_MAX))
         text = load_word(peer.fields_address + 16 * new_field)
         text_bytes = load_word(peer.fields_address + 16 * new_field + 8)
         copy_bytes(kept, text, TEXT_BYTES_MAX)
@@ -170,9 +167,8 @@ def swap_standing(peer_address: int, is_buy: bool) -> None:
 
 
 @compiled
-def expand(peer_address: int, template_index: int, out_address: int) -> int:
+def expand(peer: Record, template_index: int, out_address: int) -> int:
     """Write one message as a server's frame; return where it ends."""
-    peer = record_at(peer_address, PEER_DTYPE)
     text = load_word(peer.templates_address + 16 * template_index)
     text_bytes = load_word(peer.templates_address + 16 * template_index + 8)
     out = out_address + 4
@@ -194,19 +190,18 @@ def expand(peer_address: int, template_index: int, out_address: int) -> int:
 
 
 @compiled
-def answer(peer_address: int, payload_address: int, payload_bytes: int) -> bool:
+def answer(peer: Record, payload_address: int, payload_bytes: int) -> bool:
     """Answer one request as the venue would; False when the answer could not be sent."""
-    peer = record_at(peer_address, PEER_DTYPE)
-    kind = read_fields(peer_address, payload_address, payload_bytes)
+    kind = read_fields(peer, payload_address, payload_bytes)
     if kind < 0:
         peer.strange_count += 1
         return True
     is_buy = load_byte(load_word(peer.fields_address + 16 * SIDE_FIELD)) == LETTER_B
-    swap_standing(peer_address, is_buy)
-    out = expand(peer_address, kind, peer.out_address)
+    swap_standing(peer, is_buy)
+    out = expand(peer, kind, peer.out_address)
     if kind == REPLACED:
-        out = expand(peer_address, CANCELED_REPORT, out)
-    out = expand(peer_address, NEW_REPORT, out)
+        out = expand(peer, CANCELED_REPORT, out)
+    out = expand(peer, NEW_REPORT, out)
     if is_buy:
         peer.buy_count += 1
         is_filled = peer.buy_count % peer.fill_every_count == 0
@@ -215,8 +210,8 @@ def answer(peer_address: int, payload_address: int, payload_bytes: int) -> bool:
         is_filled = peer.sell_count % peer.fill_every_count == 0
     if is_filled:
         peer.fill_count += 1
-        write_text(peer_address, TRADE_NUMBER_FIELD, peer.fill_count)
-        out = expand(peer_address, FILL_REPORT, out)
+        write_text(peer, TRADE_NUMBER_FIELD, peer.fill_count)
+        out = expand(peer, FILL_REPORT, out)
     byte_count = out - peer.out_address
     sent = send_all(
         peer.order_tls_address, peer.receiver_address, peer.order_fd, peer.out_address, byte_count
@@ -240,9 +235,8 @@ def unmask(frame_address: int, key_address: int, payload_bytes: int) -> None:
 
 
 @compiled
-def take_requests(peer_address: int) -> int:
+def take_requests(peer: Record) -> int:
     """Read what came and answer each whole request: how many bytes came, -1 when it failed."""
-    peer = record_at(peer_address, PEER_DTYPE)
     room_bytes = peer.log_bytes - peer.filled_bytes
     target = peer.log_address + peer.filled_bytes
     count = receive(
@@ -271,7 +265,7 @@ def take_requests(peer_address: int) -> int:
         store_word(row + 16, payload_bytes)
         peer.request_count += 1
         peer.parsed_bytes += 8 + payload_bytes
-        if not answer(peer_address, frame + 8, payload_bytes):
+        if not answer(peer, frame + 8, payload_bytes):
             return -1
 
 
@@ -304,7 +298,7 @@ def drive(peer_address: int, table_address: int, frame_count: int) -> bool:
         if index < frame_count:
             done = send_due(peer_address, table_address + 24 * index, now)
             index += max(done, 0)
-        taken = take_requests(peer_address)
+        taken = take_requests(peer)
         if done < 0 or taken < 0:
             return False
         if done + taken > 0:

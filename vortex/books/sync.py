@@ -69,9 +69,9 @@ class Sync(IntEnum):
 
 
 @compiled
-def is_valid(book_address: int) -> bool:
+def is_valid(book: Record) -> bool:
     """Return whether the levels are what the venue has."""
-    return bool(record_at(book_address, BOOK_DTYPE).state == BookState.LIVE)
+    return bool(book.state == BookState.LIVE)
 
 
 @compiled
@@ -83,13 +83,12 @@ def forget(book_address: int) -> None:
     book.is_refreshing = 0
     book.ticker_update_id = 0
     book.venue_ns = 0
-    forget_pending(book_address)
+    forget_pending(book)
 
 
 @compiled
-def forget_pending(book_address: int) -> None:
+def forget_pending(book: Record) -> None:
     """Forget the diffs that wait for a snapshot."""
-    book = record_at(book_address, BOOK_DTYPE)
     book.pending_count = 0
     book.pending_first_id = 0
     book.pending_last_id = 0
@@ -113,15 +112,14 @@ def refuse(book_address: int) -> int:
 
 
 @compiled
-def begin_refresh(book_address: int) -> None:
+def begin_refresh(book: Record) -> None:
     """Want a fresh snapshot of a live book, which stays live; no effect on any other.
 
     Levels beyond the snapshot are only learnt when they change, so a book that trends away from it
     should be refreshed every few minutes.  A pushed snapshot holds all levels that the stream has.
     """
-    book = record_at(book_address, BOOK_DTYPE)
     if book.state == BookState.LIVE and book.is_pushed == 0:
-        forget_pending(book_address)
+        forget_pending(book)
         book.pending_first_id = book.update_id + 1
         book.is_refreshing = 1
         book.snapshot_wanted_count += 1
@@ -169,7 +167,7 @@ def replay_pending(book_address: int) -> None:
         if head.last_update_id > book.update_id:
             apply_diff(book_address, head_address)
         head_address += (int(head.record_count) + 1) * MARKET_SLOT_BYTES
-    forget_pending(book_address)
+    forget_pending(book)
     book.is_refreshing = 0
 
 
@@ -234,7 +232,7 @@ def buffer_diff(book_address: int, head_address: int) -> int:
         return refuse(book_address)
     if book.pending_count > 0 and is_gap(book, head, book.pending_last_id):
         book.gap_count += 1
-        forget_pending(book_address)
+        forget_pending(book)
     elif book.pending_count > 0 and head.last_update_id <= book.pending_last_id:
         book.ignored_count += 1
         return Sync.UNCHANGED
@@ -267,7 +265,7 @@ def advance(book_address: int, head_address: int) -> int:
         return refuse(book_address)
     if book.is_refreshing != 0 and not keep_diff(book_address, head_address):
         book.pending_overflow_count += 1
-        forget_pending(book_address)
+        forget_pending(book)
         book.is_refreshing = 0
     return confirm(book_address, Sync.UPDATED)
 
@@ -308,7 +306,7 @@ def on_pushed(book_address: int, head_address: int) -> int:
     head = record_at(head_address, DEPTH_DTYPE)
     if not load_levels(book_address, head_address):
         return refuse(book_address)
-    forget_pending(book_address)
+    forget_pending(book)
     book.is_refreshing = 0
     book.ticker_update_id = 0
     book.is_loaded = 1
@@ -335,7 +333,7 @@ def on_snapshot(book_address: int, head_address: int) -> int:
     if snapshot_id < book.pending_first_id - 1:
         book.snapshot_stale_count += 1
         book.snapshot_wanted_count += 1
-        return Sync.UNCHANGED if is_valid(book_address) else Sync.WANT_SNAPSHOT
+        return Sync.UNCHANGED if is_valid(book) else Sync.WANT_SNAPSHOT
     if not load_levels(book_address, head_address):
         return refuse(book_address)
     book.update_id = snapshot_id
@@ -354,7 +352,7 @@ def on_partial(book_address: int, head_address: int) -> int:
     head = record_at(head_address, DEPTH_DTYPE)
     if not is_well_formed(head_address):
         return refuse(book_address)
-    if not is_valid(book_address) or head.last_update_id != book.update_id:
+    if not is_valid(book) or head.last_update_id != book.update_id:
         return Sync.UNCHANGED
     if not partial_agrees(book_address, head_address):
         return mismatch(book_address)
@@ -375,7 +373,7 @@ def on_ticker(book_address: int, ticker_address: int) -> int:
     book.ticker_bid_lots = ticker.bid_lots
     book.ticker_ask_ticks = ticker.ask_ticks
     book.ticker_ask_lots = ticker.ask_lots
-    if not is_valid(book_address) or ticker.update_id < book.update_id:
+    if not is_valid(book) or ticker.update_id < book.update_id:
         return Sync.UNCHANGED
     return confirm(book_address, Sync.UPDATED)
 
@@ -403,14 +401,13 @@ def on_message(book_address: int, record_address: int) -> int:
 
 
 @compiled
-def touch_into(book_address: int, touch_address: int) -> None:
+def touch_into(book_address: int, touch: Record) -> None:
     """Fill prices, validity, update and counts of a TOUCH; its version, epoch and stamps stay.
 
     The prices are the ticker's when it is newer than the levels, and 0 when the book is not valid.
     """
     book = record_at(book_address, BOOK_DTYPE)
-    touch = record_at(touch_address, TOUCH_DTYPE)
-    is_live = is_valid(book_address)
+    is_live = is_valid(book)
     is_ahead = is_live and book.ticker_update_id > book.update_id
     touch.is_valid = 1 if is_live else 0
     touch.state = book.state

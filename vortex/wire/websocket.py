@@ -30,6 +30,7 @@ from ipc.memory import (
     store_word,
     zero_bytes,
 )
+from ipc.types import Record
 from vortex.wire.utf8 import is_utf8
 from vortex.wire.words import wrapping_product
 
@@ -154,26 +155,26 @@ def next_message(framer_address: int, buffer_address: int, byte_count: int) -> i
     while True:
         start = buffer_address + framer.parsed_bytes
         available_bytes = byte_count - framer.parsed_bytes
-        header_bytes, payload_bytes, error = read_header(framer_address, start, available_bytes)
+        header_bytes, payload_bytes, error = read_header(framer, start, available_bytes)
         if error:
-            return _fail(framer_address, error)
+            return _fail(framer, error)
         if header_bytes == 0 or available_bytes < header_bytes + payload_bytes:
             return Incoming.NEED_MORE
         framer.parsed_bytes += header_bytes + payload_bytes
         payload_address = start + header_bytes
         first = load_byte(start)
         if first & 0x8 == 0 and (first & 0x80 == 0 or framer.fragments_opcode):
-            _append(framer_address, buffer_address, payload_address, payload_bytes, first & 15)
+            _append(framer, buffer_address, payload_address, payload_bytes, first & 15)
             if first & 0x80 == 0:
                 continue
-            return _finish_fragments(framer_address, buffer_address)
+            return _finish_fragments(framer, buffer_address)
         framer.payload_address = payload_address
         framer.payload_bytes = payload_bytes
-        return _whole(framer_address, first & 15)
+        return _whole(framer, first & 15)
 
 
 @compiled
-def read_header(framer_address: int, address: int, available_bytes: int) -> tuple[int, int, int]:
+def read_header(framer: Record, address: int, available_bytes: int) -> tuple[int, int, int]:
     """Return header bytes, payload bytes and error of the frame at ``address``.
 
     Header bytes are 0 while the header is incomplete.  The error is a CloseCode, 0 for none.
@@ -183,7 +184,7 @@ def read_header(framer_address: int, address: int, available_bytes: int) -> tupl
     first, second = load_byte(address), load_byte(address + 1)
     opcode = first & 15
     is_control = opcode & 8 != 0
-    unfinished = record_at(framer_address, FRAMER_DTYPE).fragments_opcode != 0
+    unfinished = framer.fragments_opcode != 0
     # Reserved bits and reserved opcodes are errors.  The server must not mask.  A continuation
     # needs a message to continue.  Only control frames, short and whole, may come between.
     wrong = first & 0x70 != 0 or second & 0x80 != 0 or opcode & 7 > 2
@@ -194,7 +195,7 @@ def read_header(framer_address: int, address: int, available_bytes: int) -> tupl
     if wrong:
         return 0, 0, CloseCode.PROTOCOL_ERROR
     if second < 126:
-        return _limited(framer_address, 2, second, is_control)
+        return _limited(framer, 2, second, is_control)
     length_bytes = 2 if second == 126 else 8
     if available_bytes < 2 + length_bytes:
         return 0, 0, 0
@@ -205,15 +206,14 @@ def read_header(framer_address: int, address: int, available_bytes: int) -> tupl
         payload_bytes = payload_bytes << 8 | load_byte(address + 2 + index)
     if payload_bytes < (126 if length_bytes == 2 else 65536):
         return 0, 0, CloseCode.PROTOCOL_ERROR
-    return _limited(framer_address, 2 + length_bytes, payload_bytes, is_control)
+    return _limited(framer, 2 + length_bytes, payload_bytes, is_control)
 
 
 @compiled
 def _limited(
-    framer_address: int, header_bytes: int, payload_bytes: int, is_control: bool
+    framer: Record, header_bytes: int, payload_bytes: int, is_control: bool
 ) -> tuple[int, int, int]:
     """Return the result of ``read_header``; TOO_BIG when the message exceeds its limit."""
-    framer = record_at(framer_address, FRAMER_DTYPE)
     room_bytes = framer.message_bytes_max - framer.fragments_bytes
     if payload_bytes > room_bytes and not is_control:
         return 0, 0, CloseCode.TOO_BIG
@@ -221,8 +221,7 @@ def _limited(
 
 
 @compiled
-def _fail(framer_address: int, close_code: int) -> int:
-    framer = record_at(framer_address, FRAMER_DTYPE)
+def _fail(framer: Record, close_code: int) -> int:
     framer.close_code = close_code
     framer.is_ended = 1
     return Incoming.FAILED
@@ -230,10 +229,9 @@ def _fail(framer_address: int, close_code: int) -> int:
 
 @compiled
 def _append(
-    framer_address: int, buffer_address: int, payload_address: int, payload_bytes: int, opcode: int
+    framer: Record, buffer_address: int, payload_address: int, payload_bytes: int, opcode: int
 ) -> None:
     """Move one fragment behind the previous ones; the first stays where it is."""
-    framer = record_at(framer_address, FRAMER_DTYPE)
     if framer.fragments_opcode == 0:
         framer.fragments_opcode = opcode
         framer.fragments_offset = payload_address - buffer_address
@@ -245,24 +243,22 @@ def _append(
 
 
 @compiled
-def _finish_fragments(framer_address: int, buffer_address: int) -> int:
+def _finish_fragments(framer: Record, buffer_address: int) -> int:
     """Return the kind of the message that is now whole."""
-    framer = record_at(framer_address, FRAMER_DTYPE)
     opcode = framer.fragments_opcode
     framer.payload_address = buffer_address + framer.fragments_offset
     framer.payload_bytes = framer.fragments_bytes
     framer.fragments_opcode = 0
     framer.fragments_bytes = 0
-    return _whole(framer_address, opcode)
+    return _whole(framer, opcode)
 
 
 @compiled
-def _whole(framer_address: int, opcode: int) -> int:
+def _whole(framer: Record, opcode: int) -> int:
     """Return the kind of the last payload found, after a check of the rules for that kind."""
-    framer = record_at(framer_address, FRAMER_DTYPE)
     if opcode == Opcode.TEXT:
         if not is_utf8(framer.payload_address, framer.payload_bytes):
-            return _fail(framer_address, CloseCode.NOT_UTF8)
+            return _fail(framer, CloseCode.NOT_UTF8)
         return Incoming.TEXT
     if opcode == Opcode.BINARY:
         return Incoming.BINARY
@@ -270,23 +266,22 @@ def _whole(framer_address: int, opcode: int) -> int:
         return Incoming.PING
     if opcode == Opcode.PONG:
         return Incoming.PONG
-    return _close(framer_address)
+    return _close(framer)
 
 
 @compiled
-def _close(framer_address: int) -> int:
+def _close(framer: Record) -> int:
     """Check a close frame's code and reason."""
-    framer = record_at(framer_address, FRAMER_DTYPE)
     address, byte_count = framer.payload_address, framer.payload_bytes
     close_code = NO_CODE
     if byte_count == 1:
-        return _fail(framer_address, CloseCode.PROTOCOL_ERROR)
+        return _fail(framer, CloseCode.PROTOCOL_ERROR)
     if byte_count >= 2:
         close_code = load_byte(address) << 8 | load_byte(address + 1)
         if not may_be_sent(close_code):
-            return _fail(framer_address, CloseCode.PROTOCOL_ERROR)
+            return _fail(framer, CloseCode.PROTOCOL_ERROR)
         if not is_utf8(address + 2, byte_count - 2):
-            return _fail(framer_address, CloseCode.NOT_UTF8)
+            return _fail(framer, CloseCode.NOT_UTF8)
     framer.close_code = close_code
     framer.is_ended = 1
     return Incoming.CLOSE

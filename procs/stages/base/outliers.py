@@ -16,7 +16,7 @@ from ipc.layout import Field, Layout
 from ipc.memory import address_of, copy_bytes, load_word, record_at, zero_bytes
 from ipc.meter import STALL
 from ipc.ring import RING_BYTES
-from ipc.types import RecordArray
+from ipc.types import Record, RecordArray
 from procs.plan.run_records import HOP_COUNT, OUTLIER
 from vortex.records import SENT
 
@@ -55,11 +55,8 @@ REST_BYTES = OUTLIER_DTYPE.itemsize - SENT_BYTES
 
 
 @compiled
-def lay_over(
-    outlier_address: int, hop: int, begin_ns: int, end_ns: int, stall_address: int
-) -> None:
+def lay_over(outlier: Record, hop: int, begin_ns: int, end_ns: int, stall_address: int) -> None:
     """Count what one stall took of one hop."""
-    outlier = record_at(outlier_address, OUTLIER_DTYPE)
     stall = record_at(stall_address, STALL_DTYPE)
     took_ns = min(end_ns, stall.end_ns) - max(begin_ns, stall.begin_ns)
     if took_ns <= 0:
@@ -78,7 +75,7 @@ def lay_over(
 def look_back(
     watch_address: int,
     ring_address: int,
-    outlier_address: int,
+    outlier: Record,
     hop: int,
     begin_ns: int,
     end_ns: int,
@@ -92,22 +89,19 @@ def look_back(
             return
         if record_at(watch.copy_address, STALL_DTYPE).end_ns <= begin_ns:
             return
-        lay_over(outlier_address, hop, begin_ns, end_ns, watch.copy_address)
+        lay_over(outlier, hop, begin_ns, end_ns, watch.copy_address)
 
 
 @compiled
-def explain_hop(
-    watch_address: int, outlier_address: int, hop: int, begin_ns: int, end_ns: int
-) -> None:
+def explain_hop(watch_address: int, outlier: Record, hop: int, begin_ns: int, end_ns: int) -> None:
     """Lay over one hop what the stages of its CPU said of themselves."""
     watch = record_at(watch_address, WATCH_DTYPE)
-    source_id = record_at(outlier_address, OUTLIER_DTYPE).source_id
+    source_id = outlier.source_id
     role = source_id if hop == 0 else load_word(watch.hop_roles_address + 8 * hop)
     for other in range(watch.role_count):
         if load_word(watch.shared_address + 8 * (role * watch.role_count + other)) != 0:
             ring_address = watch.rings_address + other * RING_BYTES
-            look_back(watch_address, ring_address, outlier_address, hop, begin_ns, end_ns)
-    outlier = record_at(outlier_address, OUTLIER_DTYPE)
+            look_back(watch_address, ring_address, outlier, hop, begin_ns, end_ns)
     outlier.lost_ns[hop] = min(outlier.lost_ns[hop], end_ns - begin_ns)
 
 
@@ -153,13 +147,13 @@ def explain(watch_address: int, sent_address: int, outlier_address: int, budget_
     outlier = record_at(outlier_address, OUTLIER_DTYPE)
     outlier.budget_ns = budget_ns
     begin_ns = outlier.kernel_ns
-    explain_hop(watch_address, outlier_address, 0, begin_ns, outlier.ingest_publish_ns)
+    explain_hop(watch_address, outlier, 0, begin_ns, outlier.ingest_publish_ns)
     begin_ns = outlier.ingest_publish_ns
-    explain_hop(watch_address, outlier_address, 1, begin_ns, outlier.book_publish_ns)
+    explain_hop(watch_address, outlier, 1, begin_ns, outlier.book_publish_ns)
     begin_ns = outlier.book_publish_ns
-    explain_hop(watch_address, outlier_address, 2, begin_ns, outlier.strategy_publish_ns)
+    explain_hop(watch_address, outlier, 2, begin_ns, outlier.strategy_publish_ns)
     begin_ns = outlier.strategy_publish_ns
-    explain_hop(watch_address, outlier_address, 3, begin_ns, outlier.sent_ns)
+    explain_hop(watch_address, outlier, 3, begin_ns, outlier.sent_ns)
     outlier.cause = cause_of(outlier_address)
 
 

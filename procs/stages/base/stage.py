@@ -23,6 +23,7 @@ from ipc.intake import INTAKE, OUTPUT_COUNT_MAX, Intake
 from ipc.layout import Field, Layout
 from ipc.mailbox import Mailbox
 from ipc.memory import address_of, load_word, record_at, store_word
+from ipc.meter import METER
 from ipc.plugs import Plug
 from ipc.shared import SharedRing, SharedTable
 from ipc.types import Record, RecordArray
@@ -35,6 +36,8 @@ from procs.plan.instance import intake_path
 from procs.plan.launch import Launch
 from procs.plan.run_records import STEP, STEP_RING_COUNT_MAX
 from procs.stages.base.memory_port import AttachedMemory, MemoryPort
+
+METER_DTYPE = METER.dtype
 
 RING_DTYPE = ring.RING_DTYPE
 STEP_DTYPE = STEP.dtype
@@ -85,7 +88,7 @@ def begin_turn(context_address: int) -> int:
     """Begin a turn of the loop; return the time."""
     common = record_at(context_address, COMMON_DTYPE)
     now = now_ns(common.clock_address)
-    meter.begin_turn(common.meter_address, now, common.wait)
+    meter.begin_turn(record_at(common.meter_address, METER_DTYPE), now, common.wait)
     return now
 
 
@@ -94,20 +97,19 @@ def end_turn(context_address: int, done_count: int) -> int:
     """End a turn: measure it, and say that the loop came round; return ``done_count``."""
     common = record_at(context_address, COMMON_DTYPE)
     now = now_ns(common.clock_address)
-    meter.end_turn(common.meter_address, now, done_count)
+    meter.end_turn(record_at(common.meter_address, METER_DTYPE), now, done_count)
     control.beat(common.status_address, now, done_count)
     end_intake(context_address)
     return done_count
 
 
 @compiled
-def rest(context_address: int, done_count: int) -> None:
+def rest(common: Record, done_count: int) -> None:
     """Wait once between two turns.
 
     After a full drain the next turn follows at once: what waits then is a backlog, and to give way
     after each drain would take a third of the time.
     """
-    common = record_at(context_address, COMMON_DTYPE)
     if done_count >= DRAIN_FRAME_MAX and common.has_stayed == 0:
         common.has_stayed = 1
         return

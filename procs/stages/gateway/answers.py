@@ -16,7 +16,6 @@ from procs.stages.gateway.context import (
     ANSWER_COUNT_MAX,
     ANSWER_DTYPE,
     CONNECTION_DTYPE,
-    CONTEXT_DTYPE,
     DESK_DTYPE,
     FRAMER_DTYPE,
     HISTOGRAM_BYTES,
@@ -42,10 +41,9 @@ from vortex.wire.websocket import Incoming
 
 
 @compiled
-def take_message(context_address: int, index: int, now_ns: int) -> None:
+def take_message(context: Record, index: int, now_ns: int) -> None:
     """Decode one message of a connection and let the desk take each of its ANSWERs."""
-    context = record_at(context_address, CONTEXT_DTYPE)
-    the_connection = record_at(connection_of(context_address, index), CONNECTION_DTYPE)
+    the_connection = record_at(connection_of(context, index), CONNECTION_DTYPE)
     framer = record_at(the_connection.framer_address, FRAMER_DTYPE)
     count = call_plug(
         context.decode_answer_address,
@@ -59,13 +57,13 @@ def take_message(context_address: int, index: int, now_ns: int) -> None:
         add(context.counters_address, GatewayCounter.INVALID, 1)
         tell(context.log_address, hot_events.VENUE_NOT_READ, now_ns, count, framer.payload_bytes)
         if count == Refusal.TOO_LARGE:  # it says more of our orders than can be taken: reconcile
-            disconnect(context_address, 0)
+            disconnect(context, 0)
         return
     for place in range(count):
         answer_address = context.answers_address + place * ANSWER_BYTES
         if context.is_ack_accepted != 0:
             mark_accepted(record_at(answer_address, ANSWER_DTYPE))
-        enter_answer(context_address, answer_address, now_ns)
+        enter_answer(context, answer_address, now_ns)
 
 
 @compiled
@@ -80,17 +78,16 @@ def mark_accepted(answer: Record) -> None:
 
 
 @compiled
-def enter_answer(context_address: int, answer_address: int, now_ns: int) -> None:
+def enter_answer(context: Record, answer_address: int, now_ns: int) -> None:
     """Let the desk take one ANSWER, and publish its events.
 
     Where we and the venue cannot agree on what is open, the connections are dropped: connecting
     again cancels everything and reconciles.
     """
-    context = record_at(context_address, CONTEXT_DTYPE)
     the_desk = record_at(context.desk_address, DESK_DTYPE)
     answer = record_at(answer_address, ANSWER_DTYPE)
-    limits.heed_venue(context.rates_address, answer, venue_wall_ns(context_address, now_ns))
-    events_address = claim_events(context_address)
+    limits.heed_venue(context.rates_address, answer, venue_wall_ns(context, now_ns))
+    events_address = claim_events(context)
     has_room = events_address != 0
     if not has_room:
         # The strategy will reload from the table; the events themselves go nowhere.
@@ -99,21 +96,20 @@ def enter_answer(context_address: int, answer_address: int, now_ns: int) -> None
     strays_before = the_desk.stray_count
     count = desk.on_answer(context.desk_address, answer, events_address, now_ns)
     if has_room:
-        publish_events(context_address, count, now_ns)
+        publish_events(context, count, now_ns)
     add(context.counters_address, GatewayCounter.FILLS, the_desk.fill_count - fills_before)
     add(context.counters_address, GatewayCounter.LATE, the_desk.late_count - late_before)
     add(context.counters_address, GatewayCounter.STRAYS, the_desk.stray_count - strays_before)
     is_stray = the_desk.stray_count != strays_before
-    log_answer(context_address, answer, is_stray, now_ns)
-    count_answer(context_address, answer)
+    log_answer(context, answer, is_stray, now_ns)
+    count_answer(context, answer)
     if is_stray or answer.kind == Answer.STREAM_ENDED:
-        disconnect(context_address, 0)
+        disconnect(context, 0)
 
 
 @compiled
-def count_answer(context_address: int, answer: Record) -> None:
+def count_answer(context: Record, answer: Record) -> None:
     """Count a refusal, and how long the venue took for a reply."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     the_desk = record_at(context.desk_address, DESK_DTYPE)
     if answer.reject != Reject.NONE:
         add(context.counters_address, REJECT_BASE + answer.reject, 1)
@@ -129,9 +125,8 @@ def is_daily(reject: int) -> bool:
 
 
 @compiled
-def log_answer(context_address: int, answer: Record, is_stray: bool, now_ns: int) -> None:
+def log_answer(context: Record, answer: Record, is_stray: bool, now_ns: int) -> None:
     """Log an ANSWER that is worth a line."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     if is_stray:
         tell(context.log_address, hot_events.STRAY, now_ns)
     held_change_lots = record_at(context.desk_address, DESK_DTYPE).held_change_lots
@@ -153,24 +148,24 @@ def log_answer(context_address: int, answer: Record, is_stray: bool, now_ns: int
 
 
 @compiled
-def read_connections(context_address: int, now_ns: int) -> int:
+def read_connections(context: Record, now_ns: int) -> int:
     """Read and take what the venue sent on every connection; return how many messages."""
     taken_count = 0
-    for index in range(record_at(context_address, CONTEXT_DTYPE).connection_count):
-        taken_count += read_connection(context_address, index, now_ns)
+    for index in range(context.connection_count):
+        taken_count += read_connection(context, index, now_ns)
     return taken_count
 
 
 @compiled
-def read_connection(context_address: int, index: int, now_ns: int) -> int:
+def read_connection(context: Record, index: int, now_ns: int) -> int:
     """Read and take what the venue sent on one connection; return how many messages."""
-    connection_address = connection_of(context_address, index)
+    connection_address = connection_of(context, index)
     the_connection = record_at(connection_address, CONNECTION_DTYPE)
     if the_connection.fd < 0:
         return 0
-    count = connection.fill(connection_address, now_ns)
+    count = connection.fill(the_connection, now_ns)
     if count <= 0 and count != WOULD_BLOCK:
-        disconnect(context_address, 0)
+        disconnect(context, 0)
         return 1
     taken_count = 0
     while count > 0:
@@ -179,24 +174,23 @@ def read_connection(context_address: int, index: int, now_ns: int) -> int:
             break
         if found == Incoming.CLOSE or found == Incoming.FAILED:
             framer = record_at(the_connection.framer_address, FRAMER_DTYPE)
-            disconnect(context_address, framer.close_code)
+            disconnect(context, framer.close_code)
             return taken_count + 1
         if found == Incoming.TEXT:
-            take_message(context_address, index, now_ns)
+            take_message(context, index, now_ns)
         taken_count += 1
         if the_connection.fd < 0:
             return taken_count  # dropped for what the message said
     if count > 0:
-        connection.keep_rest(connection_address)
+        connection.keep_rest(the_connection)
     if connection.flush(connection_address) < 0:
-        disconnect(context_address, 0)
+        disconnect(context, 0)
     return taken_count
 
 
 @compiled
-def ask_status(context_address: int, order: Record, now_ns: int) -> None:
+def ask_status(context: Record, order: Record, now_ns: int) -> None:
     """Ask the venue what became of one order, or let the main thread ask."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     order.sent_ns = now_ns
     instrument_id, order_id = order.instrument_id, order.order_id
     request_id = desk_tables.begin_request(
@@ -209,24 +203,23 @@ def ask_status(context_address: int, order: Record, now_ns: int) -> None:
             request_id, order_id, instrument_id, 0, 0, 0,
         )  # fmt: skip
         return
-    venue_ms = venue_wall_ns(context_address, now_ns) // NS_PER_MS
+    venue_ms = venue_wall_ns(context, now_ns) // NS_PER_MS
     payload_bytes = call_plug(
         context.encode_status_address,
         (
-            order_id, context.epoch, instrument_of(context_address, instrument_id),
+            order_id, context.epoch, instrument_of(context, instrument_id),
             context.session_address, venue_ms, request_id, context.text_address,
         ),
     )  # fmt: skip
-    if not send_payload(context_address, payload_bytes):
-        disconnect(context_address, 0)
+    if not send_payload(context, payload_bytes):
+        disconnect(context, 0)
 
 
 @compiled
-def check_overdue(context_address: int, now_ns: int) -> int:
+def check_overdue(context: Record, now_ns: int) -> int:
     """Ask about every order whose answer is overdue; return how many."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     row_index, asked_count = 0, 0
-    while is_connected(context_address):
+    while is_connected(context):
         row_index = desk_tables.next_overdue(
             context.desk_address, row_index, context.answer_timeout_ns, now_ns
         )
@@ -240,20 +233,19 @@ def check_overdue(context_address: int, now_ns: int) -> int:
             context.log_address, hot_events.NOT_ANSWERED, now_ns,
             order.instrument_id, order.order_id, now_ns - order.sent_ns,
         )  # fmt: skip
-        events_address = claim_events(context_address)
+        events_address = claim_events(context)
         if events_address != 0:
             order_events.begin_events(context.desk_address, events_address)
             desk.mark_unknown(context.desk_address, row_address, now_ns)
-            publish_events(context_address, the_desk.event_count, now_ns)
-        ask_status(context_address, order, now_ns)
+            publish_events(context, the_desk.event_count, now_ns)
+        ask_status(context, order, now_ns)
         row_index += 1
         asked_count += 1
     return asked_count
 
 
 @compiled
-def take_resolved(context_address: int, answer_address: int, now_ns: int) -> None:
+def take_resolved(context: Record, answer_address: int, now_ns: int) -> None:
     """Enter an ANSWER of the main thread, which owns its bytes."""
-    context = record_at(context_address, CONTEXT_DTYPE)
-    enter_answer(context_address, answer_address, now_ns)
+    enter_answer(context, answer_address, now_ns)
     mailbox.post(context.outbox_address, GatewaySubject.TAKEN, answer_address, 0, 0, 0, 0, 0)

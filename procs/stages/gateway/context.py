@@ -9,6 +9,7 @@ from ipc.histogram import HISTOGRAM
 from ipc.layout import Field, Layout
 from ipc.log import tell
 from ipc.memory import load_word, record_at, store_word
+from ipc.types import Record
 from procs.connections import connection
 from procs.logs import hot_events
 from procs.plan.wiring import GATEWAY_LATENCIES
@@ -164,87 +165,80 @@ class GatewayCounter(IntEnum):
 
 
 @compiled
-def instrument_of(context_address: int, instrument_id: int) -> int:
+def instrument_of(context: Record, instrument_id: int) -> int:
     """Return the address of one INSTRUMENT."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     return context.instruments_address + instrument_id * INSTRUMENT_BYTES
 
 
 @compiled
-def connection_of(context_address: int, index: int) -> int:
+def connection_of(context: Record, index: int) -> int:
     """Return the address of one CONNECTION; requests go on the first."""
-    return load_word(record_at(context_address, CONTEXT_DTYPE).connections_address + 8 * index)
+    return load_word(context.connections_address + 8 * index)
 
 
 @compiled
-def is_connected(context_address: int) -> bool:
+def is_connected(context: Record) -> bool:
     """Return whether every connection is open."""
-    for index in range(record_at(context_address, CONTEXT_DTYPE).connection_count):
-        if record_at(connection_of(context_address, index), CONNECTION_DTYPE).fd < 0:
+    for index in range(context.connection_count):
+        if record_at(connection_of(context, index), CONNECTION_DTYPE).fd < 0:
             return False
     return True
 
 
 @compiled
-def venue_wall_ns(context_address: int, now_ns: int) -> int:
+def venue_wall_ns(context: Record, now_ns: int) -> int:
     """Return the time by the venue's clock, which its requests must carry."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     return now_ns + clock.wall_offset_ns(context.clock_address) + context.venue_offset_ns
 
 
 @compiled
-def require_events_read(context_address: int, instrument_id: int) -> None:
+def require_events_read(context: Record, instrument_id: int) -> None:
     """Refuse requests for the instrument that were made before all events until now were read."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     events = record_at(context.events_address, RING_DTYPE)
     store_word(context.events_read_seq_min_address + 8 * instrument_id, events.next_seq)
 
 
 @compiled
-def claim_events(context_address: int) -> int:
+def claim_events(context: Record) -> int:
     """Return where the next events go; a full ring starts again, and the strategy reloads."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     address = ring.claim(context.events_address)
     if address == 0:
         add(context.counters_address, GatewayCounter.EVENTS_LOST, 1)
         tell(context.log_address, hot_events.EVENTS_FULL, clock.now_ns(context.clock_address))
         ring.raise_epoch(context.events_address)
         for instrument_id in range(context.instrument_count):
-            require_events_read(context_address, instrument_id)
+            require_events_read(context, instrument_id)
     return address
 
 
 @compiled
-def publish_events(context_address: int, count: int, now_ns: int) -> None:
+def publish_events(context: Record, count: int, now_ns: int) -> None:
     """Publish the events just written."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     ring.append(context.events_address, count)
     ring.commit(context.events_address, now_ns)
     add(context.counters_address, GatewayCounter.EVENTS, count)
 
 
 @compiled
-def emit_all(context_address: int, kind: int, reason: int, now_ns: int) -> bool:
+def emit_all(context: Record, kind: int, reason: int, now_ns: int) -> bool:
     """Publish an event for each instrument of the account; False when there is no room."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     for instrument_id in range(context.instrument_count):
         if load_word(context.accounts_address + 8 * instrument_id) != context.account_id:
             continue
-        events_address = claim_events(context_address)
+        events_address = claim_events(context)
         if events_address == 0:
             return False
         order_events.begin_events(context.desk_address, events_address)
         order_events.next_event(context.desk_address, kind, instrument_id, reason)
-        publish_events(context_address, 1, now_ns)
+        publish_events(context, 1, now_ns)
         if kind == Kind.RESUMED:
-            require_events_read(context_address, instrument_id)
+            require_events_read(context, instrument_id)
     return True
 
 
 @compiled
-def set_halt(context_address: int, reason: int) -> None:
+def set_halt(context: Record, reason: int) -> None:
     """Add one reason to take no orders."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     if context.halt_reasons | reason == context.halt_reasons:
         return
     now_ns = clock.now_ns(context.clock_address)
@@ -253,43 +247,40 @@ def set_halt(context_address: int, reason: int) -> None:
         context.cancelled_ns = 0
         context.halted_ns = now_ns
         tell(context.log_address, hot_events.HALTED, now_ns, reason)
-        emit_all(context_address, Kind.HALTED, Reject.HALTED, now_ns)
+        emit_all(context, Kind.HALTED, Reject.HALTED, now_ns)
     else:
         tell(context.log_address, hot_events.HALTED_MORE, now_ns, context.halt_reasons | reason)
     context.halt_reasons |= reason
 
 
 @compiled
-def open_count(context_address: int) -> int:
+def open_count(context: Record) -> int:
     """Return how many orders are open or may be."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     return desk_tables.open_order_count(context.desk_address, context.instrument_count)
 
 
 @compiled
-def queue_payload(context_address: int, payload_bytes: int) -> bool:
+def queue_payload(context: Record, payload_bytes: int) -> bool:
     """Frame and mask the payload in hand behind what waits to be sent; False without room."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     add(context.counters_address, GatewayCounter.SENT_BYTES, payload_bytes)
     return connection.queue(
-        connection_of(context_address, 0), Opcode.TEXT, context.text_address, payload_bytes
+        connection_of(context, 0), Opcode.TEXT, context.text_address, payload_bytes
     )
 
 
 @compiled
-def send_payload(context_address: int, payload_bytes: int) -> bool:
+def send_payload(context: Record, payload_bytes: int) -> bool:
     """Frame, mask and send the payload in hand; False when the connection is lost."""
-    queued = queue_payload(context_address, payload_bytes)
-    return queued and connection.flush(connection_of(context_address, 0)) >= 0
+    queued = queue_payload(context, payload_bytes)
+    return queued and connection.flush(connection_of(context, 0)) >= 0
 
 
 @compiled
-def disconnect(context_address: int, reason: int) -> None:
+def disconnect(context: Record, reason: int) -> None:
     """Drop every connection and ask the main thread for new ones: one alone is of no use."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     dropped_count = 0
     for index in range(context.connection_count):
-        connection_address = connection_of(context_address, index)
+        connection_address = connection_of(context, index)
         fd = record_at(connection_address, CONNECTION_DTYPE).fd
         if fd >= 0:
             connection.flush(connection_address)
@@ -302,4 +293,4 @@ def disconnect(context_address: int, reason: int) -> None:
         now_ns = clock.now_ns(context.clock_address)
         add(context.counters_address, GatewayCounter.DISCONNECTIONS, 1)
         tell(context.log_address, hot_events.ORDERS_DOWN, now_ns, reason)
-        set_halt(context_address, Halt.DISCONNECTED)
+        set_halt(context, Halt.DISCONNECTED)

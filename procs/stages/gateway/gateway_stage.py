@@ -90,9 +90,8 @@ STALL_COUNT_MAX = 64
 
 
 @compiled
-def is_silent(context_address: int, now_ns: int) -> bool:
+def is_silent(context: Record, now_ns: int) -> bool:
     """Return whether the heartbeat of a stage before this one is older than its lease."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     for index in range(context.peer_count):
         status_address = load_word(context.peers_address + 8 * index)
         if now_ns - control.heartbeat_ns(status_address) > context.lease_ns:
@@ -109,11 +108,11 @@ def doubts(context_address: int, now_ns: int) -> int:
         reasons |= Halt.TOLD
     elif not control.must_run(context.command_address):
         reasons |= Halt.SETTLING
-    if is_silent(context_address, now_ns):
+    if is_silent(context, now_ns):
         reasons |= Halt.SILENCE
     if load_word(context_address + ORPHAN_BYTES) != 0:
         reasons |= Halt.ORPHANED
-    if not is_connected(context_address):
+    if not is_connected(context):
         reasons |= Halt.DISCONNECTED
     if context.intake_address != 0:  # commands and heartbeats are other processes'
         return take_word(context.intake_address, Entry.SHARED, reasons)
@@ -126,12 +125,12 @@ def watch(context_address: int, now_ns: int) -> None:
     context = record_at(context_address, CONTEXT_DTYPE)
     reasons = doubts(context_address, now_ns)
     if reasons != 0:
-        set_halt(context_address, reasons)
+        set_halt(context, reasons)
     if context.halt_reasons == 0:
         return
-    is_flat = open_count(context_address) == 0
+    is_flat = open_count(context) == 0
     if is_flat and reasons == 0:
-        if emit_all(context_address, Kind.RESUMED, Reject.NONE, now_ns):
+        if emit_all(context, Kind.RESUMED, Reject.NONE, now_ns):
             context.halt_reasons = 0
             tell(context.log_address, hot_events.RESUMED, now_ns, now_ns - context.halted_ns)
     else:
@@ -142,9 +141,8 @@ def watch(context_address: int, now_ns: int) -> None:
 
 
 @compiled
-def cancel_everything(context_address: int, now_ns: int) -> None:
+def cancel_everything(context: Record, now_ns: int) -> None:
     """Cancel all orders of every instrument in which one is open, or may be."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     for instrument_id in range(context.instrument_count):
         position_address = desk_tables.position_of(context.desk_address, instrument_id)
         open_order_count = record_at(position_address, POSITION_DTYPE).open_order_count
@@ -152,15 +150,14 @@ def cancel_everything(context_address: int, now_ns: int) -> None:
             continue
         add(context.counters_address, GatewayCounter.CANCEL_ALLS, 1)
         tell(context.log_address, hot_events.CANCEL_ALL, now_ns, instrument_id, open_order_count)
-        if not cancel_instrument(context_address, instrument_id, now_ns):
-            disconnect(context_address, 0)
+        if not cancel_instrument(context, instrument_id, now_ns):
+            disconnect(context, 0)
             return
 
 
 @compiled
-def cancel_instrument(context_address: int, instrument_id: int, now_ns: int) -> bool:
+def cancel_instrument(context: Record, instrument_id: int, now_ns: int) -> bool:
     """Send cancel-all for an instrument, or let the main thread ask; False when it is not sent."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     if context.encode_cancel_all_address == 0:
         mailbox.post(
             context.outbox_address, GatewaySubject.CANCEL_ALL, instrument_id, 0, 0, 0, 0, 0
@@ -169,40 +166,38 @@ def cancel_instrument(context_address: int, instrument_id: int, now_ns: int) -> 
     request_id = desk_tables.begin_request(
         context.desk_address, Kind.CANCEL_ALL, instrument_id, 0, 0, now_ns
     )
-    venue_ms = venue_wall_ns(context_address, now_ns) // NS_PER_MS
+    venue_ms = venue_wall_ns(context, now_ns) // NS_PER_MS
     payload_bytes = call_plug(
         context.encode_cancel_all_address,
         (
-            instrument_of(context_address, instrument_id), context.session_address,
+            instrument_of(context, instrument_id), context.session_address,
             venue_ms, request_id, context.text_address,
         ),
     )  # fmt: skip
-    return send_payload(context_address, payload_bytes)
+    return send_payload(context, payload_bytes)
 
 
 @compiled
-def pull(context_address: int, now_ns: int) -> int:
+def pull(context: Record, now_ns: int) -> int:
     """While halted: cancel what is open, and again until nothing is; return 1 when it was asked."""
-    context = record_at(context_address, CONTEXT_DTYPE)
-    if context.halt_reasons == 0 or open_count(context_address) == 0:
+    if context.halt_reasons == 0 or open_count(context) == 0:
         return 0
-    if not is_connected(context_address):
+    if not is_connected(context):
         return 0
     if context.cancelled_ns != 0 and now_ns - context.cancelled_ns <= CANCEL_AGAIN_NS:
         return 0
     context.cancelled_ns = now_ns
-    cancel_everything(context_address, now_ns)
+    cancel_everything(context, now_ns)
     return 1
 
 
 @compiled
-def may_change(context_address: int, index: int, now_ns: int) -> bool:
+def may_change(context: Record, index: int, now_ns: int) -> bool:
     """Return whether a connection may give way to a fresh one: no answer is awaited on it.
 
     A request that is answered too late has its status queried, so the change waits a bounded time.
     """
-    context = record_at(context_address, CONTEXT_DTYPE)
-    if record_at(connection_of(context_address, index), CONNECTION_DTYPE).fd < 0:
+    if record_at(connection_of(context, index), CONNECTION_DTYPE).fd < 0:
         return True
     if context.change_ns == 0:
         context.change_ns = now_ns + context.answer_timeout_ns
@@ -210,13 +205,10 @@ def may_change(context_address: int, index: int, now_ns: int) -> bool:
 
 
 @compiled
-def take_connection(
-    context_address: int, index: int, fd: int, tls_address: int, now_ns: int
-) -> None:
+def take_connection(context: Record, index: int, fd: int, tls_address: int, now_ns: int) -> None:
     """Go on with a fresh connection; the main thread closes the one before."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     context.change_ns = 0
-    connection_address = connection_of(context_address, index)
+    connection_address = connection_of(context, index)
     old_fd = record_at(connection_address, CONNECTION_DTYPE).fd
     connection.begin(connection_address, fd, tls_address, now_ns)
     add(context.counters_address, GatewayCounter.CONNECTIONS, 1)
@@ -250,30 +242,30 @@ def take_letter(context_address: int, now_ns: int) -> int:
     letter_address = ring.slot(context.inbox_address, 0)
     letter = record_at(letter_address, LETTER_DTYPE)
     is_fresh = letter.subject == GatewaySubject.CONNECTED
-    if is_fresh and not may_change(context_address, letter.third, now_ns):
+    if is_fresh and not may_change(context, letter.third, now_ns):
         return 0
     if context.intake_address != 0:
         note_letter(context, letter_address)
     if is_fresh:
-        take_connection(context_address, letter.third, letter.first, letter.second, now_ns)
+        take_connection(context, letter.third, letter.first, letter.second, now_ns)
     elif letter.subject == GatewaySubject.RESOLVED:
-        take_resolved(context_address, letter.first, now_ns)
+        take_resolved(context, letter.first, now_ns)
     elif letter.subject == GatewaySubject.ORPHANED:
         store_word(context_address + ORPHAN_BYTES, letter.first)
     elif letter.subject == GatewaySubject.VENUE_CLOCK:
         context.venue_offset_ns = letter.first
     elif letter.subject == GatewaySubject.PING:
-        ping(context_address, letter.first, letter.second, letter.third)
+        ping(context, letter.first, letter.second, letter.third)
     elif letter.subject == GatewaySubject.DROP:
-        drop(context_address, letter.first)
+        drop(context, letter.first)
     ring.consume(context.inbox_address, 1)
     return 1
 
 
 @compiled
-def ping(context_address: int, index: int, text_address: int, text_bytes: int) -> None:
+def ping(context: Record, index: int, text_address: int, text_bytes: int) -> None:
     """Ask the peer of a connection whether it lives: by a text of the venue's, or by WebSocket."""
-    connection_address = connection_of(context_address, index)
+    connection_address = connection_of(context, index)
     if text_bytes == 0:
         connection.queue_ping(connection_address)
     elif record_at(connection_address, CONNECTION_DTYPE).fd >= 0:
@@ -281,53 +273,51 @@ def ping(context_address: int, index: int, text_address: int, text_bytes: int) -
 
 
 @compiled
-def drop(context_address: int, fd: int) -> None:
+def drop(context: Record, fd: int) -> None:
     """Drop the connections when ``fd`` is one of them: it is silent, or was dropped before."""
-    for index in range(record_at(context_address, CONTEXT_DTYPE).connection_count):
-        if record_at(connection_of(context_address, index), CONNECTION_DTYPE).fd == fd:
-            disconnect(context_address, 0)
+    for index in range(context.connection_count):
+        if record_at(connection_of(context, index), CONNECTION_DTYPE).fd == fd:
+            disconnect(context, 0)
 
 
 @compiled
-def read_bytes(context_address: int) -> int:
+def read_bytes(context: Record) -> int:
     """Return how many bytes were read from all connections in this life."""
     total_bytes = 0
-    for index in range(record_at(context_address, CONTEXT_DTYPE).connection_count):
-        the_connection = record_at(connection_of(context_address, index), CONNECTION_DTYPE)
+    for index in range(context.connection_count):
+        the_connection = record_at(connection_of(context, index), CONNECTION_DTYPE)
         total_bytes += the_connection.read_bytes
     return total_bytes
 
 
 @compiled
-def done_so_far(context_address: int) -> int:
+def done_so_far(context: Record) -> int:
     """Return a number that grows with each record, letter and byte."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     requests = record_at(context.requests_address, RING_DTYPE)
     events = record_at(context.events_address, RING_DTYPE)
     worst = record_at(context.worst_address, RING_DTYPE)
     inbox = record_at(context.inbox_address, RING_DTYPE)
     consumed_count = requests.next_seq + requests.epoch + inbox.next_seq
     published_count = events.next_seq + events.epoch + worst.next_seq
-    return consumed_count + published_count + read_bytes(context_address)
+    return consumed_count + published_count + read_bytes(context)
 
 
 @compiled
 def end_step(context_address: int, begin_ns: int) -> None:
     """Log a step: what was sent and published is out already."""
     context = record_at(context_address, CONTEXT_DTYPE)
-    context.stepped_count = done_so_far(context_address)
+    context.stepped_count = done_so_far(context)
     context.stepped_halt_reasons = context.halt_reasons
     publish_ns = clock.now_ns(context.clock_address)
-    log_step(context_address, begin_ns, publish_ns, read_bytes(context_address))
+    log_step(context_address, begin_ns, publish_ns, read_bytes(context))
 
 
 @compiled
-def has_done(context_address: int, done_count: int) -> bool:
+def has_done(context: Record, done_count: int) -> bool:
     """Return whether this turn was a step."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     if done_count > 0 or context.halt_reasons != context.stepped_halt_reasons:
         return True
-    return done_so_far(context_address) != context.stepped_count
+    return done_so_far(context) != context.stepped_count
 
 
 @compiled
@@ -347,18 +337,18 @@ def turn(context_address: int) -> int:
         waits_address = context_address + WAITS_OFFSET_BYTES
         intake.take_bytes(context.intake_address, Entry.STATE, waits_address, WAITS_BYTES)
     done_count = context.slow_count
-    done_count += serve_requests(context_address)
+    done_count += serve_requests(context)
     now_ns = clock.now_ns(context.clock_address)
     if now_ns >= context.next_poll_ns:
         context.next_poll_ns = now_ns + POLL_NS
-        done_count += read_connections(context_address, now_ns)
+        done_count += read_connections(context, now_ns)
     done_count += take_letter(context_address, now_ns)
     watch(context_address, now_ns)
-    done_count += pull(context_address, now_ns)
+    done_count += pull(context, now_ns)
     if now_ns >= context.next_check_ns:
         context.next_check_ns = now_ns + CHECK_NS
-        done_count += check_overdue(context_address, now_ns)
-    if has_done(context_address, done_count):
+        done_count += check_overdue(context, now_ns)
+    if has_done(context, done_count):
         end_step(context_address, begin_ns)
     return end_turn(context_address, done_count)
 

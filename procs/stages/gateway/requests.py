@@ -16,7 +16,6 @@ from procs.stages.base.outliers import explain
 from procs.stages.gateway.context import (
     BATCH_COUNT_MAX,
     CONNECTION_DTYPE,
-    CONTEXT_DTYPE,
     DESK_DTYPE,
     FIRST_HOP,
     HISTOGRAM_BYTES,
@@ -56,31 +55,29 @@ from vortex.venues.contract import REQUEST_BUFFER_BYTES
 
 
 @compiled
-def events_read_seq_min(context_address: int, instrument_id: int) -> int:
+def events_read_seq_min(context: Record, instrument_id: int) -> int:
     """Return how many events a request for an instrument must have been made after."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     return load_word(context.events_read_seq_min_address + 8 * instrument_id)
 
 
 @compiled
-def is_outdated(context_address: int, request: Record) -> bool:
+def is_outdated(context: Record, request: Record) -> bool:
     """Return whether a REQUEST predates a RESUMED or a loss of events.
 
     The strategy asks again from scratch, so sending this one would double the order.
     """
-    seq_min = events_read_seq_min(context_address, request.instrument_id)
+    seq_min = events_read_seq_min(context, request.instrument_id)
     return bool(request.events_consumed_seq < seq_min)
 
 
 @compiled
-def map_replace(context_address: int, request: Record) -> None:
+def map_replace(context: Record, request: Record) -> None:
     """Turn a REPLACE into what the venue has for it: see ``contract.Replacing``.
 
     An order that keeps its id is amended to the wanted quantity and what is filled already.  A
     venue that replaces by a new order amends to a smaller quantity alone, at the same price: the
     order keeps its place in the queue.
     """
-    context = record_at(context_address, CONTEXT_DTYPE)
     row_address = desk_tables.find(context.desk_address, request.order_id)
     if request.kind != Kind.REPLACE or row_address == 0:
         return
@@ -96,9 +93,8 @@ def map_replace(context_address: int, request: Record) -> None:
 
 
 @compiled
-def check_exposure(context_address: int, request: Record) -> int:
+def check_exposure(context: Record, request: Record) -> int:
     """Return why the size of a request is too much, or NONE."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     instrument_id = request.instrument_id
     own_limits = record_at(context.limits_address + instrument_id * LIMITS_BYTES, LIMITS_DTYPE)
     position = record_at(
@@ -114,16 +110,15 @@ def check_exposure(context_address: int, request: Record) -> int:
 
 
 @compiled
-def check_new(context_address: int, request: Record, now_ns: int, wall_ns: int) -> int:
+def check_new(context: Record, request: Record, now_ns: int, wall_ns: int) -> int:
     """Return why a REQUEST for a new or an amended order must be refused, or NONE."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     instrument_id, price_ticks = request.instrument_id, request.price_ticks
-    instrument = record_at(instrument_of(context_address, instrument_id), INSTRUMENT_DTYPE)
+    instrument = record_at(instrument_of(context, instrument_id), INSTRUMENT_DTYPE)
     own_limits = record_at(context.limits_address + instrument_id * LIMITS_BYTES, LIMITS_DTYPE)
     reason = limits.check_bounds(instrument, price_ticks, request.qty_lots)
     if reason != Reject.NONE:
         return reason
-    reason = check_exposure(context_address, request)
+    reason = check_exposure(context, request)
     if reason != Reject.NONE:
         return reason
     reason = limits.check_age(own_limits, request.newest_kernel_ns, now_ns)
@@ -143,9 +138,8 @@ def check_new(context_address: int, request: Record, now_ns: int, wall_ns: int) 
 
 
 @compiled
-def check(context_address: int, request: Record, now_ns: int, wall_ns: int) -> int:
+def check(context: Record, request: Record, now_ns: int, wall_ns: int) -> int:
     """Return why a REQUEST must be refused, or NONE."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     if request.epoch != record_at(context.requests_address, RING_DTYPE).epoch:
         return Reject.STALE_EPOCH
     if context.halt_reasons & Halt.DISCONNECTED:
@@ -159,7 +153,7 @@ def check(context_address: int, request: Record, now_ns: int, wall_ns: int) -> i
         if reason != Reject.NONE:
             return reason
     if request.kind != Kind.CANCEL:
-        return check_new(context_address, request, now_ns, wall_ns)
+        return check_new(context, request, now_ns, wall_ns)
     return Reject.NONE
 
 
@@ -170,15 +164,14 @@ def is_new_order(kind: int) -> bool:
 
 
 @compiled
-def encode(context_address: int, request: Record, request_id: int, wall_ns: int) -> int:
+def encode(context: Record, request: Record, request_id: int, wall_ns: int) -> int:
     """Write the payload of a submitted REQUEST; return its bytes."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     the_desk = record_at(context.desk_address, DESK_DTYPE)
     new_order_id = the_desk.last_order_id if is_new_order(request.kind) else 0
     return call_plug(
         context.encode_request_address,
         (
-            context.request_address, instrument_of(context_address, request.instrument_id),
+            context.request_address, instrument_of(context, request.instrument_id),
             context.session_address, wall_ns // NS_PER_MS, request_id,
             new_order_id, request.order_id, context.epoch, context.text_address,
         ),
@@ -186,9 +179,8 @@ def encode(context_address: int, request: Record, request_id: int, wall_ns: int)
 
 
 @compiled
-def count_sent(context_address: int, kind: int, wall_ns: int) -> None:
+def count_sent(context: Record, kind: int, wall_ns: int) -> None:
     """Count a request that goes out."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     if kind == Kind.PLACE:
         add(context.counters_address, GatewayCounter.PLACED, 1)
     elif kind == Kind.CANCEL:
@@ -204,26 +196,24 @@ def count_sent(context_address: int, kind: int, wall_ns: int) -> None:
 
 
 @compiled
-def refuse(context_address: int, request: Record, reason: int, now_ns: int) -> None:
+def refuse(context: Record, request: Record, reason: int, now_ns: int) -> None:
     """Publish the event that a REQUEST was refused."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     add(context.counters_address, REJECT_BASE + reason, 1)
     tell(
         context.log_address, hot_events.REFUSED, now_ns, request.instrument_id, request.kind,
         request.side, request.qty_lots, request.price_ticks, reason,
     )  # fmt: skip
-    events_address = claim_events(context_address)
+    events_address = claim_events(context)
     if events_address != 0:
         order_events.begin_events(context.desk_address, events_address)
         order_events.refuse(context.desk_address, request, reason)
-        publish_events(context_address, 1, now_ns)
+        publish_events(context, 1, now_ns)
 
 
 @compiled
-def log_outdated(context_address: int, request: Record, now_ns: int) -> None:
+def log_outdated(context: Record, request: Record, now_ns: int) -> None:
     """Log a REQUEST that came too late to count."""
-    context = record_at(context_address, CONTEXT_DTYPE)
-    seq_min = events_read_seq_min(context_address, request.instrument_id)
+    seq_min = events_read_seq_min(context, request.instrument_id)
     tell(
         context.log_address, hot_events.OUTDATED, now_ns,
         request.instrument_id, seq_min, request.events_consumed_seq,
@@ -231,20 +221,19 @@ def log_outdated(context_address: int, request: Record, now_ns: int) -> None:
 
 
 @compiled
-def take_request(context_address: int, request: Record, now_ns: int, wall_ns: int) -> int:
+def take_request(context: Record, request: Record, now_ns: int, wall_ns: int) -> int:
     """Take one REQUEST as far as the outbox: the payload's bytes, 0 when nothing is to be sent.
 
     The position on the ring is published here, before anything is sent.
     """
-    context = record_at(context_address, CONTEXT_DTYPE)
     add(context.counters_address, GatewayCounter.REQUESTS, 1)
-    if is_outdated(context_address, request):
+    if is_outdated(context, request):
         add(context.counters_address, GatewayCounter.DISCARDED, 1)
-        log_outdated(context_address, request, now_ns)
+        log_outdated(context, request, now_ns)
         ring.consume(context.requests_address, 1)
         return 0
-    map_replace(context_address, request)
-    reason = check(context_address, request, now_ns, wall_ns)
+    map_replace(context, request)
+    reason = check(context, request, now_ns, wall_ns)
     request_id = 0
     if reason == Reject.NONE:
         request_id = desk.submit(context.desk_address, request, now_ns)
@@ -252,18 +241,17 @@ def take_request(context_address: int, request: Record, now_ns: int, wall_ns: in
             reason = Reject.TABLE_FULL
     payload_bytes = 0
     if reason == Reject.NONE:
-        count_sent(context_address, request.kind, wall_ns)
-        payload_bytes = encode(context_address, request, request_id, wall_ns)
+        count_sent(context, request.kind, wall_ns)
+        payload_bytes = encode(context, request, request_id, wall_ns)
     else:
-        refuse(context_address, request, reason, now_ns)
+        refuse(context, request, reason, now_ns)
     ring.consume(context.requests_address, 1)
     return payload_bytes
 
 
 @compiled
-def begin_sent(context_address: int, sent_address: int, pick_ns: int) -> None:
+def begin_sent(context: Record, sent_address: int, pick_ns: int) -> None:
     """Note what is known of the request in hand before it is sent."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     request = record_at(context.request_address, REQUEST_DTYPE)
     sent = record_at(sent_address, SENT_DTYPE)
     sent.kind = request.kind
@@ -288,11 +276,10 @@ def begin_sent(context_address: int, sent_address: int, pick_ns: int) -> None:
 
 
 @compiled
-def record_latency(context_address: int, sent_address: int) -> None:
+def record_latency(context: Record, sent: Record) -> None:
     """Record where the time of one order went; waits and services sum to tick-to-order."""
-    sent = record_at(sent_address, SENT_DTYPE)
     sent_ns = sent.sent_ns
-    base = record_at(context_address, CONTEXT_DTYPE).latency_address
+    base = context.latency_address
     record_value(base + TICK_TO_ORDER * HISTOGRAM_BYTES, sent_ns - sent.kernel_ns, 1)
     record_value(base + RECV_TO_ORDER * HISTOGRAM_BYTES, sent_ns - sent.recv_ns, 1)
     record_value(base + NEWEST_TO_ORDER * HISTOGRAM_BYTES, sent_ns - sent.newest_kernel_ns, 1)
@@ -308,9 +295,8 @@ def record_latency(context_address: int, sent_address: int) -> None:
 
 
 @compiled
-def publish_sent(context_address: int, sent_address: int) -> None:
+def publish_sent(context: Record, sent_address: int) -> None:
     """Publish one request that was sent, for observers."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     slot_address = ring.claim(context.sent_address)
     if slot_address != 0:
         copy_bytes(slot_address, sent_address, SENT_RECORD_BYTES)
@@ -319,27 +305,25 @@ def publish_sent(context_address: int, sent_address: int) -> None:
 
 
 @compiled
-def finish_batch(context_address: int, count: int, sent_ns: int) -> None:
+def finish_batch(context: Record, count: int, sent_ns: int) -> None:
     """Record and publish what was sent just now; one over budget is kept for later."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     for index in range(count):
         sent_address = context.batch_address + index * SENT_RECORD_BYTES
         sent = record_at(sent_address, SENT_DTYPE)
         sent.sent_ns = sent_ns
-        publish_sent(context_address, sent_address)
+        publish_sent(context, sent_address)
         if sent.kernel_ns != 0:  # a frame caused it
-            record_latency(context_address, sent_address)
+            record_latency(context, sent)
             if sent_ns - sent.kernel_ns > context.budget_ns:
                 context.slow_count = count
 
 
 @compiled
-def publish_slow(context_address: int) -> None:
+def publish_slow(context: Record) -> None:
     """Publish what delayed each order of the last batch that was over budget.
 
     One iteration later, because what the gateway's own iteration lost is known at its end.
     """
-    context = record_at(context_address, CONTEXT_DTYPE)
     for index in range(context.slow_count):
         sent_address = context.batch_address + index * SENT_RECORD_BYTES
         sent = record_at(sent_address, SENT_DTYPE)
@@ -354,65 +338,62 @@ def publish_slow(context_address: int) -> None:
 
 
 @compiled
-def may_send(context_address: int) -> bool:
+def may_send(context: Record) -> bool:
     """Return whether a request can go out; without a connection it is taken, and refused."""
-    connection_address = connection_of(context_address, 0)
+    connection_address = connection_of(context, 0)
     if record_at(connection_address, CONNECTION_DTYPE).fd < 0:
         return True
     return connection.can_queue(connection_address, REQUEST_BUFFER_BYTES)
 
 
 @compiled
-def take_batch(context_address: int) -> int:
+def take_batch(context: Record) -> int:
     """Take what the strategy requests as far as the outbox; return how many are to be sent."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     queued_count = 0
     while queued_count < BATCH_COUNT_MAX:
         waiting_count = ring.ready_count(context.requests_address)
         if waiting_count == 0:
             break
         if waiting_count == NEW_EPOCH:
-            on_new_strategy(context_address)
+            on_new_strategy(context)
             continue
-        if not may_send(context_address):
+        if not may_send(context):
             break
         now_ns = clock.now_ns(context.clock_address)
-        wall_ns = venue_wall_ns(context_address, now_ns)
+        wall_ns = venue_wall_ns(context, now_ns)
         # A copy: the slot is the strategy's again before the order is sent.
         copy_bytes(context.request_address, ring.slot(context.requests_address, 0), REQUEST_BYTES)
         request = record_at(context.request_address, REQUEST_DTYPE)
-        payload_bytes = take_request(context_address, request, now_ns, wall_ns)
+        payload_bytes = take_request(context, request, now_ns, wall_ns)
         if payload_bytes > 0:
-            has_queued = queue_payload(context_address, payload_bytes)
+            has_queued = queue_payload(context, payload_bytes)
             assert has_queued, "may_send comes first"
             sent_address = context.batch_address + queued_count * SENT_RECORD_BYTES
-            begin_sent(context_address, sent_address, now_ns)
+            begin_sent(context, sent_address, now_ns)
             queued_count += 1
     return queued_count
 
 
 @compiled
-def serve_requests(context_address: int) -> int:
+def serve_requests(context: Record) -> int:
     """Take what the strategy requests and send it, all that waits at once; return how many."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     if context.slow_count > 0:
-        publish_slow(context_address)
-    count = take_batch(context_address)
+        publish_slow(context)
+    count = take_batch(context)
     if count == 0:
         return 0
-    if connection.flush(connection_of(context_address, 0)) < 0:
-        disconnect(context_address, 0)
+    if connection.flush(connection_of(context, 0)) < 0:
+        disconnect(context, 0)
         return count
-    finish_batch(context_address, count, clock.now_ns(context.clock_address))
+    finish_batch(context, count, clock.now_ns(context.clock_address))
     return count
 
 
 @compiled
-def on_new_strategy(context_address: int) -> None:
+def on_new_strategy(context: Record) -> None:
     """The strategy restarted: discard its former requests, and cancel its former orders."""
-    context = record_at(context_address, CONTEXT_DTYPE)
     discarded_count = ring.enter_epoch(context.requests_address)
     add(context.counters_address, GatewayCounter.DISCARDED, discarded_count)
     now_ns = clock.now_ns(context.clock_address)
     tell(context.log_address, hot_events.STRATEGY_RESTARTED, now_ns, discarded_count)
-    set_halt(context_address, Halt.NEW_STRATEGY)
+    set_halt(context, Halt.NEW_STRATEGY)

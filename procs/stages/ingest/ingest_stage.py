@@ -270,7 +270,7 @@ def take_frames(context: Record, begun_ns: int) -> int:
 def read(context: Record, now_ns: int) -> bool:
     """Read what is there and stamp it; False when the connection is lost."""
     socket = record_at(context.connection_address, CONNECTION_DTYPE)
-    count = connection.fill(context.connection_address, now_ns)
+    count = connection.fill(socket, now_ns)
     recv_ns = clock.now_ns(context.clock_address)
     if count == WOULD_BLOCK:
         return True
@@ -306,7 +306,7 @@ def read_socket(context: Record) -> int:
     taken_count = take_frames(context, now_ns)
     if socket.fd >= 0:
         if context.has_more == 0:
-            connection.keep_rest(context.connection_address)
+            connection.keep_rest(socket)
         if connection.flush(context.connection_address) < 0:
             disconnect(context, 0, now_ns)
     return taken_count
@@ -457,7 +457,7 @@ def loop(context_address: int) -> int:
     context = record_at(context_address, CONTEXT_DTYPE)
     begin(context_address)
     while not must_leave(context.command_address, context.leave_address):
-        rest(context_address, turn(context_address))
+        rest(context, turn(context_address))
     return 0
 
 

@@ -26,13 +26,15 @@ from wsproto.events import (
     TextMessage,
 )
 
-from ipc.memory import words_at
+from ipc.memory import record_at, words_at
 from ipc.sockets import CLOSED, WOULD_BLOCK
 from procs.connections import connection
-from procs.connections.connection import KEY_COUNT, Buffers
+from procs.connections.connection import CONNECTION, KEY_COUNT, Buffers
 from procs.connections.handshake import HandshakeError, VenueSocket
 from tools.fuzz.framing import server_frame
 from vortex.wire.websocket import FRAMER, Incoming, Opcode
+
+CONNECTION_DTYPE = CONNECTION.dtype
 
 PATIENCE_S = 20.0  # of a peer that never comes; nothing is timed
 ACCEPT_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3
@@ -206,13 +208,13 @@ class Echo:
         """Read until the server's FIN, also behind a close; then let go."""
         while self.end == WOULD_BLOCK:
             self.wait(to_send=False)
-            count = connection.fill(self.address, 0)
+            count = connection.fill(record_at(self.address, CONNECTION_DTYPE), 0)
             if count == WOULD_BLOCK:
                 continue
             if count <= 0:
                 self.end = count
             self.read()
-            connection.keep_rest(self.address)
+            connection.keep_rest(record_at(self.address, CONNECTION_DTYPE))
             self.flush()
             self.buffers.renew_keys()
             if self.framer["is_ended"]:

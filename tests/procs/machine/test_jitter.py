@@ -17,13 +17,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ipc import gaps
+from ipc.gaps import SPINNER
 from ipc.histogram import bin_top_ns
-from ipc.memory import address_of
+from ipc.memory import address_of, record_at
 from procs import cli
 from procs.machine import jitter, kernel_counts
 from procs.machine.jitter import CpuAudit, Gap, JitterWindow, Spinner
 from procs.machine.kernel_counts import Counts
 from procs.observe.latency import jitter_report
+
+SPINNER_DTYPE = SPINNER.dtype
 
 SEED = 31
 MS = 1_000_000
@@ -124,7 +127,7 @@ def test_gaps_are_counted_and_excursions_written_down() -> None:
     spinner.record[0]["gap_capacity"] = 50
     lengths_ns = [generator.randrange(1, 100_000) for _ in range(500)]
     for index, gap_ns in enumerate(lengths_ns):
-        gaps.take_gap(address_of(spinner.record), index * MS, gap_ns)
+        gaps.take_gap(record_at(address_of(spinner.record), SPINNER_DTYPE), index * MS, gap_ns)
     long = [(i * MS, each) for i, each in enumerate(lengths_ns) if each >= 20_000]
     record = spinner.record[0]
     assert record["lost_ns"] == sum(lengths_ns)
@@ -140,9 +143,9 @@ def test_a_switch_is_laid_to_the_gap_in_which_it_was() -> None:
     """The thread gives its core away between two gaps: the second one says so."""
     spinner = Spinner(jitter.new_clock(), excursion_ns=1_000)
     address = address_of(spinner.record)
-    gaps.note_usage(address)
+    gaps.note_usage(record_at(address, SPINNER_DTYPE))
     time.sleep(0.001)
-    gaps.take_gap(address, 0, 1_000_000)
+    gaps.take_gap(record_at(address, SPINNER_DTYPE), 0, 1_000_000)
     assert spinner.gaps[0]["switch_count"] >= 1
 
 

@@ -5,13 +5,15 @@ import pytest
 from builders import record_of
 from order_side import OrderDesk, row_of
 
-from ipc.memory import address_of
+from ipc.memory import address_of, record_at
 from procs.stages.gateway.answers import mark_accepted
 from procs.stages.gateway.context import CONTEXT, Replaces
 from procs.stages.gateway.requests import check_exposure, map_replace
 from vortex.codes import Answer, Kind, OrderForce, Outcome, Reject, Side
 from vortex.orders.limits import LIMITS
 from vortex.records import ANSWER, REQUEST
+
+CONTEXT_DTYPE = CONTEXT.dtype
 
 
 class Gateway:
@@ -37,13 +39,13 @@ class Gateway:
             REQUEST, kind=Kind.REPLACE, order_id=self.order_id, side=Side.BUY,
             price_ticks=price_ticks, qty_lots=qty_lots, **fields,
         )  # fmt: skip
-        map_replace(address_of(self.context), row_of(request))
+        map_replace(record_at(address_of(self.context), CONTEXT_DTYPE), row_of(request))
         return request[0]
 
     def exposure(self, request: "np.void") -> int:
         """Return why the size of a request is too much."""
         record = np.array([request], REQUEST.dtype)
-        return check_exposure(address_of(self.context), row_of(record))
+        return check_exposure(record_at(address_of(self.context), CONTEXT_DTYPE), row_of(record))
 
 
 NEW, AMEND, NONE = Replaces.CANCEL_AND_NEW, Replaces.AMEND, Replaces.NONE

@@ -18,9 +18,13 @@ from made_venue import (
     send,
 )
 
+from ipc.memory import record_at
 from vortex.books import sync
+from vortex.books.book import BOOK
 from vortex.books.sync import Sync
 from vortex.codes import Chain, Kind
+
+BOOK_DTYPE = BOOK.dtype
 
 
 def restarted(seed):
@@ -140,7 +144,7 @@ def test_a_book_whose_snapshots_are_pushed_is_not_refreshed():
     venue = Venue(41)
     block = BookBlock()
     send(block, pushed(venue.update_id, *venue.levels()))
-    sync.begin_refresh(block.address)
+    sync.begin_refresh(record_at(block.address, BOOK_DTYPE))
     assert header(block)["snapshot_wanted_count"] == header(block)["is_refreshing"] == 0
 
 

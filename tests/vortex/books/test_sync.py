@@ -25,10 +25,14 @@ from made_venue import (
     touch_of,
 )
 
+from ipc.memory import record_at
 from vortex.books import sync
+from vortex.books.book import BOOK
 from vortex.books.sync import Sync
 from vortex.codes import BookState, Kind
 from vortex.records import TRADE
+
+BOOK_DTYPE = BOOK.dtype
 
 
 def test_m1_an_unbroken_stream_never_leaves_live():
@@ -229,7 +233,7 @@ def test_a_partial_book_is_an_oracle_at_the_same_update_only():
     assert send(block, partial(venue.update_id, bids[:10], asks[:10])) == Sync.UNCHANGED
     assert header(block)["agreed_count"] == 1
     assert send(block, partial(venue.update_id + 1, bids[1:3], asks[:3])) == Sync.UNCHANGED
-    assert sync.is_valid(block.address)
+    assert sync.is_valid(record_at(block.address, BOOK_DTYPE))
     assert send(block, partial(venue.update_id, bids[1:3], asks[:3])) == Sync.MISMATCH
     assert_nothing_shown(block)
 
@@ -302,7 +306,7 @@ def test_a_refresh_brings_levels_beyond_the_first_snapshot_while_the_book_stays_
     send(block, diff(*venue.step()))
     bids, asks = venue.levels()
     send(block, snapshot(venue.update_id, bids[:5], asks[:5]))
-    sync.begin_refresh(block.address)
+    sync.begin_refresh(record_at(block.address, BOOK_DTYPE))
     assert header(block)["snapshot_wanted_count"] == 2
     for _ in range(4):
         assert send(block, diff(*venue.step())) == Sync.UPDATED
@@ -320,7 +324,7 @@ def test_a_refresh_whose_diffs_find_no_room_ends_and_the_book_stays_live():
     venue = Venue(21)
     block = live_book(venue, pending_capacity=16)
     old = venue.snapshot()
-    sync.begin_refresh(block.address)
+    sync.begin_refresh(record_at(block.address, BOOK_DTYPE))
     for _ in range(30):
         assert send(block, diff(*venue.step())) == Sync.UPDATED
     assert header(block)["is_refreshing"] == 0
@@ -333,7 +337,7 @@ def test_a_refresh_refuses_a_snapshot_from_before_it_began():
     old = venue.snapshot()
     block = live_book(venue)
     send(block, diff(*venue.step()))
-    sync.begin_refresh(block.address)
+    sync.begin_refresh(record_at(block.address, BOOK_DTYPE))
     assert send(block, old) == Sync.UNCHANGED
     assert header(block)["snapshot_stale_count"] == 1
     assert_live_and_equal(block, venue)
@@ -396,7 +400,7 @@ def test_any_stream_gives_the_twins_validity_and_levels(seed, events):
             chosen = snapshots[-1] if event == "snapshot" else venue.random.choice(snapshots)
             send(block, snapshot(*chosen))
             twin.on_snapshot(*chosen)
-        assert sync.is_valid(block.address) == twin.is_live
+        assert sync.is_valid(record_at(block.address, BOOK_DTYPE)) == twin.is_live
         if twin.is_live:
             assert header(block)["update_id"] == twin.update_id
             bids, asks = twin.levels

@@ -92,5 +92,5 @@ def decode_answer(
     if envelope.root < 0:
         return envelope.root
     if envelope.status and envelope.inner == envelope.root:
-        return decode_reply(envelope, end, catalog_address, session_address, out_address)
-    return decode_event(envelope.inner, end, catalog_address, session_address, out_address)
+        return decode_reply(envelope, end, catalog_address, session_address, answer)
+    return decode_event(envelope.inner, end, catalog_address, session_address, answer)

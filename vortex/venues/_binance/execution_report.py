@@ -6,7 +6,8 @@
 from typing import NamedTuple
 
 from ipc.compiled import compiled
-from ipc.memory import load_byte, load_word, record_at
+from ipc.memory import load_byte, load_word
+from ipc.types import Record
 from vortex.codes import Answer, Execution, FeeAsset, Refusal, Reject
 from vortex.decoding.instruments import instrument_at
 from vortex.decoding.tick_division import steps_of_row
@@ -157,14 +158,13 @@ def _event_name(address: int, end_address: int) -> tuple[int, int, int]:
 
 @compiled
 def decode_event(
-    address: int, end_address: int, catalog_address: int, session_address: int, out_address: int
+    address: int, end_address: int, catalog_address: int, session_address: int, answer: Record
 ) -> int:
     """Fill the ANSWER from an event of the user data stream."""
-    answer = record_at(out_address, ANSWER_DTYPE)
     name = _event_name(address, end_address)
     if name == _EXECUTION_REPORT:
         report = _read_report(address, end_address)
-        return _decode_report(report, end_address, catalog_address, session_address, out_address)
+        return _decode_report(report, end_address, catalog_address, session_address, answer)
     if name == _POSITION or name == _BALANCE_UPDATE or name == _LOCK_UPDATE:
         answer.kind = Answer.BALANCE
     elif name == _STREAM_ENDED:
@@ -229,10 +229,9 @@ def _asset_is(address: int, first: int, second: int) -> bool:
 
 @compiled
 def _decode_report(
-    report: Report, end_address: int, catalog_address: int, session_address: int, out_address: int
+    report: Report, end_address: int, catalog_address: int, session_address: int, answer: Record
 ) -> int:
     """Fill the ANSWER from an execution report; return 1, or a Refusal."""
-    answer = record_at(out_address, ANSWER_DTYPE)
     answer.kind = Answer.EXECUTION
     index = instrument_of(report.symbol, end_address, catalog_address)
     if index < 0:
@@ -257,15 +256,14 @@ def _decode_report(
     answer.order_id = client_order_at(named, end_address, session_address)
     if execution == Execution.CANCELED:
         answer.canceled_order_id = answer.order_id
-    return _fill_fill(report, end_address, catalog_address, index, out_address)
+    return _fill_fill(report, end_address, catalog_address, index, answer)
 
 
 @compiled
 def _fill_fill(
-    report: Report, end_address: int, catalog_address: int, index: int, out_address: int
+    report: Report, end_address: int, catalog_address: int, index: int, answer: Record
 ) -> int:
     """Write the report's prices, quantities and fee; return 1, or a Refusal."""
-    answer = record_at(out_address, ANSWER_DTYPE)
     steps = steps_of_row(catalog_address, index)
     price_ticks = optional_ticks(report.price, end_address, steps)
     qty_lots = optional_lots(report.qty, end_address, steps)

@@ -6,7 +6,8 @@
 from typing import NamedTuple
 
 from ipc.compiled import compiled
-from ipc.memory import load_byte, load_word, record_at
+from ipc.memory import load_byte, load_word
+from ipc.types import Record
 from vortex.codes import Answer, Outcome, Refusal, Reject
 from vortex.decoding.tick_division import steps_of_row
 from vortex.records import ANSWER
@@ -207,10 +208,9 @@ def decode_reply(
     end_address: int,
     catalog_address: int,
     session_address: int,
-    out_address: int,
+    answer: Record,
 ) -> int:
     """Fill the ANSWER from a reply to a request."""
-    answer = record_at(out_address, ANSWER_DTYPE)
     answer.kind = Answer.REPLY
     status = integer_at(envelope.status, end_address, -1)
     if status < 0:
@@ -225,9 +225,9 @@ def decode_reply(
     result = _read_parts(envelope.result, end_address)
     halves = result if result.cancel_result else _read_parts(error.data, end_address)
     if halves.cancel_result:
-        return _decode_halves(halves, end_address, catalog_address, session_address, out_address)
+        return _decode_halves(halves, end_address, catalog_address, session_address, answer)
     if envelope.error:
-        _fill_error(error, status, end_address, out_address)
+        _fill_error(error, status, end_address, answer)
         answer.retry_after_ms = max(0, integer_at(halves.retry_after, end_address, 0))
         return 1
     if envelope.result and load_byte(envelope.result) == OPEN_ARRAY:
@@ -236,20 +236,19 @@ def decode_reply(
     if result.amended:
         answer.place_outcome = Outcome.SUCCESS
         amended = _read_parts(result.amended, end_address)
-        return _fill_order(amended, end_address, catalog_address, session_address, out_address)
+        return _fill_order(amended, end_address, catalog_address, session_address, answer)
     if result.old_client_id:
         answer.cancel_outcome = Outcome.SUCCESS
-        return _fill_canceled(result, end_address, catalog_address, session_address, out_address)
+        return _fill_canceled(result, end_address, catalog_address, session_address, answer)
     if result.order_id:
         answer.place_outcome = Outcome.SUCCESS
-        return _fill_order(result, end_address, catalog_address, session_address, out_address)
+        return _fill_order(result, end_address, catalog_address, session_address, answer)
     return 1
 
 
 @compiled
-def _fill_error(error: Parts, status: int, end_address: int, out_address: int) -> None:
+def _fill_error(error: Parts, status: int, end_address: int, answer: Record) -> None:
     """Write the code, what it means to us, and that neither half was done (or nobody knows)."""
-    answer = record_at(out_address, ANSWER_DTYPE)
     code = integer_at(error.code, end_address, 0)
     answer.error_code = code
     answer.reject = reject_of(code, error.message, end_address)
@@ -262,17 +261,16 @@ def _fill_error(error: Parts, status: int, end_address: int, out_address: int) -
 
 @compiled
 def _decode_halves(
-    halves: Parts, end_address: int, catalog_address: int, session_address: int, out_address: int
+    halves: Parts, end_address: int, catalog_address: int, session_address: int, answer: Record
 ) -> int:
     """Fill the ANSWER from the two halves of a replace."""
-    answer = record_at(out_address, ANSWER_DTYPE)
     canceled = _read_parts(halves.cancel_response, end_address)
     placed = _read_parts(halves.new_response, end_address)
     cancel_outcome = _outcome_at(halves.cancel_result, end_address)
     place_outcome = _outcome_at(halves.new_result, end_address)
     failed = placed if place_outcome == Outcome.FAILURE else canceled
     if cancel_outcome == Outcome.FAILURE or place_outcome == Outcome.FAILURE:
-        _fill_error(failed, 0, end_address, out_address)
+        _fill_error(failed, 0, end_address, answer)
     answer.cancel_outcome = cancel_outcome
     answer.place_outcome = place_outcome
     if cancel_outcome == Outcome.FAILURE and _is_unknown(
@@ -282,25 +280,24 @@ def _decode_halves(
     if place_outcome == Outcome.FAILURE and _is_unknown(0, integer_at(placed.code, end_address, 0)):
         answer.place_outcome = Outcome.UNKNOWN
     if place_outcome != Outcome.SUCCESS and canceled.order_id:
-        return _fill_canceled(canceled, end_address, catalog_address, session_address, out_address)
+        return _fill_canceled(canceled, end_address, catalog_address, session_address, answer)
     answer.canceled_order_id = client_order_at(canceled.old_client_id, end_address, session_address)
     if canceled.order_id:
-        refusal = _fill_order(canceled, end_address, catalog_address, session_address, out_address)
+        refusal = _fill_order(canceled, end_address, catalog_address, session_address, answer)
         if refusal < 0:
             return refusal
         answer.canceled_filled_lots = answer.filled_lots
     if placed.order_id:
-        return _fill_order(placed, end_address, catalog_address, session_address, out_address)
+        return _fill_order(placed, end_address, catalog_address, session_address, answer)
     return 1
 
 
 @compiled
 def _fill_canceled(
-    order: Parts, end_address: int, catalog_address: int, session_address: int, out_address: int
+    order: Parts, end_address: int, catalog_address: int, session_address: int, answer: Record
 ) -> int:
     """Write what a reply says of an order that was canceled."""
-    answer = record_at(out_address, ANSWER_DTYPE)
-    refusal = _fill_order(order, end_address, catalog_address, session_address, out_address)
+    refusal = _fill_order(order, end_address, catalog_address, session_address, answer)
     answer.order_id = 0
     answer.canceled_order_id = client_order_at(order.old_client_id, end_address, session_address)
     answer.canceled_filled_lots = answer.filled_lots
@@ -309,10 +306,9 @@ def _fill_canceled(
 
 @compiled
 def _fill_order(
-    order: Parts, end_address: int, catalog_address: int, session_address: int, out_address: int
+    order: Parts, end_address: int, catalog_address: int, session_address: int, answer: Record
 ) -> int:
     """Write what a reply says of an order; return 1, or a Refusal."""
-    answer = record_at(out_address, ANSWER_DTYPE)
     index = instrument_of(order.symbol, end_address, catalog_address)
     if index < 0:
         return index
