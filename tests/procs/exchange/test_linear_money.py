@@ -78,14 +78,19 @@ def test_texts_mean_their_number(value_e8, decimals):
     assert len(text.partition(".")[2]) == decimals
 
 
-@pytest.fixture(scope="module")
-def pair():
-    """An exchange of two accounts and no time."""
+def exchange_of_two():
+    """Return an exchange of two accounts and no time."""
     exchange = Exchange(
         ExchangeConfig(symbols=(LINEAR, SPOT), bybit=WIDE), [("first", "1"), ("second", "2")]
     )
     exchange.open_simulated()
     return exchange
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """An exchange on which one example of hypothesis follows the other."""
+    return exchange_of_two()
 
 
 ACTIONS = st.lists(
@@ -185,19 +190,14 @@ def test_money_is_where_it_came_from(pair, actions):
         assert after == {asset: balances[asset] + moved[asset] for asset in balances}
 
 
-def test_funding_is_paid_by_longs_to_shorts(pair):
+def test_funding_is_paid_by_longs_to_shorts():
     """At the interval: the rate times the value, an execution of its own kind, the same sum."""
+    pair = exchange_of_two()
     venue = pair.dialects["bybit"]
     market = venue.venue.markets["linear:BTCUSDT"]
     for owner, side in ((1, "Buy"), (2, "Sell")):
-        desk = venue.desks.of(owner)
-        lots = desk.positions_lots.get("linear:BTCUSDT", 0)
-        change = f"{abs(lots) / 1000:.3f}"
-        if lots:
-            closing = "Sell" if lots > 0 else "Buy"
-            venue.operations.call(owner, "create", market_order(side=closing, qty=change))
         venue.operations.call(owner, "create", market_order(side=side, qty="0.250"))
-        desk.executions.clear()
+        venue.desks.of(owner).executions.clear()
     holdings = [desk.linear.holding(market.instrument) for desk in venue.desks]
     assert [holding.lots for holding in holdings] == [250, -250]
     while not all(desk.executions for desk in venue.desks):
