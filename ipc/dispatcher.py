@@ -5,8 +5,8 @@ level by level; and it wraps each for Python and for C.  Here a function that co
 only typed and lowered, and its code is kept as LLVM's bitcode.  An entry point (a call from Python,
 a loop or a plug) links, optimises and translates the function once, with all that it calls.
 
-Names contain the fingerprint of the function's file instead of a number counted in each process, so
-that bitcode of two processes can be linked.
+Names contain the fingerprint of the function's file, and of the fields of its records, instead of
+numbers counted in each process, so that bitcode of two processes can be linked.
 """
 
 import hashlib
@@ -31,9 +31,23 @@ from numba.core.untyped_passes import FixupArgs
 
 from ipc import code_cache, fingerprints
 
+PYTHON_PREFIX = "_ZN"
 ENVIRONMENT_PREFIX = "_ZN08NumbaEnv"
 RUNTIME_PREFIX = "NRT_"
 CPU = target_registry["cpu"]
+
+
+def name_of_record(record: types.Record) -> tuple[str, tuple[str]]:
+    """Return how a record is written in the name of a function that takes it."""
+    digest = hashlib.blake2b(record.name.encode(), digest_size=8).hexdigest()
+    return "Record", (digest,)
+
+
+types.Record.mangling_args = property(name_of_record)
+
+
+class NotLinked(Exception):
+    """A function that compiled code calls is not there; the message names it."""
 
 
 class InnerLibrary(JITCodeLibrary):
@@ -113,6 +127,14 @@ def link(module: Any, library: InnerLibrary, *entry_names: str) -> None:
             and function.name not in entry_names
         ):
             function.linkage = "linkonce_odr"
+    missing = [each.name for each in module.functions if is_missing(each)]
+    if missing:
+        raise NotLinked(f"{library.name}: nothing defines {', '.join(missing)}")
+
+
+def is_missing(function: Any) -> bool:
+    """Return whether a function of Python's is called and not there; C's are found later."""
+    return bool(function.is_declaration and function.name.startswith(PYTHON_PREFIX))
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)

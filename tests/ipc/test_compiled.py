@@ -101,6 +101,11 @@ def kept_files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.suffix in (".nbc", ".nbi")]
 
 
+def kept_of(project: Path, name: str) -> list[Path]:
+    """Return the files with machine code of one function."""
+    return [path for path in kept_files(project.parent) if f".{name}-" in path.name]
+
+
 def test_the_second_process_compiles_nothing(project: Path) -> None:
     assert run(project)[:3] == (200, True, True)
     assert run(project)[:3] == (200, False, False)
@@ -270,6 +275,59 @@ with compiled.cached_in(compiled.folder_for(source)):
 step = compiled.compile_plug(names["step"], types.int64(types.int64))
 print(step(1), compiled.cache_missed(step), flush=True)
 """
+
+
+RECORDS = """
+import numpy as np
+from ipc.compiled import compiled
+from ipc.memory import record_at
+
+PAIR = np.dtype([("first", "i8"), ("second", "i8")])
+
+@compiled
+def difference(pair) -> int:
+    return pair.first - pair.second  # inner code of its own, whatever LLVM inlines
+
+@compiled
+def warm(address: int) -> int:
+    return difference(record_at(address, PAIR))
+"""
+CALLS_RECORDS = """
+import sys
+import numpy as np
+from numba import types
+from ipc.compiled import compiled
+from ipc.memory import record_at
+from vortex.inner import PAIR, difference, warm
+
+for count in range(int(sys.argv[2])):
+    types.Record.make_c_struct([(f"field_{count}", types.int64)])
+
+@compiled
+def twice(address: int) -> int:
+    return 2 * difference(record_at(address, PAIR))
+
+pair = np.array([(7, 4)], PAIR)
+print({"warm": warm, "twice": twice}[sys.argv[1]](pair.ctypes.data), flush=True)
+"""
+
+
+def test_two_processes_name_a_function_of_a_record_alike(project: Path) -> None:
+    """However many types of records each made before, which numba numbers.
+
+    Both compile what the other calls, as the workers of a cold start do: what is kept last must fit
+    the callers of the first.
+    """
+    (project / "vortex" / "inner.py").write_text(RECORDS, encoding="utf-8")
+    (project / "vortex" / "outer.py").write_text(CALLS_RECORDS, encoding="utf-8")
+    assert run_program(project, "warm", "0")[0] == ["3"]
+    for path in kept_of(project, "difference"):
+        path.unlink()
+    assert run_program(project, "twice", "70")[0] == ["6"]
+    for path in kept_of(project, "warm"):
+        if ".code." in path.name:
+            path.unlink()
+    assert run_program(project, "warm", "0")[0] == ["3"]
 
 
 def test_a_file_elsewhere_is_compiled_again_when_it_changes_and_nothing_else(
