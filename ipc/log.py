@@ -163,7 +163,7 @@ def admit(counts_address: int, event_id: int, now_ns: int) -> bool:
 
 
 @compiled
-def tell(
+def log_event(
     logger_address: int,
     event_id: int,
     now_ns: int,

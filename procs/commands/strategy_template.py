@@ -44,7 +44,7 @@ def decide(top: Record, view: Record, params: Record, state: Record, wanted: Rec
     """Fill ``wanted``, which is empty, with the quotes that should be open now.
 
     ``top`` is the top of the book (vortex/records.py, TOP), ``view`` what else is known
-    (vortex/deciding/sight.py, VIEW); the functions of vortex/deciding/seeing.py tell more of it:
+    (vortex/deciding/sight.py, VIEW); the functions of vortex/deciding/seeing.py say more of it:
     levels, trades, our orders, other instruments.  The engine requests the difference between
     ``wanted`` and the open quotes, and always enforces the limits.
     """

@@ -16,7 +16,7 @@ from ipc.clock import now_ns
 from ipc.compiled import compile_entry, compiled
 from ipc.counters import add
 from ipc.layout import Field, Layout
-from ipc.log import tell
+from ipc.log import log_event
 from ipc.memory import (
     address_of,
     copy_bytes,
@@ -163,13 +163,13 @@ def count_code(counters_address: int, code: int) -> None:
 def log_code(log_address: int, instrument_id: int, update_id: int, code: int, now_ns: int) -> None:
     """Log what a message did to a book, when it is worth a line."""
     if code == Sync.WENT_LIVE:
-        tell(log_address, hot_events.BOOK_LIVE, now_ns, instrument_id, update_id)
+        log_event(log_address, hot_events.BOOK_LIVE, now_ns, instrument_id, update_id)
     elif code == Sync.MISMATCH:
-        tell(log_address, hot_events.MISMATCH, now_ns, instrument_id, update_id)
+        log_event(log_address, hot_events.MISMATCH, now_ns, instrument_id, update_id)
     elif code == Sync.OVERFLOW:
-        tell(log_address, hot_events.OVERFLOW, now_ns, instrument_id, update_id)
+        log_event(log_address, hot_events.OVERFLOW, now_ns, instrument_id, update_id)
     elif code == Sync.REFUSED:
-        tell(log_address, hot_events.NOT_WELL_FORMED, now_ns, instrument_id, update_id)
+        log_event(log_address, hot_events.NOT_WELL_FORMED, now_ns, instrument_id, update_id)
 
 
 @compiled
@@ -190,7 +190,7 @@ def apply(context: Record, instrument_id: int, record_address: int, now_ns: int)
     count_code(context.counters_address, code)
     if code == Sync.GAP:
         first_id = frame.first_update_id
-        tell(context.log_address, hot_events.GAP, now_ns, instrument_id, first_id, update_id)
+        log_event(context.log_address, hot_events.GAP, now_ns, instrument_id, first_id, update_id)
     elif code != Sync.UPDATED:
         last_id = last_update_of(record_address)
         log_code(context.log_address, instrument_id, last_id, code, now_ns)
@@ -234,7 +234,9 @@ def enter_epoch(context: Record, ring_index: int, now_ns: int) -> None:
     discarded_count = ring.enter_epoch(ring_address)
     add(context.counters_address, BookCounter.EPOCHS, 1)
     if record_at(ring_address, RING_DTYPE).epoch > 1:  # the first is no news
-        tell(context.log_address, hot_events.SOURCE_RESTARTED, now_ns, ring_index, discarded_count)
+        log_event(
+            context.log_address, hot_events.SOURCE_RESTARTED, now_ns, ring_index, discarded_count
+        )
     lose_source(context, ring_index)
 
 
@@ -257,7 +259,7 @@ def take(context: Record, ring_index: int, begin_ns: int) -> int:
             return NO_ROOM
     elif kind == Kind.FEED_DOWN:
         add(context.counters_address, BookCounter.FEEDS_DOWN, 1)
-        tell(context.log_address, hot_events.SOURCE_DOWN, begin_ns, ring_index)
+        log_event(context.log_address, hot_events.SOURCE_DOWN, begin_ns, ring_index)
         lose_source(context, ring_index)
     elif kind != Kind.FEED_UP:
         if kind != Kind.TICKER:
@@ -400,7 +402,7 @@ def finish(context: Record, begin_ns: int) -> None:
             kept_count += 1
     context.touched_count = kept_count
     if kept_count > 0:
-        tell(context.log_address, hot_events.TOPS_FULL, begin_ns, kept_count)
+        log_event(context.log_address, hot_events.TOPS_FULL, begin_ns, kept_count)
 
 
 @compiled

@@ -41,8 +41,8 @@ CONTEXT_DTYPE = CONTEXT.dtype
 
 
 @compiled
-def is_told_to_leave(member_address: int) -> bool:
-    """Return whether a stage that is here was told to leave."""
+def is_ordered_to_leave(member_address: int) -> bool:
+    """Return whether a stage that is here was ordered to leave."""
     if member_address == 0:
         return False
     member = record_at(member_address, COMMON_DTYPE)
@@ -51,12 +51,12 @@ def is_told_to_leave(member_address: int) -> bool:
 
 @compiled
 def must_end(context: Record) -> bool:
-    """Return whether any stage of the group was told to leave; none goes on without the others."""
+    """Return whether any stage of the group must leave; none goes on without the others."""
     return (
-        is_told_to_leave(context.ingest_address)
-        or is_told_to_leave(context.book_address)
-        or is_told_to_leave(context.strategy_address)
-        or is_told_to_leave(context.gateway_address)
+        is_ordered_to_leave(context.ingest_address)
+        or is_ordered_to_leave(context.book_address)
+        or is_ordered_to_leave(context.strategy_address)
+        or is_ordered_to_leave(context.gateway_address)
     )
 
 
@@ -89,7 +89,7 @@ def turn(context: Record) -> int:
 
 
 def loop(context_address: int) -> int:
-    """Iterate until told to leave."""
+    """Iterate until ordered to leave."""
     context = record_at(context_address, CONTEXT_DTYPE)
     member = record_at(context.any_address, COMMON_DTYPE)
     begin(context)

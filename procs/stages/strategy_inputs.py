@@ -10,7 +10,7 @@ from ipc import cell, ring
 from ipc.compiled import compiled
 from ipc.counters import add
 from ipc.layout import Field, Layout
-from ipc.log import tell
+from ipc.log import log_event
 from ipc.memory import copy_bytes, load_byte, load_word, record_at
 from ipc.ring import NEW_EPOCH
 from ipc.types import Record
@@ -205,7 +205,7 @@ def take_market(context: Record, now_ns: int) -> int:
     if waiting_count == NEW_EPOCH:
         ring.enter_epoch(context.tops_address)
         if record_at(context.tops_address, RING_DTYPE).epoch > 1:  # the first is no news
-            tell(context.log_address, hot_events.BOOK_RESTARTED, now_ns)
+            log_event(context.log_address, hot_events.BOOK_RESTARTED, now_ns)
         distrust_tops(context)
         return 1
     record_address = ring.slot(context.tops_address, 0)
@@ -239,7 +239,7 @@ def take_event(context: Record, account_id: int, now_ns: int) -> int:
     if waiting_count == NEW_EPOCH:
         discarded_count = ring.enter_epoch(events_address)
         if record_at(events_address, RING_DTYPE).epoch > 1:
-            tell(context.log_address, hot_events.RELOADED, now_ns, discarded_count)
+            log_event(context.log_address, hot_events.RELOADED, now_ns, discarded_count)
         reload(context, account_id)
         return 1
     event = record_at(ring.slot(events_address, 0), EVENT_DTYPE)
@@ -249,9 +249,9 @@ def take_event(context: Record, account_id: int, now_ns: int) -> int:
     sight_writers.add_event(view_of(context, instrument_id), event, now_ns)
     mark_touched(context, instrument_id)
     if event.kind == Kind.HALTED:
-        tell(context.log_address, hot_events.PAUSED, now_ns, instrument_id, event.reason)
+        log_event(context.log_address, hot_events.PAUSED, now_ns, instrument_id, event.reason)
     elif event.kind == Kind.RESUMED:
-        tell(context.log_address, hot_events.GOES_ON, now_ns, instrument_id)
+        log_event(context.log_address, hot_events.GOES_ON, now_ns, instrument_id)
     add(context.counters_address, StrategyCounter.EVENTS, 1)
     ring.consume(events_address, 1)
     return 1

@@ -18,7 +18,7 @@ from ipc.compiled import compile_entry, compiled
 from ipc.counters import add
 from ipc.histogram import record_value
 from ipc.layout import Field, Layout
-from ipc.log import tell
+from ipc.log import log_event
 from ipc.memory import address_of, copy_bytes, load_word, record_at, store_word
 from ipc.plugs import run_plug
 from ipc.types import Record, RecordArray
@@ -169,7 +169,7 @@ def decide_one(context: Record, instrument_id: int, now_ns: int) -> bool:
     requests_address = ring.claim(ring_address)
     if requests_address == 0:
         add(context.counters_address, StrategyCounter.REQUESTS_FULL, 1)
-        tell(context.log_address, hot_events.REQUESTS_FULL, now_ns, instrument_id)
+        log_event(context.log_address, hot_events.REQUESTS_FULL, now_ns, instrument_id)
         return False
     ask_strategy(context, instrument_id, now_ns)
     standing = standing_of(context, instrument_id)

@@ -165,7 +165,7 @@ def pin(cpu_index: int) -> None:
     os.sched_setaffinity(0, {cpus[cpu_index % len(cpus)]})
 
 
-def tell(*words: object) -> None:
+def say(*words: object) -> None:
     """Say something to the parent."""
     print(*words, flush=True)
 
@@ -179,21 +179,21 @@ def run_writer(name: str, first: str, end: str, size_max: str) -> None:
     """Write all values; say the first one not written."""
     shared = SharedRing.attach_writer(name, SPEC)
     start_seq = int(shared.handle[0]["next_seq"])
-    tell("ready", start_seq)
+    say("ready", start_seq)
     wait()
     pin(0)
-    tell(write_values(shared.address, int(first), int(end), int(size_max)))
+    say(write_values(shared.address, int(first), int(end), int(size_max)))
 
 
 def run_reader(name: str, first: str, end: str) -> None:
     """Read all values; say the first one not read, or what was wrong."""
     shared = SharedRing.attach_reader(name, SPEC)
-    tell("ready")
+    say("ready")
     wait()
     pin(1)
     if ring.ready_count(shared.address) == ring.NEW_EPOCH:
         ring.enter_epoch(shared.address)  # the writer came later
-    tell(read_values(shared.address, int(first), int(end)))
+    say(read_values(shared.address, int(first), int(end)))
 
 
 def run_churn(name: str, end: str) -> None:
@@ -201,10 +201,10 @@ def run_churn(name: str, end: str) -> None:
     writer = SharedRing.attach_writer(name, SPEC)
     reader = SharedRing.attach_reader(name, SPEC)
     churn_values(writer.address, reader.address, 0, SPEC.message_count_max)
-    tell("ready")
+    say("ready")
     wait()
     pin(0)
-    tell(churn_values(writer.address, reader.address, int(end), SPEC.message_count_max))
+    say(churn_values(writer.address, reader.address, int(end), SPEC.message_count_max))
 
 
 def run_observer(name: str, end_seq: str) -> None:
@@ -212,10 +212,10 @@ def run_observer(name: str, end_seq: str) -> None:
     shared = SharedRing.attach_observer(name, SPEC)
     copy = np.zeros(1, RECORD_DTYPE)
     observe_values(shared.address, address_of(copy), 0)
-    tell("ready")
+    say("ready")
     wait()
     pin(1)
-    tell(*observe_values(shared.address, address_of(copy), int(end_seq)))
+    say(*observe_values(shared.address, address_of(copy), int(end_seq)))
 
 
 def run_stopped_writer(name: str, point: str) -> None:
@@ -233,12 +233,12 @@ def run_stopped_writer(name: str, point: str) -> None:
         for index in range(2, 4):
             write_record(slot_address + index * RECORD_BYTES, 2 + index, 3 - index)
         ring.append(address, 4)
-    tell("at", point)
+    say("at", point)
     wait()
     if point != "appended":
         slot_address = slot_address or ring.claim(address)
         ring.append(address, 4)
-    tell(slot_address != 0, ring.commit(address, 0), ring.claim(address))
+    say(slot_address != 0, ring.commit(address, 0), ring.claim(address))
 
 
 def run_stopped_reader(name: str, point: str) -> None:
@@ -248,12 +248,12 @@ def run_stopped_reader(name: str, point: str) -> None:
     while point == "reading" and count == 0:
         count = ring.ready_count(shared.address)
         if count == 0:
-            tell("waiting")
+            say("waiting")
             wait()
-    tell("at", point)
+    say("at", point)
     wait()
     given_back = ring.consume(shared.address, count) if point == "reading" else False
-    tell(given_back, ring.ready_count(shared.address))
+    say(given_back, ring.ready_count(shared.address))
 
 
 ROLES = {

@@ -17,7 +17,7 @@ from ipc.log import (
     LOGGER,
     WINDOW_NS,
     Catalogue,
-    tell,
+    log_event,
 )
 from ipc.memory import address_of
 from ipc.segment import segment_name
@@ -30,7 +30,7 @@ SPEC = RingSpec((LOG,), LOG.dtype.itemsize, 64, 1, "publish_ns", False)
 TELLER = """
 import sys
 import numpy as np
-from ipc.log import LOG, LOGGER, EVENT_COUNTS, WINDOW_NS, Catalogue, tell
+from ipc.log import LOG, LOGGER, EVENT_COUNTS, WINDOW_NS, Catalogue, log_event
 from ipc.memory import address_of
 from ipc.shared import SharedRing
 from tests.ipc.test_log import SPEC
@@ -42,7 +42,7 @@ logger["ring_address"], logger["counts_address"] = writer.address, address_of(ta
 print(number, flush=True)
 count = 0
 while True:
-    tell(address_of(logger), number, count * WINDOW_NS, count, -count, 3 * count)
+    log_event(address_of(logger), number, count * WINDOW_NS, count, -count, 3 * count)
     count += 1
     if count == 10:
         print("telling", flush=True)
@@ -92,9 +92,9 @@ def teller(instance: str) -> Any:
 
 def test_an_event_is_logged_with_its_arguments_and_zeros_behind(teller: Teller) -> None:
     """Also negative and large ones; the ring's stamp is the one that was given."""
-    tell(teller.address, 0x1205, 77, -5, 2**62)
-    tell(teller.address, 0x1205, 78, 1, 2, 3, 4, 5, 6)
-    tell(teller.address, 0x1206, 79)
+    log_event(teller.address, 0x1205, 77, -5, 2**62)
+    log_event(teller.address, 0x1205, 78, 1, 2, 3, 4, 5, 6)
+    log_event(teller.address, 0x1206, 79)
     rows = teller.records()
     assert [list(row["words"]) for row in rows] == [
         [-5, 2**62, 0, 0, 0, 0], [1, 2, 3, 4, 5, 6], [0] * 6,
@@ -105,7 +105,7 @@ def test_an_event_is_logged_with_its_arguments_and_zeros_behind(teller: Teller) 
 
 def test_a_logger_at_0_tells_nobody() -> None:
     """As in a replay."""
-    tell(0, 5, 1, 2)
+    log_event(0, 5, 1, 2)
 
 
 def test_the_events_of_a_killed_process_are_still_there(instance: str) -> None:
@@ -157,7 +157,7 @@ def test_of_a_storm_some_are_logged_and_all_are_counted(
     for event, later_ns, times in steps:
         for _ in range(times):
             now_ns += later_ns
-            tell(address_of(logger), 0x700 + event, now_ns)
+            log_event(address_of(logger), 0x700 + event, now_ns)
             if now_ns - begun[event] >= WINDOW_NS:
                 begun[event], counts[event][0] = now_ns, 0
             is_logged = counts[event][0] < BURST_COUNT

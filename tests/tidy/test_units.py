@@ -50,7 +50,7 @@ PLAIN_WORDS = {
 #: A test of one is as good as a unit: what its types say.
 KINDS_WITH_A_UNIT = {"int", "float", "bool"}
 #: Folders and files whose parameters are not converted yet.
-NOT_CONVERTED = ("procs/stages",)
+NOT_CONVERTED: tuple[str, ...] = ()
 # fmt: on
 
 

@@ -213,7 +213,7 @@ def test_the_market_is_one_chain_whose_levels_agree_with_its_tickers(market):
 
 def test_the_venue_sends_its_time_unsigned_and_our_balances_signed(venue):
     sent = []
-    side = SimpleNamespace(tell=sent.append)
+    side = SimpleNamespace(send_json=sent.append)
     asked = read_request(b'{"id":"a","method":"time","params":{}}', SECRET)
     venue.answer(side, asked)
     venue.answer(side, {"id": "b", "method": "account.status", "params": {}})
@@ -225,7 +225,7 @@ def test_the_venue_sends_its_time_unsigned_and_our_balances_signed(venue):
 
 def test_the_venue_cancels_open_orders_when_the_engine_leaves(venue):
     sent = []
-    side = SimpleNamespace(tell=sent.append)
+    side = SimpleNamespace(send_json=sent.append)
     venue.standing["BUY"] = ("v00000001-0001-00000000000a", "60000.00", "0.00100000")
     params = {"timestamp": 5}
     venue.answer(side, {"id": "x", "method": "openOrders.cancelAll", "params": params})

@@ -52,19 +52,19 @@ class Teller:
         clock = address_of(self.clock)
         return timed(lambda: loops.read_clock(clock, BATCH_COUNT), BATCH_COUNT)
 
-    def tell_ns(self) -> float:
+    def event_ns(self) -> float:
         """Return how long a read of the clock and an event take; each is in the ring."""
         before = self.ring.published_seq
         clock, logger = address_of(self.clock), address_of(self.logger)
         arguments = (clock, logger, self.gap, before, BATCH_COUNT)
-        took_ns = timed(lambda: loops.tell_each(*arguments), BATCH_COUNT)
+        took_ns = timed(lambda: loops.log_each(*arguments), BATCH_COUNT)
         assert self.ring.published_seq == before + BATCH_COUNT, "some events were not logged"
         return took_ns
 
     def storm_ns(self) -> float:
         """Return the same for an event that comes too often."""
         arguments = (address_of(self.clock), address_of(self.logger), self.storm, BATCH_COUNT)
-        return timed(lambda: loops.tell_storm(*arguments), BATCH_COUNT)
+        return timed(lambda: loops.log_storm(*arguments), BATCH_COUNT)
 
     def close(self) -> None:
         """Remove the ring."""
@@ -94,12 +94,12 @@ def measure(teller: Teller, log: logging.Logger, seconds: float) -> dict[str, li
     """Let all take turns until ``seconds`` have passed; return their batches."""
     took: dict[str, list[float]] = {"ours": [], "ours, suppressed": [], "the clock": []}
     took["logging to a file"] = []
-    teller.clock_ns(), teller.tell_ns(), teller.storm_ns()  # compiles
+    teller.clock_ns(), teller.event_ns(), teller.storm_ns()  # compiles
     end = time.monotonic() + seconds
     while not took["ours"] or time.monotonic() < end:
         clock_ns = teller.clock_ns()
         took["the clock"].append(clock_ns)
-        took["ours"].append(teller.tell_ns() - clock_ns)
+        took["ours"].append(teller.event_ns() - clock_ns)
         took["ours, suppressed"].append(teller.storm_ns() - clock_ns)
         took["logging to a file"].append(python_ns(log))
     return took

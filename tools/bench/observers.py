@@ -56,7 +56,7 @@ class Observers:
         host = url.removeprefix("http://").split("/")[0]
         self.browsers = self.keep("browsers", [sys.executable, "-m", "tools.bench.browsers", host])
         line_of(self.browsers.stdout, "looking")
-        self.tell(signal.SIGSTOP)
+        self.send_signal(signal.SIGSTOP)
 
     def begin(self, command: str, *arguments: str, out: int = subprocess.PIPE) -> Any:
         """Begin one vortexctl command."""
@@ -71,7 +71,7 @@ class Observers:
         )  # fmt: skip
         return self.processes[name]
 
-    def tell(self, number: int) -> None:
+    def send_signal(self, number: int) -> None:
         """Send all of them one signal."""
         for name, process in self.processes.items():
             assert process.poll() is None, f"{name} ended with status {process.returncode}"
@@ -80,12 +80,12 @@ class Observers:
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """Let them watch for a while."""
-        self.tell(signal.SIGCONT)
+        self.send_signal(signal.SIGCONT)
         time.sleep(SETTLE_S)
         try:
             yield
         finally:
-            self.tell(signal.SIGSTOP)
+            self.send_signal(signal.SIGSTOP)
 
     def seen(self) -> dict[str, Any]:
         """End the browsers; return what they saw."""

@@ -79,7 +79,7 @@ class Side:
                     self.send(self.frames.send(AcceptConnection()))
                     return event.target
 
-    def tell(self, message: dict[str, Any]) -> None:
+    def send_json(self, message: dict[str, Any]) -> None:
         """Send one message."""
         self.send(self.frames.send(TextMessage(data=json.dumps(message))))
 
@@ -186,20 +186,20 @@ class Venue:
         """Answer one request of those that are not hot."""
         method, reply = request["method"], {"id": request["id"], "status": 200}
         if method in ("openOrders.status", "myTrades"):
-            side.tell({**reply, "result": []})
+            side.send_json({**reply, "result": []})
         elif method == "time":
-            side.tell({**reply, "result": {"serverTime": time.time_ns() // 1_000_000}})
+            side.send_json({**reply, "result": {"serverTime": time.time_ns() // 1_000_000}})
         elif method == "account.status":
-            side.tell({**reply, "result": {"balances": [], "canTrade": True}})
+            side.send_json({**reply, "result": {"balances": [], "canTrade": True}})
         elif method == "userDataStream.subscribe.signature":
-            side.tell({**reply, "result": {"subscriptionId": 0}})
+            side.send_json({**reply, "result": {"subscriptionId": 0}})
         elif method == "openOrders.cancelAll":
             time_ms = request["params"]["timestamp"]
             rows = [self.canceled(name, time_ms) for name in sorted(self.standing)]
             self.standing.clear()
-            side.tell({**reply, "result": rows})
+            side.send_json({**reply, "result": rows})
             for row in rows:
-                side.tell({"subscriptionId": 0, "event": report_of(row)})
+                side.send_json({"subscriptionId": 0, "event": report_of(row)})
         else:
             raise AssertionError(f"nobody expected {method}")
 

@@ -9,7 +9,7 @@
     compiled: fill ``wanted`` (vortex.orders.quoting.WANTED, empty on entry) from what is known.
 
 ``top`` is vortex.records.TOP, ``view`` is VIEW of ``vortex.deciding.sight``; the functions of
-``vortex.deciding.seeing`` tell more of it: levels, trades, our own orders, other instruments.
+``vortex.deciding.seeing`` say more of it: levels, trades, our own orders, other instruments.
 ``decide`` is called at the end of each drain, while the book is valid, for each instrument with
 news: a top, trades, an event of an order, a top of an instrument that it leans on (``leans_on`` in
 the configuration), or the time that it set itself in ``wanted.wake_ns``.  That time is forgotten

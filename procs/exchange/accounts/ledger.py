@@ -1,8 +1,8 @@
 """An account's ledger: its orders and fills, and what they do to its balances.
 
 Markets call back (`on_trade`, `on_expired`, `on_prevented`) while an order is submitted, or later
-when somebody trades with it.  How an account hears of all that is its dialect's: `tell`,
-`tell_balances`, and the rows.
+when somebody trades with it.  How an account hears of all that is its dialect's: `report`,
+`report_balances`, and the rows.
 """
 
 import time
@@ -71,9 +71,9 @@ class Ledger:
             order.status = "PARTIALLY_FILLED"
             order.updated_ms = fill.time_ms
             self.release_surplus(order)
-        self.tell(order, "TRADE", fill=fill)
+        self.report(order, "TRADE", fill=fill)
         if order is not self.busy_order:
-            self.tell_balances(order)
+            self.report_balances(order)
 
     def money(self, instrument: Instrument) -> Money:
         """Return what orders of this kind of instrument are paid with."""
@@ -98,13 +98,13 @@ class Ledger:
         self.busy_order = order
         market.submit(order)
         self.busy_order = None
-        self.tell_balances(order)
+        self.report_balances(order)
 
     def on_expired(self, order: Order, reason: str) -> None:
         """Book that the venue took the rest of an order away."""
         order.expiry_reason = reason
         self.finish(order, "EXPIRED")
-        self.tell(order, "EXPIRED")
+        self.report(order, "EXPIRED")
 
     def on_prevented(self, order: Order, counter: Order, price_ticks: int, qty_lots: int) -> None:
         """Book that an order lost quantity because it met another one of the account."""
@@ -128,9 +128,9 @@ class Ledger:
             self.finish(order, "EXPIRED_IN_MATCH")
         else:
             self.release_surplus(order)
-        self.tell(order, "TRADE_PREVENTION", prevention=prevention)
+        self.report(order, "TRADE_PREVENTION", prevention=prevention)
         if order is not self.busy_order:
-            self.tell_balances(order)
+            self.report_balances(order)
 
     def finish(self, order: Order, status: str) -> None:
         """Close an order and give back what it had set aside."""
@@ -154,11 +154,11 @@ class Ledger:
     def on_first_fill(self, is_maker: bool) -> None:
         """Do what the venue does at an order's first fill."""
 
-    def tell(self, order: Order, execution: str, **details: Any) -> int:
+    def report(self, order: Order, execution: str, **details: Any) -> int:
         """Collect what the account hears of its order; return the number of the event."""
         raise NotImplementedError
 
-    def tell_balances(self, order: Order) -> None:
+    def report_balances(self, order: Order) -> None:
         """Collect what the account hears of the balances that an order touches."""
         raise NotImplementedError
 

@@ -216,7 +216,7 @@ class BinanceDialect:
         elif isinstance(fault, Revoke):
             for connection in connections:
                 if isinstance(connection, ApiConnection):
-                    connection.tell_revoked(fault.account)
+                    connection.announce_revoked(fault.account)
 
     def status(self) -> dict[str, Any]:
         """Return what happened so far in numbers, of accounts the first: the status page."""

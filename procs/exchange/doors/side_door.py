@@ -98,10 +98,10 @@ class FaultRoutes:
 def add_audit(application: web.Application, desks: Desks[Any], journal: Journal) -> None:
     """Open the route to the books."""
 
-    async def tell(_: web.Request) -> web.Response:
+    async def show(_: web.Request) -> web.Response:
         return json_response(200, journal.books(account_rows(desks)))
 
-    application.router.add_get("/vortex/audit", tell)
+    application.router.add_get("/vortex/audit", show)
 
 
 def add_side_door(

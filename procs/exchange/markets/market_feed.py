@@ -11,15 +11,15 @@ class MarketFeed(Protocol):
     def begin(self, update_id: int) -> None:
         """Start after the change of this number."""
 
-    def tell_level(self, side: int, price_ticks: int, qty_lots: int, update_id: int) -> None:
+    def publish_level(self, side: int, price_ticks: int, qty_lots: int, update_id: int) -> None:
         """Hear of a level's new quantity, 0 when it is gone."""
 
-    def tell_top(
+    def publish_top(
         self, bid_ticks: int, bid_lots: int, ask_ticks: int, ask_lots: int, update_id: int
     ) -> None:
         """Hear of a new best bid or ask; 0 where there is none."""
 
-    def tell_trade(self, trade: TapeTrade) -> None:
+    def publish_trade(self, trade: TapeTrade) -> None:
         """Hear of a trade."""
 
     def end_batch(self) -> None:

@@ -134,17 +134,17 @@ class SimulatedMarket:
             kind = row[0]
             if kind == LEVEL:
                 for feed in feeds:
-                    feed.tell_level(row[1], row[6], row[7], row[8])
+                    feed.publish_level(row[1], row[6], row[7], row[8])
             elif kind == TOP:
                 for feed in feeds:
-                    feed.tell_top(row[1], row[2], row[3], row[4], row[8])
+                    feed.publish_top(row[1], row[2], row[3], row[4], row[8])
             elif kind == TRADE:
                 self._last_ticks = row[6]
                 now_ms = self._venue.clock.now_ms()
                 trade = TapeTrade(row[9], row[6], row[7], row[1], row[2], now_ms)
                 self.tape.add(trade)
                 for feed in feeds:
-                    feed.tell_trade(trade)
+                    feed.publish_trade(trade)
                 if row[3] or row[5]:
                     self._tell_desk_trade(row)
             elif row[3]:

@@ -30,7 +30,7 @@ class Cause(IntEnum):
     PLATFORM = 1  # its CPU did something else for most of the time that it was over
     FAULT = 2  # page faults
     BURST = 3  # many frames came at once
-    QUEUE = 4  # it waited for a stage to come round
+    QUEUE = 4  # it waited for a stage to iterate
     WORK = 5  # a stage worked long on it
     RESYNC = 6  # its book came into sync: a snapshot was read, with what had waited for it
 
@@ -55,7 +55,9 @@ REST_BYTES = OUTLIER_DTYPE.itemsize - SENT_BYTES
 
 
 @compiled
-def lay_over(outlier: Record, hop: int, begin_ns: int, end_ns: int, stall_address: int) -> None:
+def lay_over(
+    outlier: Record, hop_index: int, begin_ns: int, end_ns: int, stall_address: int
+) -> None:
     """Count what one stall took of one hop."""
     stall = record_at(stall_address, STALL_DTYPE)
     took_ns = min(end_ns, stall.end_ns) - max(begin_ns, stall.begin_ns)
@@ -63,9 +65,9 @@ def lay_over(outlier: Record, hop: int, begin_ns: int, end_ns: int, stall_addres
         return
     # A ratio: the product of two long times has no room in 64 bits.
     lost_ns = int(took_ns * (stall.lost_ns / (stall.end_ns - stall.begin_ns)))
-    outlier.lost_ns[hop] += lost_ns
-    outlier.busy_ns[hop] += took_ns - lost_ns
-    if stall.begin_ns >= begin_ns or hop == 0:  # it reaches into the next hop all the same
+    outlier.lost_ns[hop_index] += lost_ns
+    outlier.busy_ns[hop_index] += took_ns - lost_ns
+    if stall.begin_ns >= begin_ns or hop_index == 0:  # it reaches into the next hop all the same
         outlier.stall_count += 1
         outlier.switch_count += stall.switch_count
         outlier.fault_count += stall.fault_count
@@ -76,7 +78,7 @@ def look_back(
     watch_address: int,
     ring_address: int,
     outlier: Record,
-    hop: int,
+    hop_index: int,
     begin_ns: int,
     end_ns: int,
 ) -> None:
@@ -89,20 +91,22 @@ def look_back(
             return
         if record_at(watch.copy_address, STALL_DTYPE).end_ns <= begin_ns:
             return
-        lay_over(outlier, hop, begin_ns, end_ns, watch.copy_address)
+        lay_over(outlier, hop_index, begin_ns, end_ns, watch.copy_address)
 
 
 @compiled
-def explain_hop(watch_address: int, outlier: Record, hop: int, begin_ns: int, end_ns: int) -> None:
+def explain_hop(
+    watch_address: int, outlier: Record, hop_index: int, begin_ns: int, end_ns: int
+) -> None:
     """Lay over one hop what the stages of its CPU said of themselves."""
     watch = record_at(watch_address, WATCH_DTYPE)
     source_id = outlier.source_id
-    role = source_id if hop == 0 else load_word(watch.hop_roles_address + 8 * hop)
+    role = source_id if hop_index == 0 else load_word(watch.hop_roles_address + 8 * hop_index)
     for other in range(watch.role_count):
         if load_word(watch.shared_address + 8 * (role * watch.role_count + other)) != 0:
             ring_address = watch.rings_address + other * RING_BYTES
-            look_back(watch_address, ring_address, outlier, hop, begin_ns, end_ns)
-    outlier.lost_ns[hop] = min(outlier.lost_ns[hop], end_ns - begin_ns)
+            look_back(watch_address, ring_address, outlier, hop_index, begin_ns, end_ns)
+    outlier.lost_ns[hop_index] = min(outlier.lost_ns[hop_index], end_ns - begin_ns)
 
 
 @compiled
@@ -113,8 +117,8 @@ def cause_of(outlier_address: int) -> int:
     """
     outlier = record_at(outlier_address, OUTLIER_DTYPE)
     lost_ns = 0
-    for hop in range(HOP_COUNT):
-        lost_ns += outlier.lost_ns[hop]
+    for hop_index in range(HOP_COUNT):
+        lost_ns += outlier.lost_ns[hop_index]
     over_ns = outlier.sent_ns - outlier.kernel_ns - outlier.budget_ns
     if 2 * lost_ns > over_ns:
         return Cause.PLATFORM

@@ -32,7 +32,7 @@ class HotThread(threading.Thread):
         self.error: BaseException | None = None
 
     def run(self) -> None:
-        """Say of each stage that it runs, and stay in the loop until it is told to leave."""
+        """Say of each stage that it runs, and stay in the loop until it is ordered to leave."""
         try:
             cpu_index = self.stages[0].cpu_index
             os.sched_setaffinity(0, {cpu_index})
@@ -95,7 +95,7 @@ def attend(built: Built) -> None:
     """Do once what there is to do for a stage, and say whether it is ready.
 
     What is called again and again is handed plain numbers: of a member of an IntEnum numba makes a
-    type anew at each call, and the heap grows by what it remembers of them.
+    type again at each call, and the heap grows by what it remembers of them.
     """
     ready = built.attend()
     stage = built.stage

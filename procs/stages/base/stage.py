@@ -1,9 +1,9 @@
 """What every stage shares: the parts of its loop, and what it is attached to.
 
-A stage has two threads.  The *hot* thread is pinned and stays in one compiled loop until it is told
-to leave; it holds no GIL, so nothing that Python does can delay it.  The *main* thread sits on the
-housekeeping CPUs; it connects, asks over HTTP, and passes the results on through a mailbox.  Both
-belong to the process (``procs/stages/base/running.py``), which holds one stage or several.
+A stage has two threads.  The *hot* thread is pinned and stays in one compiled loop until it is
+ordered to leave; it holds no GIL, so nothing that Python does can delay it.  The *main* thread sits
+on the housekeeping CPUs; it connects, asks over HTTP, and passes the results on through a mailbox.
+Both belong to the process (``procs/stages/base/running.py``), which holds one stage or several.
 """
 
 import os
@@ -94,7 +94,7 @@ def begin_turn(context_address: int) -> int:
 
 @compiled
 def end_turn(context_address: int, done_count: int) -> int:
-    """End a turn: measure it, and say that the loop came round; return ``done_count``."""
+    """End a turn: measure it, and beat the heart of the loop; return ``done_count``."""
     common = record_at(context_address, COMMON_DTYPE)
     now = now_ns(common.clock_address)
     meter.end_turn(record_at(common.meter_address, METER_DTYPE), now, done_count)
@@ -185,7 +185,7 @@ class StageError(Exception):
 
 
 class Stage:
-    """One stage: what it is attached to, its state, and how it is told to leave."""
+    """One stage: what it is attached to, its state, and how it is ordered to leave."""
 
     def __init__(
         self,
@@ -345,16 +345,16 @@ class Stage:
         return self.keep(record)
 
     def new_logger(self) -> int:
-        """Make what the loop tells its events to, and tell that a life began; return its address.
+        """Make the log of the loop, and log that a life began; return its address.
 
-        Nobody else may tell: once the loop runs, the main thread has its own log.
+        Nobody else may write to it: once the loop runs, the main thread has its own log.
         """
         record = np.zeros(1, log.LOGGER_DTYPE)
         record["ring_address"] = self.writer(wiring.log_ring(self.role)).address
         record["counts_address"] = self.own_table(f"event_counts.{self.role}").address
         address = self.keep(record)
         epoch = int(self.status_record["epoch"])
-        log.tell(address, hot_events.LIFE_BEGAN, now_ns(self.clock), epoch, os.getpid())
+        log.log_event(address, hot_events.LIFE_BEGAN, now_ns(self.clock), epoch, os.getpid())
         return address
 
     # Running.

@@ -219,7 +219,7 @@ class AccountQuestions:
             fills = self.rows(ask, self.venue.read_fills)
             answers += [fill_answer(instrument, fill) for fill in fills]
             if not fills or self.venue.mark_of(fills[-1]) == mark:
-                return answers  # a venue may tell the fills at the mark again
+                return answers  # a venue may list the fills at the mark again
             mark = self.venue.mark_of(fills[-1])
 
 

@@ -4,7 +4,7 @@ from ipc import mailbox
 from ipc.compiled import compiled
 from ipc.counters import add
 from ipc.histogram import record_value
-from ipc.log import tell
+from ipc.log import log_event
 from ipc.memory import record_at
 from ipc.plugs import call_plug
 from ipc.sockets import WOULD_BLOCK
@@ -55,7 +55,9 @@ def take_message(context: Record, index: int, now_ns: int) -> None:
     add(context.counters_address, GatewayCounter.ANSWERS, 1)
     if count < 0:
         add(context.counters_address, GatewayCounter.INVALID, 1)
-        tell(context.log_address, hot_events.VENUE_NOT_READ, now_ns, count, framer.payload_bytes)
+        log_event(
+            context.log_address, hot_events.VENUE_NOT_READ, now_ns, count, framer.payload_bytes
+        )
         if count == Refusal.TOO_LARGE:  # it says more of our orders than can be taken: reconcile
             disconnect(context, 0)
         return
@@ -128,20 +130,20 @@ def is_daily(reject: int) -> bool:
 def log_answer(context: Record, answer: Record, is_stray: bool, now_ns: int) -> None:
     """Log an ANSWER that is worth a line."""
     if is_stray:
-        tell(context.log_address, hot_events.STRAY, now_ns)
+        log_event(context.log_address, hot_events.STRAY, now_ns)
     held_change_lots = record_at(context.desk_address, DESK_DTYPE).held_change_lots
     if held_change_lots != 0:
-        tell(
+        log_event(
             context.log_address, hot_events.HELD_DIFFERS, now_ns,
             answer.instrument_id, held_change_lots,
         )  # fmt: skip
     if answer.kind == Answer.STREAM_ENDED:
-        tell(context.log_address, hot_events.STREAM_ENDED, now_ns)
+        log_event(context.log_address, hot_events.STREAM_ENDED, now_ns)
     elif answer.kind == Answer.SHUTDOWN:
-        tell(context.log_address, hot_events.VENUE_ENDING, now_ns)
+        log_event(context.log_address, hot_events.VENUE_ENDING, now_ns)
         mailbox.post(context.outbox_address, GatewaySubject.ENDING, 0, 0, 0, 0, 0, 0)
     if not is_daily(answer.reject):
-        tell(
+        log_event(
             context.log_address, hot_events.VENUE_REFUSED, now_ns,
             answer.reject, answer.order_id, answer.error_code,
         )  # fmt: skip
@@ -229,7 +231,7 @@ def check_overdue(context: Record, now_ns: int) -> int:
         row_address = the_desk.orders_address + row_index * ORDER_BYTES
         add(context.counters_address, GatewayCounter.TIMEOUTS, 1)
         order = record_at(row_address, ORDER_DTYPE)
-        tell(
+        log_event(
             context.log_address, hot_events.NOT_ANSWERED, now_ns,
             order.instrument_id, order.order_id, now_ns - order.sent_ns,
         )  # fmt: skip

@@ -7,7 +7,7 @@ from ipc.compiled import compiled
 from ipc.counters import add
 from ipc.histogram import HISTOGRAM
 from ipc.layout import Field, Layout
-from ipc.log import tell
+from ipc.log import log_event
 from ipc.memory import load_word, record_at, store_word
 from ipc.types import Record
 from procs.connections import connection
@@ -204,7 +204,7 @@ def claim_events(context: Record) -> int:
     address = ring.claim(context.events_address)
     if address == 0:
         add(context.counters_address, GatewayCounter.EVENTS_LOST, 1)
-        tell(context.log_address, hot_events.EVENTS_FULL, clock.now_ns(context.clock_address))
+        log_event(context.log_address, hot_events.EVENTS_FULL, clock.now_ns(context.clock_address))
         ring.raise_epoch(context.events_address)
         for instrument_id in range(context.instrument_count):
             require_events_read(context, instrument_id)
@@ -246,10 +246,12 @@ def set_halt(context: Record, reason: int) -> None:
         add(context.counters_address, GatewayCounter.HALTS, 1)
         context.cancelled_ns = 0
         context.halted_ns = now_ns
-        tell(context.log_address, hot_events.HALTED, now_ns, reason)
+        log_event(context.log_address, hot_events.HALTED, now_ns, reason)
         emit_all(context, Kind.HALTED, Reject.HALTED, now_ns)
     else:
-        tell(context.log_address, hot_events.HALTED_MORE, now_ns, context.halt_reasons | reason)
+        log_event(
+            context.log_address, hot_events.HALTED_MORE, now_ns, context.halt_reasons | reason
+        )
     context.halt_reasons |= reason
 
 
@@ -292,5 +294,5 @@ def disconnect(context: Record, reason: int) -> None:
     if dropped_count > 0:
         now_ns = clock.now_ns(context.clock_address)
         add(context.counters_address, GatewayCounter.DISCONNECTIONS, 1)
-        tell(context.log_address, hot_events.ORDERS_DOWN, now_ns, reason)
+        log_event(context.log_address, hot_events.ORDERS_DOWN, now_ns, reason)
         set_halt(context, Halt.DISCONNECTED)

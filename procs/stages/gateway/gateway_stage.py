@@ -16,7 +16,7 @@ from ipc import clock, control, intake, mailbox, ring
 from ipc.compiled import compile_entry, compiled
 from ipc.counters import add
 from ipc.intake import Entry, take_word
-from ipc.log import tell
+from ipc.log import log_event
 from ipc.memory import address_of, load_word, record_at, store_word
 from ipc.plugs import call_plug
 from ipc.types import Record, RecordArray
@@ -132,7 +132,7 @@ def watch(context_address: int, now_ns: int) -> None:
     if is_flat and reasons == 0:
         if emit_all(context, Kind.RESUMED, Reject.NONE, now_ns):
             context.halt_reasons = 0
-            tell(context.log_address, hot_events.RESUMED, now_ns, now_ns - context.halted_ns)
+            log_event(context.log_address, hot_events.RESUMED, now_ns, now_ns - context.halted_ns)
     else:
         context.halt_reasons = reasons if is_flat else context.halt_reasons | reasons
     # Set only while a pull is requested: an earlier 1 would be read as its acknowledgement.
@@ -149,7 +149,9 @@ def cancel_everything(context: Record, now_ns: int) -> None:
         if open_order_count == 0:
             continue
         add(context.counters_address, GatewayCounter.CANCEL_ALLS, 1)
-        tell(context.log_address, hot_events.CANCEL_ALL, now_ns, instrument_id, open_order_count)
+        log_event(
+            context.log_address, hot_events.CANCEL_ALL, now_ns, instrument_id, open_order_count
+        )
         if not cancel_instrument(context, instrument_id, now_ns):
             disconnect(context, 0)
             return
@@ -213,10 +215,10 @@ def take_connection(context: Record, index: int, fd: int, tls_address: int, now_
     connection.begin(connection_address, fd, tls_address, now_ns)
     add(context.counters_address, GatewayCounter.CONNECTIONS, 1)
     if old_fd >= 0:
-        tell(context.log_address, hot_events.ORDERS_CHANGED, now_ns, fd, old_fd)
+        log_event(context.log_address, hot_events.ORDERS_CHANGED, now_ns, fd, old_fd)
         mailbox.post(context.outbox_address, GatewaySubject.CHANGED, old_fd, index, 0, 0, 0, 0)
     else:
-        tell(context.log_address, hot_events.ORDERS_UP, now_ns, fd)
+        log_event(context.log_address, hot_events.ORDERS_UP, now_ns, fd)
 
 
 @compiled

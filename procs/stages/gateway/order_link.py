@@ -51,7 +51,7 @@ class GatewaySubject(IntEnum):
 
 
 class NotReconciled(Exception):
-    """The venue did not confirm where we stand; tried again after a while."""
+    """The venue did not confirm our orders and fills; asked again after a while."""
 
 
 #: What a question may raise; the connections are opened again after a while.
@@ -175,12 +175,12 @@ class OrderLink:
             self.connect()
         if self.is_up:
             self.keep_up()
-        self.tell_orphan()
+        self.report_orphan()
         for kept in self.kept:
             kept.buffers.renew_keys()
         return self.is_up
 
-    def tell_orphan(self) -> None:
+    def report_orphan(self) -> None:
         """Tell the hot thread when the supervisor has died, and when there is one again."""
         is_orphan = self.stage.is_orphan()
         if is_orphan == self.was_orphan:
@@ -424,7 +424,7 @@ class OrderLink:
         raise NotReconciled(f"orders of {symbol} are still open after cancel-all")
 
     def resolve_orders(self) -> None:
-        """Ask what became of each order that may be open, and tell the hot thread."""
+        """Ask what became of each order that may be open, and pass it to the hot thread."""
         for row in np.array(self.orders):
             if not is_open(int(row["state"])):
                 continue

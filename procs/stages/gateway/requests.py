@@ -5,7 +5,7 @@ from ipc.compiled import compiled
 from ipc.counters import add
 from ipc.histogram import record_value
 from ipc.intake import Entry, take_bytes
-from ipc.log import tell
+from ipc.log import log_event
 from ipc.memory import copy_bytes, load_word, record_at
 from ipc.plugs import call_plug
 from ipc.ring import NEW_EPOCH
@@ -199,7 +199,7 @@ def count_sent(context: Record, kind: int, wall_ns: int) -> None:
 def refuse(context: Record, request: Record, reason: int, now_ns: int) -> None:
     """Publish the event that a REQUEST was refused."""
     add(context.counters_address, REJECT_BASE + reason, 1)
-    tell(
+    log_event(
         context.log_address, hot_events.REFUSED, now_ns, request.instrument_id, request.kind,
         request.side, request.qty_lots, request.price_ticks, reason,
     )  # fmt: skip
@@ -214,7 +214,7 @@ def refuse(context: Record, request: Record, reason: int, now_ns: int) -> None:
 def log_outdated(context: Record, request: Record, now_ns: int) -> None:
     """Log a REQUEST that came too late to count."""
     seq_min = events_read_seq_min(context, request.instrument_id)
-    tell(
+    log_event(
         context.log_address, hot_events.OUTDATED, now_ns,
         request.instrument_id, seq_min, request.events_consumed_seq,
     )  # fmt: skip
@@ -395,5 +395,5 @@ def on_new_strategy(context: Record) -> None:
     discarded_count = ring.enter_epoch(context.requests_address)
     add(context.counters_address, GatewayCounter.DISCARDED, discarded_count)
     now_ns = clock.now_ns(context.clock_address)
-    tell(context.log_address, hot_events.STRATEGY_RESTARTED, now_ns, discarded_count)
+    log_event(context.log_address, hot_events.STRATEGY_RESTARTED, now_ns, discarded_count)
     set_halt(context, Halt.NEW_STRATEGY)

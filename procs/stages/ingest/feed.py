@@ -217,7 +217,7 @@ class Feed:
     def want_snapshots(self) -> None:
         """Bring a snapshot for each book that asks for one, at a pace that the venue bears."""
         epoch = int(self.touches[self.instrument_ids[0]]["epoch"])
-        if epoch != self.book_epoch:  # another life of the book, which counts its wants anew
+        if epoch != self.book_epoch:  # another life of the book, which counts its wants from 0
             self.book_epoch = epoch
             self.served_count = dict.fromkeys(self.instrument_ids, 0)
         for instrument_id in self.instrument_ids:

@@ -15,7 +15,7 @@ from ipc.compiled import compile_entry, compiled
 from ipc.counters import add
 from ipc.intake import Entry
 from ipc.layout import Field, Layout
-from ipc.log import tell
+from ipc.log import log_event
 from ipc.memory import address_of, record_at
 from ipc.plugs import call_plug
 from ipc.sockets import RECEIVER, WOULD_BLOCK
@@ -139,12 +139,12 @@ def publish(context: Record, first_address: int, count: int, kernel_ns: int, rec
 
 @compiled
 def count_refusal(context: Record, code: int, byte_count: int, now_ns: int) -> None:
-    """Count a message that became no records, by its reason; tell of those that do harm."""
+    """Count a message that became no records, by its reason; log those that do harm."""
     add(context.counters_address, REFUSAL_BASE - code, 1)
     harmless = code == Refusal.IGNORED or code == Refusal.NOT_KNOWN or code == Refusal.SHUTDOWN
     if not harmless:
         add(context.counters_address, IngestCounter.INVALID, 1)
-        tell(
+        log_event(
             context.log_address, hot_events.MESSAGE_REFUSED, now_ns,
             code, byte_count, context.frame_count,
         )  # fmt: skip
@@ -169,14 +169,16 @@ def has_room(context: Record, now_ns: int) -> bool:
     if ring.claim(context.market_address) != 0:
         if context.stalled_ns != 0:
             add(context.counters_address, IngestCounter.STALL_NS, now_ns - context.stalled_ns)
-            tell(context.log_address, hot_events.MARKET_ROOM, now_ns, now_ns - context.stalled_ns)
+            log_event(
+                context.log_address, hot_events.MARKET_ROOM, now_ns, now_ns - context.stalled_ns
+            )
             context.stalled_ns = 0
         return True
     if context.stalled_ns == 0:
         context.stalled_ns = now_ns
         add(context.counters_address, IngestCounter.STALLS, 1)
         unread_count = ring.unread_count(context.market_address)
-        tell(context.log_address, hot_events.MARKET_FULL, now_ns, unread_count)
+        log_event(context.log_address, hot_events.MARKET_FULL, now_ns, unread_count)
     elif now_ns - context.stalled_ns > context.stall_ns_max:
         give_up_backlog(context, now_ns)
     return False
@@ -190,7 +192,7 @@ def give_up_backlog(context: Record, now_ns: int) -> None:
     add(context.counters_address, IngestCounter.EPOCHS, 1)
     add(context.counters_address, IngestCounter.DROPPED, dropped_count)
     add(context.counters_address, IngestCounter.STALL_NS, stalled_ns)
-    tell(context.log_address, hot_events.BACKLOG_DROPPED, now_ns, stalled_ns, dropped_count)
+    log_event(context.log_address, hot_events.BACKLOG_DROPPED, now_ns, stalled_ns, dropped_count)
     ring.raise_epoch(context.market_address)
     context.stalled_ns = now_ns
 
@@ -225,14 +227,14 @@ def take_message(
 
 @compiled
 def disconnect(context: Record, reason: int, now_ns: int) -> None:
-    """Let go of the connection, tell the book, and ask the main thread for a new one."""
+    """Close the connection, mark this source down, and ask the main thread for another."""
     fd = record_at(context.connection_address, CONNECTION_DTYPE).fd
     connection.flush(context.connection_address)
     connection.end(context.connection_address)
     add(context.counters_address, IngestCounter.DISCONNECTIONS, 1)
-    tell(context.log_address, hot_events.FEED_DOWN, now_ns, context.frame_count, reason)
+    log_event(context.log_address, hot_events.FEED_DOWN, now_ns, context.frame_count, reason)
     if not publish_feed(context, Kind.FEED_DOWN, now_ns):
-        ring.raise_epoch(context.market_address)  # says as much: forget what this source told
+        ring.raise_epoch(context.market_address)  # says as much: forget what this source said
     mailbox.post(context.outbox_address, IngestSubject.DISCONNECTED, fd, reason, 0, 0, 0, 0)
 
 
@@ -350,10 +352,10 @@ def take_connection(context: Record, fd: int, tls_address: int, now_ns: int) -> 
     context.has_more = 0
     add(context.counters_address, IngestCounter.CONNECTIONS, 1)
     if old_fd >= 0:
-        tell(context.log_address, hot_events.FEED_CHANGED, now_ns, fd, old_fd)
+        log_event(context.log_address, hot_events.FEED_CHANGED, now_ns, fd, old_fd)
         mailbox.post(context.outbox_address, IngestSubject.CHANGED, old_fd, 0, 0, 0, 0, 0)
     else:
-        tell(context.log_address, hot_events.FEED_UP, now_ns, fd)
+        log_event(context.log_address, hot_events.FEED_UP, now_ns, fd)
         publish_feed(context, Kind.FEED_UP, now_ns)
 
 

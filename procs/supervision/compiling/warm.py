@@ -136,7 +136,7 @@ def exercise_cold_helpers() -> None:
     control.get_state(address)
     explain(address_of(np.zeros(1, WATCH.dtype)), address, address, 0)
     cause_of(address)
-    log.tell(0, 0, 0, 0, 0)
+    log.log_event(0, 0, 0, 0, 0)
 
 
 def warm(config: Config, say: Callable[[str], None]) -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from still import SYMBOLS, Still
 
 from ipc import log
-from ipc.log import BURST_COUNT, WINDOW_NS, tell
+from ipc.log import BURST_COUNT, WINDOW_NS, log_event
 from ipc.memory import address_of
 from ipc.shared import SharedTable
 from procs.logs import hot_events, process_log
@@ -60,15 +60,15 @@ class Bench:
         self.now_ns = 10 * WINDOW_NS
         self.settings = Logs()
 
-    def tell(self, role: str, event: int, *words: int, later_ns: int = WINDOW_NS) -> None:
+    def log(self, role: str, event: int, *words: int, later_ns: int = WINDOW_NS) -> None:
         """Tell one event, so much later than the one before that it is no storm."""
         self.now_ns += later_ns
-        tell(address_of(self.loggers[role]), event, self.now_ns, *words)
+        log_event(address_of(self.loggers[role]), event, self.now_ns, *words)
 
-    def tell_many(self, role: str, first: int, count: int) -> None:
+    def log_many(self, role: str, first: int, count: int) -> None:
         """Log ``count`` gaps, numbered from ``first``."""
         for number in range(first, first + count):
-            self.tell(role, hot_events.GAP, 0, number, 0)
+            self.log(role, hot_events.GAP, 0, number, 0)
 
     @contextmanager
     def writer(self) -> Iterator[LogWriter]:
@@ -168,7 +168,7 @@ def test_streams_are_merged_by_time_and_each_keeps_its_order(stamps: list[list[i
 def test_stages_are_written_in_the_order_of_time(bench: Bench) -> None:
     """One stream, each line in the form of the other logs."""
     for number, role in enumerate(["gateway", "book", "book", "ingest", "gateway"]):
-        bench.tell(role, hot_events.GAP, 0, number, 0)
+        bench.log(role, hot_events.GAP, 0, number, 0)
     bench.write()
     lines = bench.lines()
     assert bench.gaps() == list(range(5))
@@ -182,10 +182,10 @@ def test_late_events_wait_for_the_earlier_ones(bench: Bench) -> None:
     """A record that another stage stamped earlier, and is visible only now, has its place."""
     bench.now_ns = bench.still.view.now_ns() + 3600 * WINDOW_NS  # younger than is due
     with bench.writer() as writer:
-        bench.tell("book", hot_events.GAP, 0, 2, 0)
+        bench.log("book", hot_events.GAP, 0, 2, 0)
         writer.look()
         assert bench.lines() == []
-        bench.tell("gateway", hot_events.GAP, 0, 1, 0, later_ns=-5)
+        bench.log("gateway", hot_events.GAP, 0, 1, 0, later_ns=-5)
         writer.look(to_the_end=True)
     assert bench.gaps() == [1, 2]
 
@@ -197,9 +197,9 @@ def test_what_was_overwritten_is_counted_to_the_record(bench: Bench) -> None:
     """Each event is written or counted as lost; the loss is logged where it happened."""
     logged_count = 2 * LOG_ROWS + 100
     with bench.writer() as writer:
-        bench.tell_many("book", 0, 5)
+        bench.log_many("book", 0, 5)
         writer.look(to_the_end=True)
-        bench.tell_many("book", 5, logged_count - 5)
+        bench.log_many("book", 5, logged_count - 5)
         writer.look(to_the_end=True)
         writer.look(to_the_end=True)
     written = bench.gaps()
@@ -216,8 +216,8 @@ def test_of_a_storm_the_rest_is_counted(bench: Bench) -> None:
     """The other events of the stage are not buried by it."""
     with bench.writer() as writer:
         for _ in range(BURST_COUNT + 300):
-            bench.tell("gateway", hot_events.EVENTS_FULL, later_ns=1)
-        bench.tell("gateway", hot_events.STREAM_ENDED)
+            bench.log("gateway", hot_events.EVENTS_FULL, later_ns=1)
+        bench.log("gateway", hot_events.STREAM_ENDED)
         writer.look(to_the_end=True)
     lines = bench.lines()
     assert sum("the events ring is full" in line for line in lines) == BURST_COUNT + 1
@@ -228,11 +228,11 @@ def test_of_a_storm_the_rest_is_counted(bench: Bench) -> None:
 def test_a_successor_goes_on_where_the_one_before_was_killed(bench: Bench) -> None:
     """No line is missing, repeated or torn."""
     with bench.writer() as writer:
-        bench.tell_many("book", 0, 10)
+        bench.log_many("book", 0, 10)
         writer.look(to_the_end=True)
     with process_log.hot_path(bench.folder).open("a") as file:
         file.write("2026-01-01 00:00:00.000000 WARNING book: killed in the mid")
-    bench.tell_many("book", 10, 10)
+    bench.log_many("book", 10, 10)
     bench.write()
     assert bench.gaps() == list(range(20))
     assert "killed" not in "\n".join(bench.lines())
@@ -246,12 +246,12 @@ def test_while_the_disk_is_full_events_wait_and_are_written_when_they_can(bench:
     path = process_log.hot_path(bench.folder)
     path.symlink_to("/dev/full")
     with bench.writer() as writer:
-        bench.tell_many("book", 0, 20)
+        bench.log_many("book", 0, 20)
         for _ in range(3):
             writer.look(to_the_end=True)
         assert writer.problem == "No space left on device"
         path.unlink()
-        bench.tell_many("book", 20, 20)
+        bench.log_many("book", 20, 20)
         writer.look(to_the_end=True)
         assert writer.problem == ""
     assert bench.gaps() == list(range(40))

@@ -41,7 +41,7 @@ class Stalls:
             [each.handle for each in self.created], CPUS, [0, 2, 3, 4], STALL_COUNT_MAX
         )
 
-    def tell(self, role: str, begin_ns: int, end_ns: int, **values: int) -> None:
+    def add(self, role: str, begin_ns: int, end_ns: int, **values: int) -> None:
         """Publish a stall of a stage; times from START_NS on."""
         writer = self.writers[ROLES.index(role)]
         values |= {"begin_ns": START_NS + begin_ns, "end_ns": START_NS + end_ns}
@@ -102,17 +102,17 @@ def test_the_record_carries_all_of_the_order(stalls: Stalls) -> None:
 def test_a_gap_counts_where_the_stage_shares_its_cpu(stalls: Stalls) -> None:
     """The book saw it: the second ingest of that CPU lost it too, the gateway's CPU did not."""
     sent = sent_of(usual(ingest_wait=99_000), source_id=1)
-    stalls.tell("book", 10_000, 90_000, lost_ns=80_000, fault_count=2, switch_count=1)
+    stalls.add("book", 10_000, 90_000, lost_ns=80_000, fault_count=2, switch_count=1)
     row = stalls.explain(sent)
     assert row["lost_ns"].tolist() == [80_000, 0, 0, 0]
     assert (row["stall_count"], row["fault_count"], row["switch_count"]) == (1, 2, 1)
-    stalls.tell("gateway", 20_000, 80_000, lost_ns=60_000)
+    stalls.add("gateway", 20_000, 80_000, lost_ns=60_000)
     assert stalls.explain(sent)["lost_ns"].tolist() == [80_000, 0, 0, 0]
 
 
 def test_only_the_lost_share_of_a_long_turn_is_the_platforms(stalls: Stalls) -> None:
     """Half of it was lost, and half of it lies in the order's way."""
-    stalls.tell("strategy", -50_000, 50_000, lost_ns=50_000, done_count=9)
+    stalls.add("strategy", -50_000, 50_000, lost_ns=50_000, done_count=9)
     row = stalls.explain(sent_of([0, 0, 0, 0, 50_000, 0, 30_000, 0]))
     assert row["lost_ns"].tolist() == [0, 0, 25_000, 0]
     assert row["busy_ns"].tolist() == [0, 0, 25_000, 0]
@@ -121,7 +121,7 @@ def test_only_the_lost_share_of_a_long_turn_is_the_platforms(stalls: Stalls) -> 
 def test_a_stop_of_hours_is_no_overflow(stalls: Stalls) -> None:
     """Both times are long; their product would have no room."""
     hours_ns = 5 * 3600 * 10**9
-    stalls.tell("book", 0, hours_ns, lost_ns=hours_ns)
+    stalls.add("book", 0, hours_ns, lost_ns=hours_ns)
     row = stalls.explain(sent_of(usual(ingest_wait=hours_ns)))
     assert row["lost_ns"][0] == pytest.approx(hours_ns, rel=1e-9)
 
@@ -129,7 +129,7 @@ def test_a_stop_of_hours_is_no_overflow(stalls: Stalls) -> None:
 def test_a_hop_cannot_lose_more_than_it_took(stalls: Stalls) -> None:
     """Two stages publish stalls of the same time."""
     for role in ("ingest-a", "book"):
-        stalls.tell(role, 0, 80_000, lost_ns=80_000)
+        stalls.add(role, 0, 80_000, lost_ns=80_000)
     row = stalls.explain(sent_of(usual(ingest_wait=99_000)))
     assert row["lost_ns"][0] == sum(usual(ingest_wait=99_000)[:2])
 
@@ -151,7 +151,7 @@ def test_the_cause_is_the_first_that_is_enough(
 ) -> None:
     """Against a budget of 50 us, of which the parts sum to 48 us more."""
     if stall is not None:
-        stalls.tell("book", 1_000, 81_000, **stall)
+        stalls.add("book", 1_000, 81_000, **stall)
     row = stalls.explain(sent_of(parts, **values), budget_ns=50_000)
     assert row["cause"] == cause
     assert cause_over(row, 50_000) == cause
@@ -160,8 +160,8 @@ def test_the_cause_is_the_first_that_is_enough(
 def test_stalls_far_back_are_not_looked_for(stalls: Stalls) -> None:
     """Of each stage the newest; one that came after the order is passed over."""
     for index in range(STALL_COUNT_MAX + 5):
-        stalls.tell("book", 2 * index, 2 * index + 1, lost_ns=1)
-    stalls.tell("book", 10**6, 2 * 10**6, lost_ns=10**6)
+        stalls.add("book", 2 * index, 2 * index + 1, lost_ns=1)
+    stalls.add("book", 10**6, 2 * 10**6, lost_ns=10**6)
     row = stalls.explain(sent_of(usual()))
     assert row["lost_ns"][0] == STALL_COUNT_MAX - 1
 
@@ -186,7 +186,7 @@ def test_a_slow_twin_agrees(
             for gap_ns, took_ns in sorted(of_role):
                 begin_ns = max(end_ns, gap_ns)
                 end_ns = begin_ns + took_ns
-                made.tell(role, begin_ns, end_ns, lost_ns=took_ns)
+                made.add(role, begin_ns, end_ns, lost_ns=took_ns)
                 stalls.append((role, begin_ns, end_ns))
         row = made.explain(sent_of(parts, source_id=source_id))
         borders = [0, *np.cumsum(np.array(parts).reshape(4, 2).sum(axis=1)).tolist()]

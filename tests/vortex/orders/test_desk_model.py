@@ -179,7 +179,7 @@ class Exchange:
 
     def reconnect(self):
         """The connection is lost with all that was on it; the main thread reconciles."""
-        self.tell(Kind.HALTED)
+        self.emit(Kind.HALTED)
         for order_id in list(self.venue.open):
             self.venue.end(order_id, 0, OrderState.CANCELED)
         self.replies.clear()
@@ -199,10 +199,10 @@ class Exchange:
         assert desk_tables.open_order_count(self.desk.address, 1) == 0, (
             "nothing rests when reconciled"
         )
-        self.tell(Kind.RESUMED)
+        self.emit(Kind.RESUMED)
         self.must_hear_count = self.event_count
 
-    def tell(self, kind):
+    def emit(self, kind):
         self.desk.desk["event_count"] = 0
         self.desk.desk["events_address"] = address_of(self.desk.room)
         order_events.next_event(self.desk.address, kind, 0, Reject.NONE)

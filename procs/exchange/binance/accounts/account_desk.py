@@ -78,11 +78,11 @@ class Desk(Ledger):
                 order.status = "REJECTED"
                 is_take = error.message == WOULD_TAKE
                 reason = "WOULD_MATCH_IMMEDIATELY" if is_take else "INSUFFICIENT_BALANCES"
-                self.tell(order, "REJECTED", reject_reason=reason)
+                self.report(order, "REJECTED", reject_reason=reason)
             raise
         self.limits.add_order()
         self.register(order)
-        self.tell(order, "NEW")
+        self.report(order, "NEW")
         self.match(order, market)
         return order
 
@@ -142,8 +142,8 @@ class Desk(Ledger):
         self.market(symbol).withdraw(order)
         cancel_id = cancel_id or new_client_id()
         self.finish(order, "CANCELED")
-        self.tell(order, "CANCELED", client_id=cancel_id, former_id=order.client_order_id)
-        self.tell_balances(order)
+        self.report(order, "CANCELED", client_id=cancel_id, former_id=order.client_order_id)
+        self.report_balances(order)
         return canceled(order, cancel_id)
 
     def amend(self, order: Order | None, qty_e8: int, client_id: str) -> dict[str, Any]:
@@ -178,28 +178,28 @@ class Desk(Ledger):
             order.qty_lots -= by_lots
             order.expiry_reason = Expiry.REDUCED
             self.finish(order, "EXPIRED")
-            execution_id = self.tell(order, "EXPIRED", former_id=former_id)
+            execution_id = self.report(order, "EXPIRED", former_id=former_id)
         else:
             market.reduce(order, by_lots)
             order.qty_lots -= by_lots
             order.updated_ms = self.venue.clock.now_ms()
             self.release_surplus(order)
-            execution_id = self.tell(order, "REPLACED", former_id=former_id)
-        self.tell_balances(order)
+            execution_id = self.report(order, "REPLACED", former_id=former_id)
+        self.report_balances(order)
         return amended(order, former_id, execution_id)
 
     def on_first_fill(self, is_maker: bool) -> None:
         """Take back from the unfilled orders."""
         self.limits.credit_fill(is_maker)
 
-    def tell(self, order: Order, execution: str, **details: Any) -> int:
+    def report(self, order: Order, execution: str, **details: Any) -> int:
         """Collect an executionReport; return its number."""
         execution_id = self.venue.next_execution_id()
         now_ms = self.venue.clock.now_ms()
         self.outbox.append(report(order, execution, execution_id, now_ms, **details))
         return execution_id
 
-    def tell_balances(self, order: Order) -> None:
+    def report_balances(self, order: Order) -> None:
         """Collect an outboundAccountPosition of the assets that an order touches."""
         now_ms = self.venue.clock.now_ms()
         self.account.update_ms = now_ms

@@ -84,7 +84,7 @@ class ApiConnection(Connection):
         """Return the serverShutdown event in the shape of this connection."""
         return b'{"event":{"e":"serverShutdown","E":%d}}' % now_ms
 
-    def tell_revoked(self, owner_id: int) -> None:
+    def announce_revoked(self, owner_id: int) -> None:
         """Tell a client that listens to an account, or is logged on as it, that its key is gone."""
         is_logged_on = self._methods.keyring.owner_id(self._session.api_key) == owner_id
         if is_logged_on or owner_id in self._user_stream.numbers(self):

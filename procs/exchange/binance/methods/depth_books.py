@@ -34,7 +34,7 @@ class DepthBooks:
         for symbol, read in self._readers.items():
             self._stale[symbol] = asyncio.ensure_future(read(DEPTH_LIMIT_MAX))
 
-    def tell_depth(self, desk: Desk, parameters: Parameters) -> Awaitable[Any]:
+    def answer_depth(self, desk: Desk, parameters: Parameters) -> Awaitable[Any]:
         """Return the book, once it is there to tell."""
         limit = min(read_integer(parameters, "limit") or 100, DEPTH_LIMIT_MAX)
         symbol = desk.market(parameters["symbol"]).instrument.symbol

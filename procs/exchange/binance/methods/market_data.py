@@ -28,12 +28,12 @@ def symbols_of(desk: Desk, parameters: Parameters) -> list[str]:
         raise ExchangeRefusal(-1100, "Illegal characters found in parameter 'symbols'.") from None
 
 
-def tell_time(desk: Desk, _: Parameters) -> dict[str, int]:
+def answer_time(desk: Desk, _: Parameters) -> dict[str, int]:
     """Return the exchange's clock."""
     return {"serverTime": desk.venue.clock.now_ms()}
 
 
-def tell_symbols(desk: Desk, parameters: Parameters) -> dict[str, Any]:
+def answer_symbols(desk: Desk, parameters: Parameters) -> dict[str, Any]:
     """Return the symbols and their filters."""
     venue = desk.venue
     return {
@@ -48,7 +48,7 @@ def tell_symbols(desk: Desk, parameters: Parameters) -> dict[str, Any]:
     }
 
 
-def tell_trades(desk: Desk, parameters: Parameters) -> list[dict[str, Any]]:
+def answer_trades(desk: Desk, parameters: Parameters) -> list[dict[str, Any]]:
     """Return the last trades, oldest first."""
     limit = min(read_integer(parameters, "limit") or 500, TRADES_LIMIT_MAX)
     market = desk.market(parameters["symbol"])
@@ -67,7 +67,7 @@ def tell_trades(desk: Desk, parameters: Parameters) -> list[dict[str, Any]]:
     ]
 
 
-def tell_aggregate_trades(desk: Desk, parameters: Parameters) -> list[dict[str, Any]]:
+def answer_aggregate_trades(desk: Desk, parameters: Parameters) -> list[dict[str, Any]]:
     """Return the last trades, those of one taker at one price as one, oldest first.
 
     The number of a row is that of its first trade.
@@ -100,7 +100,7 @@ def one_or_all(parameters: Parameters, rows: list[dict[str, Any]]) -> Any:
     return rows[0] if "symbol" in parameters else rows
 
 
-def tell_book_tickers(desk: Desk, parameters: Parameters) -> Any:
+def answer_book_tickers(desk: Desk, parameters: Parameters) -> Any:
     """Return best bid and ask."""
     rows = []
     for name in symbols_of(desk, parameters):
@@ -121,7 +121,7 @@ def touch_row(market: Market) -> dict[str, str]:
     }
 
 
-def tell_price_tickers(desk: Desk, parameters: Parameters) -> Any:
+def answer_price_tickers(desk: Desk, parameters: Parameters) -> Any:
     """Return the last prices."""
     rows = []
     for name in symbols_of(desk, parameters):
@@ -131,7 +131,7 @@ def tell_price_tickers(desk: Desk, parameters: Parameters) -> Any:
     return one_or_all(parameters, rows)
 
 
-def tell_day_tickers(desk: Desk, parameters: Parameters) -> Any:
+def answer_day_tickers(desk: Desk, parameters: Parameters) -> Any:
     """Return the sums of the trades since the exchange opened, in the shape of a day's."""
     names = symbols_of(desk, parameters)
     now_ms = desk.venue.clock.now_ms()

@@ -69,17 +69,17 @@ def symbol_weight(one: int, all_symbols: int) -> Callable[[Parameters], int]:
 
 PUBLIC_METHODS = {
     "ping": Method(lambda *_: {}),
-    "time": Method(market_data.tell_time),
+    "time": Method(market_data.answer_time),
     "exchangeInfo": Method(
-        market_data.tell_symbols, SYMBOLS | {"permissions", "showPermissionSets"}, 20
+        market_data.answer_symbols, SYMBOLS | {"permissions", "showPermissionSets"}, 20
     ),
-    "trades.recent": Method(market_data.tell_trades, SYMBOL | {"limit"}, 25, check_symbol),
+    "trades.recent": Method(market_data.answer_trades, SYMBOL | {"limit"}, 25, check_symbol),
     "trades.aggregate": Method(
-        market_data.tell_aggregate_trades, SYMBOL | {"limit"}, 4, check_symbol
+        market_data.answer_aggregate_trades, SYMBOL | {"limit"}, 4, check_symbol
     ),
-    "ticker.book": Method(market_data.tell_book_tickers, SYMBOLS, symbol_weight(2, 4)),
-    "ticker.price": Method(market_data.tell_price_tickers, SYMBOLS, symbol_weight(2, 4)),
-    "ticker.24hr": Method(market_data.tell_day_tickers, SYMBOLS, symbol_weight(2, 80)),
+    "ticker.book": Method(market_data.answer_book_tickers, SYMBOLS, symbol_weight(2, 4)),
+    "ticker.price": Method(market_data.answer_price_tickers, SYMBOLS, symbol_weight(2, 4)),
+    "ticker.24hr": Method(market_data.answer_day_tickers, SYMBOLS, symbol_weight(2, 80)),
 }
 ORDER_METHODS = {
     "order.place": Method(trading.place, ORDER_NAMES, 1, require_order, tells_order_limits=True),
@@ -141,7 +141,7 @@ class Methods:
         self.desks = desks
         self.keyring = keyring
         self.books = DepthBooks(venue)
-        depth = Method(self.books.tell_depth, SYMBOL | {"limit"}, depth_weight, check_symbol)
+        depth = Method(self.books.answer_depth, SYMBOL | {"limit"}, depth_weight, check_symbol)
         self.table = {**METHODS, "depth": depth._replace(is_signed=False)}
 
     def desk(self, api_key: str | None) -> Desk:

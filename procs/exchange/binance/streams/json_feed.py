@@ -58,13 +58,13 @@ class JsonFeed:
         self.update_id = update_id
         self._fast.last_update_id = self._slow.last_update_id = update_id
 
-    def tell_level(self, side: int, price_ticks: int, qty_lots: int, update_id: int) -> None:
+    def publish_level(self, side: int, price_ticks: int, qty_lots: int, update_id: int) -> None:
         """Note a level's new quantity for the next diffs."""
         self._fast.changed[side][price_ticks] = qty_lots
         self._slow.changed[side][price_ticks] = qty_lots
         self.update_id = update_id
 
-    def tell_top(
+    def publish_top(
         self, bid_ticks: int, bid_lots: int, ask_ticks: int, ask_lots: int, update_id: int
     ) -> None:
         """Publish a new best bid or ask."""
@@ -76,7 +76,7 @@ class JsonFeed:
             f'"B":"{qty(bid_lots)}","a":"{price(ask_ticks)}","A":"{qty(ask_lots)}"}}'.encode()
         )
 
-    def tell_trade(self, trade: TapeTrade) -> None:
+    def publish_trade(self, trade: TapeTrade) -> None:
         """Publish a trade."""
         if not self._trades.is_wanted():
             return

@@ -72,12 +72,12 @@ class BinaryFeed:
         """Start the chain of diffs: the next one begins right after ``update_id``."""
         self._update_id = self._told_id = update_id
 
-    def tell_level(self, side: int, price_ticks: int, qty_lots: int, update_id: int) -> None:
+    def publish_level(self, side: int, price_ticks: int, qty_lots: int, update_id: int) -> None:
         """Note a level's new quantity for the next diff."""
         self._changed[side][price_ticks] = qty_lots
         self._update_id = update_id
 
-    def tell_top(
+    def publish_top(
         self, bid_ticks: int, bid_lots: int, ask_ticks: int, ask_lots: int, update_id: int
     ) -> None:
         """Publish a new best bid or ask."""
@@ -89,7 +89,7 @@ class BinaryFeed:
             )  # fmt: skip
             self._tickers.publish(header(TICKER_ID, TICKER) + block + self._symbol)
 
-    def tell_trade(self, trade: TapeTrade) -> None:
+    def publish_trade(self, trade: TapeTrade) -> None:
         """Keep a trade until the last one of its message is known."""
         if self._pending:
             last = self._pending[-1]

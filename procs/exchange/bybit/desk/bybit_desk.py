@@ -103,7 +103,7 @@ class BybitDesk(Ledger):
             self.on_expired(order, Expiry.POST_ONLY)
             return order
         if order.time_in_force == "GTC":
-            self.tell(order, "NEW")
+            self.report(order, "NEW")
         self.match(order, market)
         return order
 
@@ -216,8 +216,8 @@ class BybitDesk(Ledger):
         self.venue.markets[order.instrument.key].withdraw(order)
         order.cancel_type = cancel_type
         self.finish(order, "CANCELED")
-        self.tell(order, "CANCELED")
-        self.tell_balances(order)
+        self.report(order, "CANCELED")
+        self.report_balances(order)
 
     def amend(self, category: str, parameters: Parameters) -> Order:
         """Change price or quantity of an open order, or refuse."""
@@ -252,8 +252,8 @@ class BybitDesk(Ledger):
         order.qty_lots -= by_lots
         order.updated_ms = self.venue.clock.now_ms()
         self.release_surplus(order)
-        self.tell(order, "REPLACED")
-        self.tell_balances(order)
+        self.report(order, "REPLACED")
+        self.report_balances(order)
 
     def _move(self, market: Market, order: Order, price_ticks: int, qty_lots: int) -> None:
         money = self.money(order.instrument)
@@ -272,7 +272,7 @@ class BybitDesk(Ledger):
         if is_post and market.would_take(order.side, price_ticks):
             self.on_expired(order, Expiry.POST_ONLY)
             return
-        self.tell(order, "REPLACED")
+        self.report(order, "REPLACED")
         self.match(order, market)
 
     def trim(self) -> None:
@@ -306,9 +306,9 @@ class BybitDesk(Ledger):
     def on_expired(self, order: Order, reason: str) -> None:
         """Book that the venue took the rest of an order away."""
         super().on_expired(order, reason)
-        self.tell_balances(order)
+        self.report_balances(order)
 
-    def tell(self, order: Order, execution: str, **details: Any) -> int:
+    def report(self, order: Order, execution: str, **details: Any) -> int:
         """Collect news of an order, and of the fill in ``details``."""
         category, fill = category_of(order.instrument), details.get("fill")
         if execution == "TRADE_PREVENTION":
@@ -325,7 +325,7 @@ class BybitDesk(Ledger):
         self.news.append(News("order", category, order_row(order)))
         return self.venue.next_execution_id()
 
-    def tell_balances(self, order: Order) -> None:
+    def report_balances(self, order: Order) -> None:
         """Note that the account is to hear of what an order touches."""
         self._touched[order.instrument.key] = order.instrument
 

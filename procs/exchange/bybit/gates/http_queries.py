@@ -94,12 +94,12 @@ class MarketQueries:
         instrument = self._instruments(query)[0]
         return instrument, self._feeds[instrument.key]
 
-    def tell_time(self, _: Query) -> dict[str, Any]:
+    def answer_time(self, _: Query) -> dict[str, Any]:
         """Return the exchange's clock."""
         now_ms = self._venue.clock.now_ms()
         return {"timeSecond": str(now_ms // 1000), "timeNano": str(now_ms * 1_000_000)}
 
-    def tell_instruments(self, query: Query) -> dict[str, Any]:
+    def answer_instruments(self, query: Query) -> dict[str, Any]:
         """Return the symbols and their rules; only those of perpetuals come in pages."""
         category = read_category(query)
         rows = []
@@ -115,13 +115,13 @@ class MarketQueries:
         limit = read_limit(query, INSTRUMENTS_LIMIT, INSTRUMENTS_MAX)
         return {"category": category, **page(query, rows, limit)}
 
-    def tell_book(self, query: Query) -> dict[str, Any]:
+    def answer_book(self, query: Query) -> dict[str, Any]:
         """Return the book."""
         instrument, feed = self._feed(query)
         default = BOOK_LIMITS[category_of(instrument)]
         return feed.book(read_limit(query, default, BOOK_MAX))
 
-    def tell_tickers(self, query: Query) -> dict[str, Any]:
+    def answer_tickers(self, query: Query) -> dict[str, Any]:
         """Return the tickers of one symbol or of all."""
         rows = []
         for instrument in self._instruments(query):
@@ -129,7 +129,7 @@ class MarketQueries:
             rows.append(feed.ticker() | feed.touch())
         return {"category": read_category(query), "list": rows}
 
-    def tell_trades(self, query: Query) -> dict[str, Any]:
+    def answer_trades(self, query: Query) -> dict[str, Any]:
         """Return the last trades, newest first."""
         instrument, _ = self._feed(query)
         limit = read_limit(query, EXECUTIONS_LIMIT * 10, EXECUTIONS_MAX * 10)
@@ -242,7 +242,7 @@ def is_meant(order: Order, query: Query) -> bool:
     )
 
 
-def tell_open_orders(desk: BybitDesk, query: Query) -> dict[str, Any]:
+def answer_open_orders(desk: BybitDesk, query: Query) -> dict[str, Any]:
     """Return the open orders, newest first; with `openOnly=1` the finished ones instead.
 
     A request for one order finds it open or finished.
@@ -261,7 +261,7 @@ def tell_open_orders(desk: BybitDesk, query: Query) -> dict[str, Any]:
     return {"category": category, **page(query, rows, read_limit(query, ROWS_LIMIT, ROWS_MAX))}
 
 
-def tell_order_history(desk: BybitDesk, query: Query) -> dict[str, Any]:
+def answer_order_history(desk: BybitDesk, query: Query) -> dict[str, Any]:
     """Return the finished orders, newest first."""
     category = read_category(query)
     rows = [
@@ -272,7 +272,7 @@ def tell_order_history(desk: BybitDesk, query: Query) -> dict[str, Any]:
     return {"category": category, **page(query, rows, read_limit(query, ROWS_LIMIT, ROWS_MAX))}
 
 
-def tell_executions(desk: BybitDesk, query: Query) -> dict[str, Any]:
+def answer_executions(desk: BybitDesk, query: Query) -> dict[str, Any]:
     """Return the account's executions, newest first."""
     category = read_category(query)
     names = ("symbol", "orderId", "orderLinkId", "execType")
@@ -288,13 +288,13 @@ def tell_executions(desk: BybitDesk, query: Query) -> dict[str, Any]:
     return {"category": category, **page(query, rows, limit)}
 
 
-def tell_wallet(desk: BybitDesk, query: Query) -> dict[str, Any]:
+def answer_wallet(desk: BybitDesk, query: Query) -> dict[str, Any]:
     """Return the balances."""
     assets = tuple(filter(None, query.get("coin", "").split(",")))
     return {"list": [desk.wallet_row(assets)]}
 
 
-def tell_positions(desk: BybitDesk, query: Query) -> dict[str, Any]:
+def answer_positions(desk: BybitDesk, query: Query) -> dict[str, Any]:
     """Return the positions: of one symbol also a flat one, else those that are not."""
     if read_category(query) != "linear":
         raise bad_parameter("params error: category only support linear")
@@ -311,7 +311,7 @@ def tell_positions(desk: BybitDesk, query: Query) -> dict[str, Any]:
     return {"category": "linear", **page(query, rows, limit)}
 
 
-def tell_account(desk: BybitDesk, _: Query) -> dict[str, Any]:
+def answer_account(desk: BybitDesk, _: Query) -> dict[str, Any]:
     """Return what kind of account it is."""
     return {
         "unifiedMarginStatus": 6,
@@ -325,7 +325,7 @@ def tell_account(desk: BybitDesk, _: Query) -> dict[str, Any]:
     }
 
 
-def tell_key(desk: BybitDesk, _: Query) -> dict[str, Any]:
+def answer_key(desk: BybitDesk, _: Query) -> dict[str, Any]:
     """Return what the account's key may do."""
     return {
         "id": str(desk.owner_id),
@@ -338,7 +338,7 @@ def tell_key(desk: BybitDesk, _: Query) -> dict[str, Any]:
     }
 
 
-def tell_fee_rates(desk: BybitDesk, query: Query) -> dict[str, Any]:
+def answer_fee_rates(desk: BybitDesk, query: Query) -> dict[str, Any]:
     """Return the commission of each symbol."""
     category = read_category(query)
     rows = [

@@ -29,14 +29,14 @@ from procs.exchange.doors.request_log import RequestLog
 from procs.exchange.faults.faults import Delay, Lose
 
 QUERIES: dict[str, Callable[[BybitDesk, Query], dict[str, Any]]] = {
-    "/v5/order/realtime": http_queries.tell_open_orders,
-    "/v5/order/history": http_queries.tell_order_history,
-    "/v5/execution/list": http_queries.tell_executions,
-    "/v5/account/wallet-balance": http_queries.tell_wallet,
-    "/v5/position/list": http_queries.tell_positions,
-    "/v5/account/info": http_queries.tell_account,
-    "/v5/account/fee-rate": http_queries.tell_fee_rates,
-    "/v5/user/query-api": http_queries.tell_key,
+    "/v5/order/realtime": http_queries.answer_open_orders,
+    "/v5/order/history": http_queries.answer_order_history,
+    "/v5/execution/list": http_queries.answer_executions,
+    "/v5/account/wallet-balance": http_queries.answer_wallet,
+    "/v5/position/list": http_queries.answer_positions,
+    "/v5/account/info": http_queries.answer_account,
+    "/v5/account/fee-rate": http_queries.answer_fee_rates,
+    "/v5/user/query-api": http_queries.answer_key,
 }
 OPERATIONS = {
     f"/v5/order/{kind}": kind
@@ -76,11 +76,11 @@ class HttpRoutes:
         self._status = status
         self._address_budget = RequestBudget(config.rest_requests_per_5s, 5 * SECOND_NS)
         self._public = {
-            "/v5/market/time": markets.tell_time,
-            "/v5/market/instruments-info": markets.tell_instruments,
-            "/v5/market/orderbook": markets.tell_book,
-            "/v5/market/tickers": markets.tell_tickers,
-            "/v5/market/recent-trade": markets.tell_trades,
+            "/v5/market/time": markets.answer_time,
+            "/v5/market/instruments-info": markets.answer_instruments,
+            "/v5/market/orderbook": markets.answer_book,
+            "/v5/market/tickers": markets.answer_tickers,
+            "/v5/market/recent-trade": markets.answer_trades,
         }
 
     def application(self) -> web.Application:

@@ -63,17 +63,17 @@ class PublicFeed:
         self._update_id = update_id
         self._changed_ms = self._venue.clock.now_ms()
 
-    def tell_level(self, side: int, price_ticks: int, qty_lots: int, update_id: int) -> None:
+    def publish_level(self, side: int, price_ticks: int, qty_lots: int, update_id: int) -> None:
         """Note that the book has changed."""
         self._update_id = update_id
 
-    def tell_top(
+    def publish_top(
         self, bid_ticks: int, bid_lots: int, ask_ticks: int, ask_lots: int, update_id: int
     ) -> None:
         """Note that the best bid or ask has changed."""
         self._touch_update_id = update_id
 
-    def tell_trade(self, trade: TapeTrade) -> None:
+    def publish_trade(self, trade: TapeTrade) -> None:
         """Keep a trade until what happened at once is over."""
         self._pending.append(trade)
 
