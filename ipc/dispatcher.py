@@ -43,7 +43,7 @@ def name_of_record(record: types.Record) -> tuple[str, tuple[str]]:
     return "Record", (digest,)
 
 
-types.Record.mangling_args = property(name_of_record)
+setattr(types.Record, "mangling_args", property(name_of_record))  # noqa: B010 -- typed as a method
 
 
 class NotLinked(Exception):
