@@ -52,6 +52,10 @@ together = {together}
 lease_ms = 60000
 start_timeout_s = 60
 
+[connections]
+ping_after_s = 3600
+dead_after_s = 3600
+
 [[strategies]]
 symbol = "{symbol}"
 name = "constant_spread"
