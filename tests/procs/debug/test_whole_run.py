@@ -10,13 +10,14 @@ import json
 import os
 import shutil
 import signal
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from engines import Engine, Exchange, Watch, until
+from engines import ROOT, Engine, Exchange, Watch, until
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -212,6 +213,56 @@ def test_a_run_in_trouble_is_repeated_as_well(troubled: Path) -> None:
         assert counters[GatewayCounter.STATUS_ASKED] > 0
         assert run.counts.letters > 10
         assert run.notes()[0].startswith("strategy started again")
+    finally:
+        run.close()
+    print("\n".join(run.counts.lines()))
+
+
+@pytest.fixture
+def of_two_venues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return the folder of a run on Binance and Bybit: two sources, two accounts."""
+    venues = (ROOT / "configs" / "exchange_bybit.toml").read_text()
+    exchange = Exchange(tmp_path, config=venues)
+    bybit = exchange.ports["bybit_linear"]
+    text = (ROOT / "configs" / "demo_led_by.toml").read_text()
+    for port, real in (
+        ("18080", exchange.rest_port), ("18081", exchange.ws_port),
+        ("18082", bybit["rest_port"]), ("18083", bybit["ws_port"]),
+    ):  # fmt: skip
+        text = text.replace(port, str(real))
+    tables = {name: table for name, table in tomllib.loads(text).items() if isinstance(table, list)}
+    keys = {
+        f"{name}{suffix}": value
+        for name, value in exchange.keys.items()
+        for suffix in ("", "_SPOT", "_BYBIT")
+    }
+    engine = Engine(
+        tmp_path, exchange.rest_url, exchange.ws_url, exchange.ws_url, keys,
+        record={"intake_mb": 256}, **tables,
+    )  # fmt: skip
+    try:
+        done = engine.start()
+        assert done.returncode == 0, done.stderr
+        view = engine.view()
+        for role in ("gateway-spot", "gateway-bybit"):
+            until(lambda r=role: view.counter(r, GatewayCounter.PLACED) >= 20, f"{role} places")
+        assert engine.stop().exit_code == 0
+        for name, value in keys.items():
+            monkeypatch.setenv(name, value)
+        yield engine.run_folder
+    finally:
+        engine.close()
+        exchange.close()
+
+
+def test_a_run_of_two_venues_is_repeated(of_two_venues: Path) -> None:
+    """Each account signs as its venue wants, on as many connections as that has."""
+    run = WholeRun(of_two_venues)
+    try:
+        for _ in run.repeat():
+            pass
+        assert run.notes() == []
+        assert all(run.counts.records[f"sent.{name}"] >= 20 for name in ("spot", "bybit"))
     finally:
         run.close()
     print("\n".join(run.counts.lines()))
