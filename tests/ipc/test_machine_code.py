@@ -8,7 +8,7 @@ import importlib
 import pkgutil
 import platform
 import re
-from typing import Any
+from typing import Any, get_type_hints
 
 import numba
 import pytest
@@ -18,6 +18,7 @@ from scale import compiled_only
 import ipc
 from ipc import cell, control, counters, ring
 from ipc.atomics import load_acquire, load_relaxed, store_relaxed
+from ipc.types import Record
 
 pytestmark = [
     pytest.mark.skipif(platform.machine() != "x86_64", reason="written for x86-64 code"),
@@ -187,7 +188,7 @@ def test_acquire_and_relaxed_loads_are_one_plain_move() -> None:
 
 
 def compiled_functions() -> list[Any]:
-    """Return every compiled function of ``ipc`` whose arguments are all integers."""
+    """Return every compiled function of ``ipc``: they take integers, and records by their names."""
     found = {}
     for module in pkgutil.iter_modules(ipc.__path__):
         for value in vars(importlib.import_module(f"ipc.{module.name}")).values():
@@ -198,6 +199,12 @@ def compiled_functions() -> list[Any]:
 
 @pytest.mark.parametrize("function", compiled_functions())
 def test_no_compiled_function_allocates(function: Any) -> None:
-    argument_count = function.py_func.__code__.co_argcount
-    llvm, _ = build(function, *[INT] * argument_count)
+    python_function = function.py_func
+    module = importlib.import_module(python_function.__module__)
+    arguments = {
+        name: numba.from_dtype(getattr(module, f"{name.upper()}_DTYPE")) if kind is Record else INT
+        for name, kind in get_type_hints(python_function).items()
+        if name != "return"
+    }
+    llvm, _ = build(function, *arguments.values())
     assert not re.search(r"call .*@NRT_(Allocate|MemInfo)", llvm)

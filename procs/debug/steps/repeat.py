@@ -49,14 +49,15 @@ class Repeater:
 
     def step(self, moment: Moment) -> dict[str, list[Copy]]:
         """Take one step; return its output to each ring."""
-        address, now_ns = self.context_address, moment.now_ns
+        now_ns = moment.now_ns
+        context = record_at(self.context_address, self.module.CONTEXT_DTYPE)
         for name, copies in moment.inputs.items():
             for copy in copies:
                 self.memory.rings[name].put(copy)
             self.memory.rings[name].show(moment.places[name])
-        while self.module.drain(address, now_ns) > 0:
+        while self.module.drain(context, now_ns) > 0:
             pass
-        self.module.finish(address, now_ns)
+        self.module.finish(context, now_ns)
         outputs = {name: self.memory.rings[name] for name in self.rings.outputs}
         for output in outputs.values():
             ring.commit(output.shared.address, moment.publish_ns)

@@ -392,7 +392,7 @@ def test_autobahn_messages_are_echoed_as_far_as_they_fit(autobahn: Any) -> None:
         assert len(keys) >= case["count"] - 2, name
         echoed += 1
     assert echoed > 5
-    assert refused > 2
+    assert refused >= 2
 
 
 def test_a_random_conversation_is_answered_as_wsproto_reads_it() -> None:

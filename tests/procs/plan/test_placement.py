@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -246,7 +247,7 @@ from procs.machine.facts import Machine
 
 machine = Machine(Path(sys.argv[1]))
 with throttle.lifted(lambda line: print(line, flush=True), machine):
-    with throttle.lifted(print, machine):  # who finds it lifted does not set it back
+    with throttle.lifted(str, machine):  # who finds it lifted does not set it back
         pass
     assert throttle.setting_path(machine).read_text() == "-1"
     print("lifted", flush=True)
@@ -260,6 +261,7 @@ def test_the_bound_of_real_time_threads_is_set_back_however_it_ends(
 ) -> None:
     setting = tmp_path / "proc/sys/kernel/sched_rt_runtime_us"
     setting.parent.mkdir(parents=True)
+    (tmp_path / "run").mkdir()
     setting.write_text("940000\n")
     with subprocess.Popen(
         [sys.executable, "-c", LIFTS, str(tmp_path)],
@@ -272,6 +274,39 @@ def test_the_bound_of_real_time_threads_is_set_back_however_it_ends(
             process.send_signal(number)
         process.communicate()
     until(lambda: setting.read_text() == "940000\n", "the setting was set back")
+
+
+def test_the_bound_stays_lifted_until_the_last_run_ends(tmp_path: Path) -> None:
+    """Whichever of two runs began first, and whichever ends first."""
+    setting = tmp_path / "proc/sys/kernel/sched_rt_runtime_us"
+    setting.parent.mkdir(parents=True)
+    (tmp_path / "run").mkdir()
+    machine = Machine(tmp_path)
+    said: list[str] = []
+    for ends_first in (0, 1):
+        setting.write_text("930000\n")
+        with ExitStack() as left:
+            runs = [ExitStack(), ExitStack()]
+            for run in runs:
+                left.enter_context(run)
+                run.enter_context(throttle.lifted(said.append, machine))
+            assert setting.read_text() == "-1"
+            runs[ends_first].close()
+            assert setting.read_text() == "-1", "the other run still trades"
+        assert setting.read_text() == "930000\n"
+    assert len(said) == 4
+    assert all("then 930000 again" in line for line in said)
+
+
+def test_a_bound_that_the_user_lifted_is_left_alone(tmp_path: Path) -> None:
+    setting = tmp_path / "proc/sys/kernel/sched_rt_runtime_us"
+    setting.parent.mkdir(parents=True)
+    (tmp_path / "run").mkdir()
+    setting.write_text("-1\n")
+    said: list[str] = []
+    with throttle.lifted(said.append, Machine(tmp_path)):
+        assert said == []
+    assert setting.read_text() == "-1\n"
 
 
 def test_who_may_not_lift_the_bound_goes_on_without(
