@@ -34,7 +34,7 @@ CHOSEN_NAMES = ("compile",)
 #: The largest ratio of the new P50 to the old one.
 BAR = 1.02
 BARS = {"compile": 0.6}
-ROUND_COUNT = 8
+ROUND_COUNT, SHORT_ROUND_COUNT = 8, 3
 ROUND_COUNTS = {"compile": 1}
 #: Of a round.
 PAIR_COUNT_MIN = 3
@@ -151,10 +151,12 @@ def checkout_of(commit: str) -> Iterator[Path]:
         yield path
 
 
-def compare(base: Path, python: Path, name: str, seconds: float) -> dict[str, Ratio]:
+def compare(
+    base: Path, python: Path, name: str, seconds: float, round_count: int
+) -> dict[str, Ratio]:
     """Measure one benchmark of both checkouts; return the ratio of each case."""
     rounds: dict[str, list[list[float]]] = {}
-    round_count = ROUND_COUNTS.get(name, ROUND_COUNT)
+    round_count = ROUND_COUNTS.get(name, round_count)
     for _ in range(round_count):
         with (
             Side(base, python, name, base.parent / "cache") as old,
@@ -201,12 +203,14 @@ def main(
     bars = f"the bar is {BAR} (compile: {BARS['compile']})"
     click.echo(f"{machine_line()}\nnew/old at P50, old is {full[:10]}; {bars}\n")
     click.echo(f"  {'':<14}{'':<18}{'median':>8}{'95 % interval':>16}{'pairs':>8}")
+    # A bound is far away, so fewer rounds show whether it is kept.
+    round_count = ROUND_COUNT if bound is None else SHORT_ROUND_COUNT
     results: dict[str, Any] = {"machine": machine_line(), "base": full}
     worse = []
     with checkout_of(full) as base, throttle.lifted(lambda line: click.echo(line, err=True)):
         python = python_of(base)
         for name in only or NAMES:
-            found = compare(base, python, name, seconds)
+            found = compare(base, python, name, seconds, round_count)
             results[name] = {case: ratio._asdict() for case, ratio in found.items()}
             for case, ratio in found.items():
                 click.echo(line_of(name, case, ratio))
