@@ -54,7 +54,7 @@ start_timeout_s = 60
 
 [connections]
 ping_after_s = 3600
-dead_after_s = 3600
+dead_after_s = 7200
 
 [[strategies]]
 symbol = "{symbol}"
