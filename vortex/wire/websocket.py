@@ -39,7 +39,6 @@ from vortex.wire.words import wrapping_product
 BUFFER_MARGIN_BYTES = 256
 
 CONTROL_BYTES_MAX = 125
-HEADER_BYTES_MAX = 14
 MASK_BYTES = 4
 
 

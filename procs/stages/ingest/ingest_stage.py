@@ -22,7 +22,6 @@ from ipc.sockets import RECEIVER, WOULD_BLOCK
 from ipc.types import Record
 from procs.connections import connection
 from procs.logs import hot_events
-from procs.plan.config import Source
 from procs.plan.launch import Launch
 from procs.plan.wiring import MARKET_MESSAGE_MAX, market_ring
 from procs.stages.base.running import run_alone
@@ -475,11 +474,6 @@ def plugs(venue_name: str) -> dict[str, tuple[Any, Any]]:
 def compile_loop() -> Any:
     """Compile the loop, or read it from the cache."""
     return compile_entry(loop, LOOP)
-
-
-def source_of(stage: Stage) -> Source:
-    """Return the source that an ingest stage serves."""
-    return stage.config.sources[stage.wiring.ingest_roles.index(stage.role)]
 
 
 def build(stage: Stage) -> Built:

@@ -147,10 +147,4 @@ class RecordedFeed:
 
     def touch(self) -> dict[str, str]:
         """Return the best bid and ask."""
-        bid_ticks, bid_lots, ask_ticks, ask_lots = self._market.touch()
-        return {
-            "bid1Price": self._texts.price(bid_ticks),
-            "bid1Size": self._texts.qty(bid_lots),
-            "ask1Price": self._texts.price(ask_ticks),
-            "ask1Size": self._texts.qty(ask_lots),
-        }
+        return self._texts.touch(*self._market.touch())

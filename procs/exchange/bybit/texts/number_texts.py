@@ -45,3 +45,12 @@ class NumberTexts:
         if self._is_linear:
             return padded(qty_lots * self._lot_e8, self._qty_decimals)
         return stripped(qty_lots * self._lot_e8)
+
+    def touch(self, bid_ticks: int, bid_lots: int, ask_ticks: int, ask_lots: int) -> dict[str, str]:
+        """Return the best bid and ask as the members of a ticker."""
+        return {
+            "bid1Price": self.price(bid_ticks),
+            "bid1Size": self.qty(bid_lots),
+            "ask1Price": self.price(ask_ticks),
+            "ask1Size": self.qty(ask_lots),
+        }
